@@ -1,0 +1,13 @@
+"""The errors of a trainable that its user can mend."""
+
+
+class TrainableError(Exception):
+    """One line for the user: what happened, what was expected, what to do."""
+
+
+class DatasetMissing(TrainableError):
+    """A data set that is neither on disk nor to be had from the network: an offline fallback may take its place."""
+
+
+class TrialDiverged(TrainableError):
+    """The loss became NaN, infinite or exploded: the trial failed, the search goes on and does not count it as a fault."""

@@ -1,0 +1,80 @@
+"""What a trial is handed by whoever runs it, and what a trainable declares before it runs.
+
+Plain values and callables only: no Ray, no Optuna, no Keras.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+Config = Mapping[str, object]
+Metrics = dict[str, float]
+
+
+@dataclass
+class Trial:
+    """The circumstances of one trial; the trainable registers here how it can be saved.
+
+    The trainable sets `save` before its first yield when it can be continued, and `save_model` and
+    `save_predictions` before its last yield when it has a model and predictions to keep.
+    """
+
+    seed: int = 0
+    """Seed of everything random in the training: initial weights, order of images, dropout, augmentation."""
+    split_seed: int = 0
+    """The experiment's seed, which alone decides splits and subsets."""
+    data_dir: Path | None = None
+    """Folder of data sets and weights; None: the cache of Keras."""
+    cache_dir: Path | None = None
+    """This node's folder for decoded data; None: the default of `trainables.datasets`."""
+    cpus: int = 1
+    """Cores of this trial: the number of threads that its arithmetic may use."""
+    gpus: float = 0.0
+    """Share of a GPU, 0 for none."""
+    checkpoint: Path | None = None
+    """Folder that an earlier `save` wrote; the trial goes on behind the epoch it holds."""
+    save: Callable[[Path], None] | None = None
+    """Set by the trainable: writes into a folder what continues the trial behind the last yielded epoch."""
+    save_model: Callable[[Path], None] | None = None
+    """Set by the trainable: writes the trained model (best weights) to a `.keras` file."""
+    save_predictions: Callable[[Path], None] | None = None
+    """Set by the trainable: writes the test predictions to a Parquet file."""
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What is known of a data set before it is decoded."""
+
+    name: str
+    source: str
+    """Where it was found: a path, or the package that embeds it."""
+    fingerprint: str
+    """Digest that changes when the content does."""
+    num_train: int
+    """Training images that are left after validation (and, without a published one, test) images are taken."""
+    num_validation: int
+    num_test: int
+    num_classes: int
+    image_shape: tuple[int, int, int] | None
+    """(height, width, channels) where all images share it, else None."""
+    class_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Remarks to show once before training: skipped images, images removed because test has them too, ..."""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a trainable tells about itself without importing a training framework (attribute `declaration`)."""
+
+    metrics: frozenset[str]
+    """Names of the metrics that it yields."""
+    check: Callable[[Mapping[str, Sequence[object]], DatasetInfo | None], None]
+    """Raises TrainableError for a setting (name -> values it may take: options, or both bounds) that cannot work."""
+    find_dataset: Callable[[str, Path | None, int], DatasetInfo] | None = None
+    """(name, data directory, split seed) -> what the data set holds; raises TrainableError, DatasetMissing."""
+    prepare: Callable[[Mapping[str, Sequence[object]], Trial], None] | None = None
+    """Decodes data into the node's cache before the first trial; optional, every trial does it itself if it must."""
+    checkpoint_every_s: float = field(default=20.0)
+    """Least time between two checkpoints of a running trial."""
