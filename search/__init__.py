@@ -1,0 +1,1 @@
+"""Search over a space: command line, scheduling, sampling, results."""

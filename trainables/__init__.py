@@ -1,0 +1,1 @@
+"""What one trial does: data, network, training, evaluation."""
