@@ -1,0 +1,67 @@
+"""Branin's function as a trainable: a search whose optimum is known, in milliseconds and without a framework.
+
+The function and its three minimisers are those of Dixon and Szegő, Towards Global Optimisation 2 (1978).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+
+from trainables.settings import check_settings, number, whole
+from trainables.trial import Config, DatasetInfo, Declaration, Metrics, Trial
+
+MINIMUM = 10 / (8 * math.pi)
+"""The least value, 0.397887...; in closed form, because the square vanishes at every minimiser."""
+MINIMISERS = ((-math.pi, 12.275), (math.pi, 2.275), (3 * math.pi, 2.475))
+
+SETTINGS = {
+    "x1": number(-5, 10),
+    "x2": number(0, 15),
+    "epochs": whole(1),
+    "sleep_s": number(0),
+}
+
+
+def train(config: Config, trial: Trial) -> Generator[Metrics, None, None]:
+    """Yield `value` after every epoch; it falls towards branin(x1, x2) and is exactly that at the last epoch.
+
+    `epochs` (1) sets the length, `sleep_s` (0) the seconds that each epoch takes.
+    """
+    x1, x2, epochs, sleep_s = (float(str(config.get(name, default))) for name, default in _DEFAULTS.items())
+    final = branin(x1, x2)
+    for epoch in range(_epoch_in(trial.checkpoint) + 1, int(epochs) + 1):
+        time.sleep(sleep_s)
+        trial.save = lambda folder, epoch=epoch: _save(folder, epoch)
+        yield {"epoch": epoch, "value": final + 50 * (1 / epoch - 1 / epochs)}
+
+
+def branin(x1: float, x2: float) -> float:
+    """Branin's function, for x1 in [-5, 10] and x2 in [0, 15]."""
+    bend = x2 - 5.1 / (4 * math.pi**2) * x1**2 + 5 / math.pi * x1 - 6
+    return bend**2 + 10 * (1 - 1 / (8 * math.pi)) * math.cos(x1) + 10
+
+
+def check(settings: Mapping[str, Sequence[object]], info: DatasetInfo | None) -> None:
+    """Raise TrainableError for a setting that the function does not have, or outside its domain."""
+    check_settings(settings, SETTINGS)
+
+
+def _save(folder: Path, epoch: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "branin.json").write_text(json.dumps({"epoch": epoch}))
+
+
+def _epoch_in(checkpoint: Path | None) -> int:
+    if checkpoint is None:
+        return 0
+    return int(json.loads((checkpoint / "branin.json").read_text())["epoch"])
+
+
+_DEFAULTS = {"x1": 0.0, "x2": 0.0, "epochs": 1, "sleep_s": 0.0}
+
+DECLARATION = Declaration(metrics=frozenset({"value"}), check=check)
+train.declaration = DECLARATION  # type: ignore[attr-defined]

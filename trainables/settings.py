@@ -1,0 +1,86 @@
+"""Settings of a trainable as a table, name -> what it accepts, and the errors when a space does not fit the table."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from trainables.errors import TrainableError
+
+OF_THE_SEARCH = frozenset({"dataset", "metric", "mode"})
+"""What the runner adds to every configuration."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: the test of a value, and the words for an error."""
+
+    accepts: Callable[[object], bool]
+    expected: str
+
+
+def number(low: float, high: float = float("inf"), *, above: bool = False, below: bool = False) -> Setting:
+    """A real number between `low` and `high`; `above` and `below` exclude the bounds themselves."""
+
+    def accepts(value: object) -> bool:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return (low < value if above else low <= value) and (value < high if below else value <= high)
+
+    return Setting(accepts, f"a number {_bounds(low, high, above, below)}")
+
+
+def whole(low: int, high: float = float("inf")) -> Setting:
+    """A whole number between `low` and `high`, both included."""
+
+    def accepts(value: object) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+    return Setting(accepts, f"a whole number {_bounds(low, high, False, False)}")
+
+
+def one_of(*options: object) -> Setting:
+    """One of the options; True is not 1."""
+    words = ", ".join(str(option) for option in options)
+    return Setting(lambda value: any(value is option or _same(value, option) for option in options), f"one of {words}")
+
+
+def optional(setting: Setting) -> Setting:
+    """The setting, or None for off."""
+    return Setting(lambda value: value is None or setting.accepts(value), f"{setting.expected}, or None")
+
+
+def check_settings(
+    settings: Mapping[str, Sequence[object]], known: Mapping[str, Setting], *, others_allowed: bool = False
+) -> None:
+    """Raise TrainableError for the first name that is not in the table and the first value that its row refuses."""
+    for name, values in settings.items():
+        if name in known:
+            _check_values(name, values, known[name])
+        elif name not in OF_THE_SEARCH and not others_allowed:
+            raise TrainableError(unknown_setting(name, known))
+
+
+def unknown_setting(name: str, known: Mapping[str, Setting]) -> str:
+    """The message for a name that is not in the table, with the near ones, or all if none is near."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known are: {', '.join(sorted(known))}."
+    return f"unknown setting '{name}'. {hint}"
+
+
+def _check_values(name: str, values: Sequence[object], setting: Setting) -> None:
+    for value in values:
+        if not setting.accepts(value):
+            raise TrainableError(f"setting '{name}' may be {value!r}; expected {setting.expected}.")
+
+
+def _same(value: object, option: object) -> bool:
+    return type(value) is type(option) and value == option
+
+
+def _bounds(low: float, high: float, above: bool, below: bool) -> str:
+    lower = f"above {low:g}" if above else f"from {low:g}"
+    if high == float("inf"):
+        return lower
+    return f"{lower} and below {high:g}" if below else f"{lower} to {high:g}"
