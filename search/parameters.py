@@ -1,0 +1,176 @@
+"""The parameters of a space: a range of floats, a range of integers, a choice among options."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from search.errors import SearchError
+
+Conditions = Mapping[str, tuple[object, ...]]
+"""What must hold for a parameter to be active: parent's name -> the values of which it must have one."""
+
+
+def same(left: object, right: object) -> bool:
+    """Whether two settings are the same value of the same kind: 1, 1.0 and True are three different options."""
+    return type(left) is type(right) and bool(left == right)
+
+
+def _conditions(when: object) -> Conditions:
+    if not isinstance(when, Mapping):
+        raise SearchError(
+            f"when={when!r} is no condition; expected a dict like {{'network': 'vgg16'}}: "
+            "name of a parameter -> a value, or a tuple of values."
+        )
+    for name, values in when.items():
+        if not isinstance(name, str) or values == ():
+            raise SearchError(f"when={when!r} names no value for {name!r}; expected a value or a tuple of values.")
+    return MappingProxyType({name: v if isinstance(v, tuple) else (v,) for name, v in when.items()})
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check_range(kind: str, low: object, high: object, step: object, log: bool) -> None:
+    shown = f"{kind}({low!r}, {high!r})"
+    if not _is_number(low) or not _is_number(high):
+        raise SearchError(f"{shown} has a bound that is no finite number; expected two numbers, low < high.")
+    assert isinstance(low, (int, float))
+    assert isinstance(high, (int, float))
+    if low >= high:
+        raise SearchError(
+            f"{shown} has low={low!r} and high={high!r}; expected low < high. Swap them, or move a constant to `fixed`."
+        )
+    if log and low <= 0:
+        raise SearchError(f"{shown} has log=True and low={low!r}; a logarithm needs low > 0.")
+    if step is not None:
+        if not _is_number(step) or float(step) <= 0:  # type: ignore[arg-type]  # a number, as just checked
+            raise SearchError(f"{shown} has step={step!r}; expected a number above 0.")
+        if log and step != 1:
+            raise SearchError(f"{shown} has both log=True and step={step!r}; expected one of them.")
+
+
+@dataclass(frozen=True)
+class Float:
+    """A real number in [low, high], sampled evenly, or evenly in its logarithm, or in steps from low."""
+
+    low: float
+    high: float
+    log: bool = False
+    step: float | None = None
+    when: Conditions = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_range("Float", self.low, self.high, self.step, self.log)
+        object.__setattr__(self, "when", _conditions(self.when))
+
+    def values(self) -> tuple[float, ...] | None:
+        """All values of a stepped range; None for a continuous one."""
+        if self.step is None:
+            return None
+        count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
+        # Rounding to the twelfth digit makes 0.1 + 2 * 0.1 the 0.3 that the user means.
+        return tuple(round(self.low + i * self.step, 12) for i in range(count))
+
+    def bounds(self) -> tuple[float, ...]:
+        """The values that a check needs to see."""
+        return (float(self.low), float(self.high))
+
+    def column_type(self) -> str:
+        """Type of its column in `trials.parquet`."""
+        return "double"
+
+    def describe(self) -> str:
+        """The range in words."""
+        step = f", step {self.step:g}" if self.step is not None else ""
+        return f"{self.low:g} to {self.high:g}{step}{', log' if self.log else ''}"
+
+
+@dataclass(frozen=True)
+class Int:
+    """An integer in [low, high], both included, in steps from low, or evenly in its logarithm."""
+
+    low: int
+    high: int
+    log: bool = False
+    step: int = 1
+    when: Conditions = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_range("Int", self.low, self.high, self.step, self.log)
+        for value in (self.low, self.high, self.step):
+            if not isinstance(value, int):
+                raise SearchError(f"Int({self.low!r}, {self.high!r}) has {value!r}; expected whole numbers. Use Float.")
+        object.__setattr__(self, "when", _conditions(self.when))
+
+    def values(self) -> tuple[int, ...]:
+        """All values, in ascending order."""
+        return tuple(range(self.low, self.high + 1, self.step))
+
+    def bounds(self) -> tuple[int, ...]:
+        """The values that a check needs to see."""
+        return (self.low, self.values()[-1])
+
+    def column_type(self) -> str:
+        """Type of its column in `trials.parquet`."""
+        return "int64"
+
+    def describe(self) -> str:
+        """The range in words."""
+        step = f", step {self.step}" if self.step != 1 else ""
+        return f"{self.low} to {self.high}{step}{', log' if self.log else ''}"
+
+
+@dataclass(frozen=True, init=False)
+class Choice:
+    """One of several options, which may be of different types."""
+
+    options: tuple[object, ...]
+    when: Conditions
+
+    def __init__(self, *options: object, when: Mapping[str, object] = MappingProxyType({})) -> None:
+        if len(options) == 1 and isinstance(options[0], list):
+            raise SearchError(f"Choice({options[0]!r}) has one option, a list; expected Choice(a, b, ...).")
+        if not options:
+            raise SearchError("Choice() has no option; expected Choice(a, b, ...).")
+        for i, option in enumerate(options):
+            if any(same(option, earlier) for earlier in options[:i]):
+                raise SearchError(f"Choice{options!r} has the option {option!r} twice; expected each once.")
+            if isinstance(option, float) and not math.isfinite(option):
+                raise SearchError(f"Choice{options!r} has the option {option!r}; expected finite numbers.")
+        object.__setattr__(self, "options", options)
+        object.__setattr__(self, "when", _conditions(when))
+
+    def values(self) -> tuple[object, ...]:
+        """All options, in the order given."""
+        return self.options
+
+    def bounds(self) -> tuple[object, ...]:
+        """The values that a check needs to see: all of them."""
+        return self.options
+
+    def texts(self) -> tuple[str, ...]:
+        """One distinct text per option: a string as it is, all else as Python writes it."""
+        texts = tuple(option if isinstance(option, str) else repr(option) for option in self.options)
+        return texts if len(set(texts)) == len(texts) else tuple(repr(option) for option in self.options)
+
+    def column_type(self) -> str:
+        """Type of its column in `trials.parquet`; mixed options are stored by their text."""
+        kinds = {type(option) for option in self.options if option is not None}
+        if kinds == {bool}:
+            return "bool"
+        if kinds == {int}:
+            return "int64"
+        if kinds and kinds <= {int, float}:
+            return "double"
+        return "string"
+
+    def describe(self) -> str:
+        """The options in words."""
+        return ", ".join(self.texts())
+
+
+Parameter = Float | Int | Choice
