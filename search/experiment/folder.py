@@ -1,0 +1,119 @@
+"""An experiment's folder: created once, opened by one driver at a time, read by anybody at any time."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from search.errors import SearchError
+from search.experiment.atomic import write_text
+from search.experiment.manifest import MANIFEST, read_manifest, write_manifest
+from search.experiment.parts import PartWriter, Row
+from search.experiment.schema import EPOCH_KEY, EPOCHS, TRIAL_KEY, TRIALS, epoch_schema, trial_schema
+from search.space import Space, nearest
+
+LOCK = ".lock"
+
+
+class Experiment:
+    """The folder of one search, held by a lock until `close`.
+
+    Paths: `journal`, `checkpoints`, `models`, `predictions`, `logs`. Rows go through `append`, durably when it returns.
+    """
+
+    def __init__(self, root: Path, space: Space, lock: TextIO) -> None:
+        self.root = root
+        self.journal = root / "study.journal"
+        self.checkpoints = root / "checkpoints"
+        self.models = root / "models"
+        self.predictions = root / "predictions"
+        self.logs = root / "logs"
+        self._lock = lock
+        self._trials = PartWriter(root, TRIALS, TRIAL_KEY, trial_schema(space))
+        self._epochs = PartWriter(root, EPOCHS, EPOCH_KEY, epoch_schema())
+
+    @classmethod
+    def create(cls, root: Path, space: Space, source: str, manifest: Mapping[str, Any]) -> Experiment:
+        """Open a new folder; raises SearchError where an experiment of that name stands."""
+        if is_experiment(root):
+            raise SearchError(
+                f"{root} holds an experiment already; continue it with --resume, or give this one another --name."
+            )
+        lock = _lock(root)
+        write_text(root / "space.py", source)
+        write_manifest(root, manifest)  # Last: a folder without a manifest counts as empty.
+        return cls(root, space, lock)
+
+    @classmethod
+    def reopen(cls, root: Path, space: Space, manifest: Mapping[str, Any]) -> Experiment:
+        """Open a folder to go on in it, with a manifest that tells so."""
+        lock = _lock(root)
+        write_manifest(root, manifest)
+        return cls(root, space, lock)
+
+    def append(self, trials: Sequence[Row] = (), epochs: Sequence[Row] = ()) -> None:
+        """Store rows: epochs first, so that a trial's row never stands without its epochs."""
+        self._epochs.append(epochs)
+        self._trials.append(trials)
+
+    def compact(self) -> None:
+        """One file for each table, no checkpoints left behind."""
+        self._epochs.compact()
+        self._trials.compact()
+        for folder in (self.root / TRIALS, self.root / EPOCHS):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+    def forget_checkpoint(self, trial_id: str) -> None:
+        """Remove what a finished trial was to be continued from."""
+        shutil.rmtree(self.checkpoints / trial_id, ignore_errors=True)
+
+    def update_manifest(self, changes: Mapping[str, Any]) -> None:
+        """Change some entries of the manifest in one step."""
+        write_manifest(self.root, {**read_manifest(self.root), **changes})
+
+    def close(self) -> None:
+        """Let another driver open the folder."""
+        self._lock.close()
+
+
+def _lock(root: Path) -> TextIO:
+    """The lock of a folder, which ends with the process that holds it, however it ends."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = (root / LOCK).open("a", encoding="utf-8")
+    except OSError as error:
+        raise SearchError(f"{root} cannot be written ({error.strerror}); give another folder by --results.") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise SearchError(
+            f"another search is writing to {root}; wait until it has ended, or give this one another --name."
+        ) from None
+    return lock
+
+
+def is_experiment(root: Path) -> bool:
+    """Whether a folder holds an experiment; one that died before its manifest was written counts as empty."""
+    return (root / MANIFEST).is_file()
+
+
+def find_experiments(results: Path) -> list[Path]:
+    """The experiment folders directly under a results folder, newest manifest first."""
+    if not results.is_dir():
+        return []
+    found = [folder for folder in results.iterdir() if is_experiment(folder)]
+    return sorted(found, key=lambda folder: (folder / MANIFEST).stat().st_mtime, reverse=True)
+
+
+def existing(results: Path, name: str) -> Path:
+    """The folder of an experiment that must be there; raises SearchError naming those that are."""
+    root = results / name
+    if not is_experiment(root):
+        names = [folder.name for folder in find_experiments(results)]
+        raise SearchError(f"no experiment {name!r} in {results} to resume. {nearest(name, names)}")
+    return root

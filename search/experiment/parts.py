@@ -1,0 +1,144 @@
+"""A table that grows while a search runs: append-only Parquet parts, merged as they grow, one file in the end.
+
+Parts are numbered in the order of writing, so that of two rows with one key the one in the later part holds.
+Merging writes the union as a new, later part before it removes the old ones: a reader that sees both reads the
+same rows twice and keeps the later, and one that finds a part gone lists the folder again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+
+from search.experiment.atomic import flush_folder, write_file
+
+MERGE_AT = 32
+"""Parts of one level that are merged into one of the next: at most a few dozen small files a level."""
+_PART = re.compile(r"part-(\d+)-(\d+)\.parquet$")
+
+Row = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class TableRead:
+    """What could be read of a table, and the names of the files that could not."""
+
+    table: pa.Table
+    skipped: tuple[str, ...] = ()
+
+
+def read_parts(root: str | Path, name: str, key: Sequence[str], filesystem: pafs.FileSystem | None = None) -> TableRead:
+    """The union of `NAME.parquet` and the parts under `NAME/`, the latest row for each key.
+
+    Works while a search writes. A file that is torn or no Parquet is left out and named in `skipped`.
+    """
+    files = filesystem or pafs.LocalFileSystem()
+    for _ in range(5):
+        tables, skipped, gone = _read_all(files, str(root), name)
+        if not gone:
+            break
+    if not tables:
+        return TableRead(pa.table({}), tuple(skipped))
+    return TableRead(tables[0] if len(tables) == 1 else _latest(tables, key), tuple(skipped))
+
+
+def _read_all(files: pafs.FileSystem, root: str, name: str) -> tuple[list[pa.Table], list[str], bool]:
+    tables, skipped, gone = [], [], False
+    for path in _list(files, root, name):
+        try:
+            with files.open_input_file(path) as source:
+                tables.append(pq.read_table(source))
+        except FileNotFoundError:
+            gone = True
+        except (pa.ArrowException, OSError, ValueError):
+            skipped.append(PurePosixPath(path).relative_to(root).as_posix())
+    return tables, skipped, gone
+
+
+def _list(files: pafs.FileSystem, root: str, name: str) -> list[str]:
+    whole = f"{root}/{name}.parquet"
+    found = [whole] if files.get_file_info(whole).type == pafs.FileType.File else []
+    listed = files.get_file_info(pafs.FileSelector(f"{root}/{name}", allow_not_found=True))
+    parts = sorted((int(match[1]), info.path) for info in listed if (match := _PART.search(info.base_name)))
+    return found + [path for _, path in parts]
+
+
+def _latest(tables: Sequence[pa.Table], key: Sequence[str]) -> pa.Table:
+    """One row for each key from tables in the order of their writing: the last one."""
+    union = pa.concat_tables(tables, promote_options="permissive")
+    row = pa.array(np.arange(len(union)))
+    kept = union.select(list(key)).append_column("row", row).group_by(list(key)).aggregate([("row", "max")])["row_max"]
+    return union.take(pc.take(kept, pc.sort_indices(kept)))
+
+
+class PartWriter:
+    """Appends rows to one table of an experiment; a single process writes at a time (the experiment's lock)."""
+
+    def __init__(self, root: Path, name: str, key: Sequence[str], schema: pa.Schema) -> None:
+        self._root, self._name, self._key, self._schema = root, name, tuple(key), schema
+        self._folder = root / name
+        self._levels: dict[int, list[Path]] = {}
+        self._next = 0
+        for path in sorted(self._folder.glob("part-*.parquet")):
+            match = _PART.search(path.name)
+            if match:
+                self._levels.setdefault(int(match[2]), []).append(path)
+                self._next = max(self._next, int(match[1]) + 1)
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """Write rows durably as one part; columns that the schema does not know are numbers (metrics) or text."""
+        if rows:
+            self._write(self._table(rows), level=0)
+            self._merge()
+
+    def compact(self) -> None:
+        """Write everything as `NAME.parquet` and remove the parts."""
+        parts = [path for level in self._levels.values() for path in level]
+        if not parts and (self._root / f"{self._name}.parquet").exists():
+            return
+        table = read_parts(self._root, self._name, self._key).table
+        write_file(self._root / f"{self._name}.parquet", lambda path: pq.write_table(table, path))
+        self._remove(parts)
+        self._levels = {}
+
+    def _table(self, rows: Sequence[Row]) -> pa.Table:
+        names: dict[str, None] = {}
+        for row in rows:
+            names.update(dict.fromkeys(row))
+        known = set(self._schema.names)
+        fields = [field for field in self._schema if field.name in names]
+        for name in names:
+            if name not in known:
+                texts = any(isinstance(row.get(name), str) for row in rows)
+                fields.append(pa.field(name, pa.string() if texts else pa.float64()))
+        return pa.Table.from_pylist([dict(row) for row in rows], schema=pa.schema(fields))
+
+    def _write(self, table: pa.Table, level: int) -> None:
+        path = self._folder / f"part-{self._next:08d}-{level}.parquet"
+        self._next += 1
+        write_file(path, lambda temporary: pq.write_table(table, temporary, compression="zstd" if level else "none"))
+        self._levels.setdefault(level, []).append(path)
+
+    def _merge(self) -> None:
+        """Merge a full level into the next; lower levels are empty then, so that later parts stay later."""
+        for level in range(8):
+            if len(self._levels.get(level, ())) < MERGE_AT:
+                return
+            old = self._levels[level]
+            self._write(_latest([pq.read_table(path) for path in old], self._key), level + 1)
+            self._levels[level] = []
+            self._remove(old)
+
+    def _remove(self, parts: Sequence[Path]) -> None:
+        for path in parts:
+            path.unlink(missing_ok=True)
+        if parts:
+            flush_folder(self._folder)
