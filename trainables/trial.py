@@ -62,6 +62,8 @@ class DatasetInfo:
     class_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """Remarks to show once before training: skipped images, images removed because test has them too, ..."""
+    published_test: bool = False
+    """Whether the test set came with the data; else it was taken from the images by the split seed."""
 
 
 @dataclass(frozen=True)

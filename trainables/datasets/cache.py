@@ -1,0 +1,203 @@
+"""This node's folder of decoded data: written once, opened as memory maps by every process, bounded in size."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.errors import TrainableError
+
+MANIFEST = "manifest.json"
+DEFAULT_LIMIT_GB = 20.0
+_BLOCK = 4096
+_NUM_BLOCKS = 256
+_in_use: dict[tuple[str, int], int] = {}
+"""(lock file, process) -> the descriptor whose shared lock keeps an entry until this process ends."""
+
+
+def default_cache_dir() -> Path:
+    """SEARCH_CACHE_DIR, else `keras-search` in the user's cache folder."""
+    if chosen := os.environ.get("SEARCH_CACHE_DIR"):
+        return Path(chosen).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "keras-search"
+
+
+def cache_limit() -> int:
+    """Bytes that the cache may hold: SEARCH_CACHE_GB, else 20 GB."""
+    given = os.environ.get("SEARCH_CACHE_GB")
+    try:
+        limit = float(given) if given else DEFAULT_LIMIT_GB
+    except ValueError:
+        limit = -1.0
+    if not limit > 0:
+        raise TrainableError(f"SEARCH_CACHE_GB is {given!r}; expected a positive number of gigabytes. Set or unset it.")
+    return int(limit * 1e9)
+
+
+def cached(cache_dir: Path, key: str, build: Callable[[Path], None], expected_bytes: int = 0) -> Path:
+    """The folder of `key`, made by `build` (which fills an empty folder) if it is not there or torn.
+
+    Any number of processes may ask at once: one builds, the others wait. The folder is not evicted while a process
+    that asked for it lives. Raises TrainableError when the disk cannot hold it.
+    """
+    entry = cache_dir / key
+    try:
+        _keep(cache_dir, key)
+        if not is_whole(entry):
+            with _locked(_lock_path(cache_dir, key, "build")):
+                if not is_whole(entry):
+                    make_room(cache_dir, expected_bytes)
+                    _build(entry, build)
+        os.utime(entry / MANIFEST)
+    except OSError as error:
+        raise TrainableError(
+            f"the cache of decoded data in {cache_dir} cannot be written ({error.strerror or error}). "
+            "Make room there, or name another folder with SEARCH_CACHE_DIR."
+        ) from error
+    return entry
+
+
+def open_array(entry: Path, name: str) -> NDArray[np.generic]:
+    """The array `name` of an entry, read-only, as a memory map."""
+    array: NDArray[np.generic] = np.load(entry / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    return array
+
+
+def is_whole(entry: Path) -> bool:
+    """Whether every file is there with the size and the sampled digest that the manifest names."""
+    try:
+        manifest = json.loads((entry / MANIFEST).read_text())
+        return all(
+            (entry / name).stat().st_size == size and sampled_digest(entry / name) == digest
+            for name, (size, digest) in manifest.items()
+        )
+    except (OSError, ValueError, TypeError, AttributeError):
+        return False
+
+
+def sampled_digest(path: Path) -> int:
+    """CRC-32 of the whole file up to 1 MB, of 256 evenly spaced blocks, the first and the last included, above.
+
+    A file that was cut, zeroed or partly overwritten shows; a single changed byte of a large file may not. In
+    exchange a warm cache of any size opens in milliseconds.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if size <= _BLOCK * _NUM_BLOCKS:
+            return zlib.crc32(file.read())
+        digest = 0
+        for offset in np.linspace(0, size - _BLOCK, _NUM_BLOCKS).astype(int).tolist():
+            digest = zlib.crc32(os.pread(file.fileno(), _BLOCK, offset), digest)
+    return digest
+
+
+def make_room(cache_dir: Path, expected_bytes: int) -> None:
+    """Remove the entries that were opened longest ago, and are not in use, until `expected_bytes` fit in the limit.
+
+    Raises TrainableError when the disk itself has no room for them.
+    """
+    entries = sorted(_entries(cache_dir), key=lambda entry: entry[1])
+    total = sum(size for _, _, size in entries)
+    limit = cache_limit()
+    for entry, _, size in entries:
+        if total + expected_bytes <= limit:
+            break
+        if _evict(cache_dir, entry):
+            total -= size
+    free = shutil.disk_usage(cache_dir).free
+    if expected_bytes > free:
+        raise TrainableError(
+            f"decoded data needs {expected_bytes / 1e9:.1f} GB in {cache_dir}, where {free / 1e9:.1f} GB are free. "
+            "Make room, choose a smaller image_size, or name another folder with SEARCH_CACHE_DIR."
+        )
+
+
+def _entries(cache_dir: Path) -> Iterator[tuple[Path, float, int]]:
+    """Every whole entry with the time of its last opening and its size in bytes."""
+    for manifest in cache_dir.glob(f"*/{MANIFEST}"):
+        try:
+            yield manifest.parent, manifest.stat().st_mtime, sum(f.stat().st_size for f in manifest.parent.iterdir())
+        except FileNotFoundError:  # another process evicts it at this moment
+            continue
+
+
+def _evict(cache_dir: Path, entry: Path) -> bool:
+    """Remove one entry unless a process, this one included, uses or builds it."""
+    lock = _lock_path(cache_dir, entry.name, "use")
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        doomed = entry.with_name(f"{entry.name}.removed")
+        shutil.rmtree(doomed, ignore_errors=True)
+        entry.rename(doomed)  # from here on nobody takes it for whole
+        shutil.rmtree(doomed)
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _build(entry: Path, build: Callable[[Path], None]) -> None:
+    """Fill a folder beside the entry, make it durable, and put it in place by one rename."""
+    partial = entry.with_name(f"{entry.name}.partial")
+    torn = entry.with_name(f"{entry.name}.torn")
+    for leftover in (partial, torn):  # of a process that died; the build lock is ours
+        shutil.rmtree(leftover, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        build(partial)
+        manifest = {path.name: (path.stat().st_size, sampled_digest(path)) for path in sorted(partial.iterdir())}
+        (partial / MANIFEST).write_text(json.dumps(manifest))
+        for path in (*partial.iterdir(), partial):
+            _sync(path)
+        if entry.exists():
+            entry.rename(torn)  # other processes may still have it mapped: their pages stay valid
+        partial.rename(entry)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(torn, ignore_errors=True)
+    _sync(entry.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _keep(cache_dir: Path, key: str) -> None:
+    """Hold a shared lock on the entry until this process ends, so that nobody evicts it."""
+    lock = _lock_path(cache_dir, key, "use")
+    if (str(lock), os.getpid()) not in _in_use:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        _in_use[str(lock), os.getpid()] = descriptor
+
+
+@contextmanager
+def _locked(lock: Path) -> Iterator[None]:
+    """Hold the lock file exclusively; the system frees it when the process dies."""
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock_path(cache_dir: Path, key: str, purpose: str) -> Path:
+    locks = cache_dir / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    return locks / f"{key}.{purpose}"

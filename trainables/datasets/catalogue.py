@@ -1,0 +1,108 @@
+"""What a data set holds, image by image, before any is resized: labels, roles, which are identical."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.datasets.cache import cached, open_array
+
+Size = tuple[int, int]
+"""(height, width) in pixels."""
+Image = NDArray[np.uint8]
+"""Shape (height, width, channels), values 0 to 255."""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The readable images of a data set in a fixed order; row i of every array is image i."""
+
+    fingerprint: str
+    """Digest of all images and labels."""
+    class_names: tuple[str, ...]
+    labels: NDArray[np.int64]
+    roles: NDArray[np.int8]
+    """TRAIN, VALIDATION or TEST of `splits`, as published."""
+    contents: NDArray[np.int64]
+    """The same number for identical images."""
+    channels: int
+    """1 where all images are grey, else 3."""
+    smallest: Size
+    largest: Size
+    """Least and greatest height and width; all images share one size where these are equal."""
+    notes: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+    """Paths of the images inside a folder or an archive."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int] | None:
+        """(height, width, channels) where all images share it, else None."""
+        return (*self.smallest, self.channels) if self.smallest == self.largest else None
+
+
+class Source(Protocol):
+    """A place that images come from."""
+
+    @property
+    def name(self) -> str:
+        """The data set's name."""
+
+    @property
+    def where(self) -> str:
+        """The path, or the package that embeds it."""
+
+    def identity(self) -> str:
+        """A cheap digest that changes when the content does."""
+
+    def catalogue(self) -> Catalogue:
+        """Look at every image once; raises TrainableError for data that cannot be trained on."""
+
+    def images(self, catalogue: Catalogue, size: Size) -> Iterator[tuple[int, Image]]:
+        """(row, image of the given size) of every row, in any order."""
+
+
+def digest(*parts: str | bytes) -> str:
+    """32 hexadecimal digits over the parts, each told apart from its neighbours."""
+    total = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        total.update(len(data).to_bytes(8, "little") + data)
+    return total.hexdigest()
+
+
+def open_catalogue(source: Source, cache_dir: Path) -> Catalogue:
+    """The catalogue from the node's cache; the first to ask looks at every image."""
+    key = f"catalogue-{digest(source.name, source.where, source.identity())[:20]}"
+    return read_catalogue(cached(cache_dir, key, lambda folder: write_catalogue(source.catalogue(), folder)))
+
+
+_ARRAYS = ("labels", "roles", "contents")
+
+
+def write_catalogue(catalogue: Catalogue, folder: Path) -> None:
+    """Arrays as .npy, the rest as JSON."""
+    for name in _ARRAYS:
+        np.save(folder / f"{name}.npy", getattr(catalogue, name))
+    rest = {name: value for name, value in vars(catalogue).items() if name not in _ARRAYS}
+    (folder / "catalogue.json").write_text(json.dumps(rest))
+
+
+def read_catalogue(folder: Path) -> Catalogue:
+    """What `write_catalogue` wrote; the arrays are memory maps."""
+    fields: dict[str, Any] = {name: open_array(folder, name) for name in _ARRAYS}
+    for name, value in json.loads((folder / "catalogue.json").read_text()).items():
+        fields[name] = tuple(value) if isinstance(value, list) else value
+    return Catalogue(**fields)
+
+
+def same_contents(digests: list[bytes]) -> NDArray[np.int64]:
+    """Numbers that are equal where the digests are."""
+    numbers: dict[bytes, int] = {}
+    return np.array([numbers.setdefault(content, len(numbers)) for content in digests], np.int64)

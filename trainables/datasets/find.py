@@ -1,0 +1,77 @@
+"""What a data set holds, known on the driver before anything is trained, without a training framework."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from trainables.datasets.cache import default_cache_dir
+from trainables.datasets.catalogue import Catalogue, Source, open_catalogue
+from trainables.datasets.locate import locate
+from trainables.datasets.splits import TEST, SplitRows, split_rows
+from trainables.errors import TrainableError
+from trainables.trial import DatasetInfo
+
+
+def find_dataset(name: str, data_dir: Path | None, split_seed: int) -> DatasetInfo:
+    """What the data set `name` holds, and how its images are divided with the default fractions.
+
+    Looks at every image the first time, and in the node's cache afterwards. Raises DatasetMissing where there is
+    none, TrainableError for data that cannot be trained on.
+    """
+    source = locate(name, data_dir)
+    catalogue = open_catalogue(source, default_cache_dir())
+    return describe(source, catalogue, checked_split(source, catalogue, split_seed))
+
+
+def checked_split(
+    source: Source,
+    catalogue: Catalogue,
+    seed: int,
+    validation_fraction: float | None = None,
+    test_fraction: float | None = None,
+) -> SplitRows:
+    """The three splits; raises TrainableError when a class is missing from one of them."""
+    rows = split_rows(
+        catalogue.labels,
+        catalogue.roles,
+        catalogue.contents,
+        seed,
+        validation_fraction=validation_fraction,
+        test_fraction=test_fraction,
+    )
+    for split, members in (("training", rows.train), ("validation", rows.validation), ("test", rows.test)):
+        counts = np.bincount(catalogue.labels[members], minlength=len(catalogue.class_names))
+        if not counts.all():
+            label = int(np.argmin(counts))
+            total = int((catalogue.labels == label).sum())
+            raise TrainableError(
+                f"class '{catalogue.class_names[label]}' of '{source.name}' ({total} images in all) is missing from "
+                f"the {split} split ({len(members)} images); expected every class in training, validation and test. "
+                "Add images of it, remove the class, or change validation_fraction or test_fraction."
+            )
+    return rows
+
+
+def describe(source: Source, catalogue: Catalogue, rows: SplitRows) -> DatasetInfo:
+    """The facts of one split of one data set."""
+    notes = list(catalogue.notes)
+    if rows.num_removed:
+        notes.append(
+            f"{rows.num_removed} images of '{source.name}' were left out of training or validation "
+            "because validation or test hold the same image"
+        )
+    return DatasetInfo(
+        name=source.name,
+        source=source.where,
+        fingerprint=catalogue.fingerprint,
+        num_train=len(rows.train),
+        num_validation=len(rows.validation),
+        num_test=len(rows.test),
+        num_classes=len(catalogue.class_names),
+        image_shape=catalogue.image_shape,
+        class_names=catalogue.class_names,
+        notes=tuple(notes),
+        published_test=bool((catalogue.roles == TEST).any()),
+    )
