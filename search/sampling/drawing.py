@@ -1,0 +1,110 @@
+"""Draws configurations that were never drawn before, with a sampler that learns from what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import optuna
+from optuna.samplers import RandomSampler
+from optuna.storages import InMemoryStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from search.errors import SearchError
+from search.sampling.samplers import make_sampler
+from search.sampling.translation import Translation
+from search.space import Config, Space, fingerprint
+
+_DRAWS = 10
+"""Draws of the sampler before chance takes over, and a hundred times that many by chance."""
+_LISTED = 10_000
+"""Configurations up to which a finite space is listed to pick what is left."""
+
+
+class Drawing:
+    """The sampler at work in a study in memory, which also holds the draws that were thrown away."""
+
+    def __init__(self, space: Space, translation: Translation, sampler: str, seed: int) -> None:
+        if sampler == "grid":
+            if not space.declared:
+                raise SearchError("sampler 'grid' needs declared parameters; expected a dict. Or use another sampler.")
+            next(space.grid())  # Names a parameter that has no grid.
+        self._space, self._translation = space, translation
+        self._sampler, self._seed = sampler, seed
+        self._size = space.size() if space.declared else None
+        self._grid = space.grid() if sampler == "grid" else None
+        self._storage = InMemoryStorage()
+        self._study = optuna.create_study(
+            storage=self._storage,
+            sampler=make_sampler(sampler, space, seed),
+            direction="maximize" if space.mode == "max" else "minimize",
+        )
+        self._study_id = self._storage.get_study_id_from_name(self._study.study_name)
+        self._chance = np.random.default_rng(seed)
+        self._drawn: set[str] = set()
+
+    def learn(self, trials: Sequence[FrozenTrial]) -> None:
+        """Take in the trials of an earlier process and seed anew, or the sampler would draw its first ones again."""
+        for trial in trials:
+            if trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
+                self._study.add_trial(trial)
+        if trials:
+            seed = int(np.random.SeedSequence([self._seed, len(trials)]).generate_state(1)[0])
+            self._study.sampler = make_sampler(self._sampler, self._space, seed)
+            self._chance = np.random.default_rng(seed)
+
+    def seen(self, config: Config) -> None:
+        """Never draw this configuration."""
+        self._drawn.add(fingerprint(config))
+
+    def draw(self) -> tuple[Config, int | None] | None:
+        """A new configuration and its number in the study, None if it is not there yet; None: there is none."""
+        if self._size is not None and len(self._drawn) >= self._size:
+            return None
+        if self._grid is not None:
+            return self._first_new()
+        for _ in range(_DRAWS):
+            trial = self._study.ask()
+            config = self._translation.draw(trial)
+            if self._is_new(config):
+                return config, trial.number
+            self._study.tell(trial, state=TrialState.FAIL)
+        return self._by_chance()
+
+    def _first_new(self) -> tuple[Config, int | None] | None:
+        assert self._grid is not None
+        return next(((config, None) for config in self._grid if self._is_new(config)), None)
+
+    def _by_chance(self) -> tuple[Config, int | None] | None:
+        if self._size is not None and self._size <= _LISTED:
+            left = [config for config in self._space.grid() if fingerprint(config) not in self._drawn]
+            config = left[self._chance.integers(len(left))]
+            self.seen(config)
+            return config, None
+        study = optuna.create_study(sampler=RandomSampler(seed=int(self._chance.integers(2**31))))
+        for _ in range(100 * _DRAWS):
+            config = self._translation.draw(study.ask())
+            if self._is_new(config):
+                return config, None
+        return None
+
+    def _is_new(self, config: Config) -> bool:
+        text = fingerprint(config)
+        if text in self._drawn:
+            return False
+        self._drawn.add(text)
+        return True
+
+    def start(self, trial: FrozenTrial) -> int:
+        """Put a running trial into the study that was not drawn there; its number."""
+        self._study.add_trial(trial)
+        return len(self._study.get_trials(deepcopy=False)) - 1
+
+    def report(self, number: int, epoch: int, value: float) -> None:
+        """Let the sampler see a report."""
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+        self._storage.set_trial_intermediate_value(trial_id, epoch, value)
+
+    def finish(self, number: int, state: TrialState, value: float | None) -> None:
+        """Let the sampler see the end of a trial."""
+        self._study.tell(number, value if state == TrialState.COMPLETE else None, state)

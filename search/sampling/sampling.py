@@ -1,0 +1,189 @@
+"""Proposes configurations, takes reports and ends of trials, and keeps both in a study that outlives the process.
+
+There are two studies. The sampler draws in one in memory, where a draw that turns out to be a duplicate can be thrown
+away; the durable one holds exactly what was proposed, each trial from its first line on whole.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from search.sampling.drawing import Drawing
+from search.sampling.journal import Record
+from search.sampling.translation import translate
+from search.space import Config, Space
+
+State = Literal["complete", "pruned", "failed"]
+_STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A configuration to be tried: active parameters only, values of the declared types."""
+
+    number: int
+    trial_id: str
+    config: Config
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What the experiment's table says of a trial that has ended."""
+
+    state: State
+    value: float | None
+    config: Mapping[str, object] = field(default_factory=dict)
+    """Values by parameter, as the table holds them; used only for a trial that the journal has lost."""
+    reports: Mapping[int, float] = field(default_factory=dict)
+    """epoch -> value of the metric."""
+
+
+@dataclass
+class _Running:
+    proposal: Proposal
+    stored: int
+    drawn: int
+    reports: dict[int, float] = field(default_factory=dict)
+
+
+class Sampling:
+    """A sampler over a space, and the study in `journal` (None: in memory only) that remembers it."""
+
+    def __init__(
+        self, space: Space, journal: Path | None, *, sampler: str, seed: int, trials: int | None = None
+    ) -> None:
+        # Optuna tells each trial as it ends; the live view does that here.
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._translation = translate(space)
+        self._drawing = Drawing(space, self._translation, sampler, seed)
+        self._record = Record(journal, space.mode)
+        self._running: dict[str, _Running] = {}
+        self._again: deque[Proposal] = deque()
+        self._next = 0
+
+    def resume(self, finished: Mapping[str, Finished]) -> None:
+        """Bring the study of an earlier process up to the table (trial_id -> its row), before the first `ask`.
+
+        Trials with a row that were not told are told; trials that only the table has are added; those that were
+        running, or have no row, are told FAIL once and proposed again before anything new, under their own number.
+        """
+        known = self._proposals()
+        for trial in self._record.trials():
+            if trial.state == TrialState.RUNNING:
+                self._reap(trial, finished.get(str(trial.user_attrs.get("trial_id"))))
+        self._add_missing(finished)
+        known |= self._proposals()
+        self._drawing.learn(self._record.trials())
+        for proposal in known.values():
+            self._drawing.seen(proposal.config)
+        self._next = 1 + max((p.number for p in known.values()), default=-1)
+        unfinished = [p for p in known.values() if p.trial_id not in finished]
+        self._again.extend(sorted(unfinished, key=lambda p: p.number))
+
+    def ask(self) -> Proposal | None:
+        """The next configuration; None when the space has no other one."""
+        proposal = self._again.popleft() if self._again else None
+        drawn = None
+        if proposal is None:
+            draw = self._drawing.draw()
+            if draw is None:
+                return None
+            config, drawn = draw
+            proposal = Proposal(self._next, f"{self._next:05d}", config)
+            self._next += 1
+        trial = self._frozen(proposal, TrialState.RUNNING)
+        drawn = self._drawing.start(trial) if drawn is None else drawn
+        self._running[proposal.trial_id] = _Running(proposal, self._record.add(trial), drawn)
+        return proposal
+
+    def report(self, trial_id: str, epoch: int, value: float) -> None:
+        """Take the metric of a running trial after an epoch; an epoch that was reported before is left as it is."""
+        running = self._running[trial_id]
+        if epoch in running.reports:
+            return
+        running.reports[epoch] = value
+        self._record.report(running.stored, {epoch: value})
+        self._drawing.report(running.drawn, epoch, value)
+
+    def tell(self, trial_id: str, state: State, value: float | None) -> None:
+        """End a running trial; one without a finite value to its name has failed, and a pruned one keeps its last."""
+        running = self._running.pop(trial_id)
+        end, kept = _ending(state, value, running.reports)
+        self._record.finish(running.stored, end, kept)
+        self._drawing.finish(running.drawn, end, kept)
+
+    def requeue(self, trial_id: str) -> None:
+        """Take back a trial that was cut off: its attempt is told FAIL, its configuration is proposed next."""
+        proposal = self._running[trial_id].proposal
+        self.tell(trial_id, "failed", None)
+        self._again.append(proposal)
+
+    def counts(self) -> dict[str, int]:
+        """Trials of the study by state: complete, pruned, fail, running."""
+        return dict(Counter(trial.state.name.lower() for trial in self._record.trials()))
+
+    def _proposals(self) -> dict[str, Proposal]:
+        known = {}
+        for trial in self._record.trials():
+            number, trial_id = int(trial.user_attrs["number"]), str(trial.user_attrs["trial_id"])
+            known[trial_id] = Proposal(number, trial_id, self._translation.restore(trial.params))
+        return known
+
+    def _reap(self, trial: FrozenTrial, row: Finished | None) -> None:
+        stored = self._record.id_of(trial)
+        if row is None:
+            self._record.finish(stored, TrialState.FAIL, None)
+            return
+        missing = {epoch: value for epoch, value in row.reports.items() if epoch not in trial.intermediate_values}
+        self._record.report(stored, missing)
+        self._record.finish(stored, *_ending(row.state, row.value, {**trial.intermediate_values, **row.reports}))
+
+    def _add_missing(self, finished: Mapping[str, Finished]) -> None:
+        ended = {(str(t.user_attrs["trial_id"]), t.state) for t in self._record.trials()}
+        known = self._proposals()
+        for trial_id, row in sorted(finished.items()):
+            state, value = _ending(row.state, row.value, row.reports)
+            if (trial_id, state) in ended:
+                continue
+            proposal = known.get(trial_id) or Proposal(int(trial_id), trial_id, self._translation.read(row.config))
+            self._record.add(self._frozen(proposal, state, value, row.reports))
+
+    def _frozen(
+        self,
+        proposal: Proposal,
+        state: TrialState,
+        value: float | None = None,
+        reports: Mapping[int, float] | None = None,
+    ) -> FrozenTrial:
+        params, distributions = self._translation.store(proposal.config)
+        return create_trial(
+            state=state,
+            value=value,
+            params=params,
+            distributions=distributions,
+            intermediate_values=dict(reports or {}),
+            user_attrs={
+                "number": proposal.number,
+                "trial_id": proposal.trial_id,
+                "config": json.dumps(proposal.config, default=repr, sort_keys=True),
+            },
+        )
+
+
+def _ending(state: State, value: float | None, reports: Mapping[int, float]) -> tuple[TrialState, float | None]:
+    """Optuna's state and value: a complete trial without a number has failed, a pruned one has its last report."""
+    if state == "pruned":
+        value = reports[max(reports)] if reports else value
+    usable = value is not None and not math.isnan(value)
+    if state == "failed" or (state == "complete" and not usable):
+        return TrialState.FAIL, None
+    return _STATES[state], value if usable else None

@@ -1,0 +1,165 @@
+"""A space in Optuna's terms and back: distributions, stored values, configurations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalChoiceType,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import BaseTrial, FixedTrial
+
+from search.errors import SearchError
+from search.space import Choice, Config, Float, Parameter, Space, same
+
+Stored = dict[str, Any]
+"""Values as Optuna holds them."""
+
+
+class Translation(Protocol):
+    """A space as a sampler sees it."""
+
+    def draw(self, trial: BaseTrial) -> Config:
+        """The configuration that the trial suggests."""
+
+    def store(self, config: Config) -> tuple[Stored, dict[str, BaseDistribution]]:
+        """Optuna's values and distributions for a configuration."""
+
+    def restore(self, stored: Stored) -> Config:
+        """The configuration of Optuna's values."""
+
+    def read(self, row: Mapping[str, object]) -> Config:
+        """The configuration of a row of the table, whose types may be wider: 3.0 for 3, a text for an option."""
+
+
+def translate(space: Space) -> Translation:
+    """The translation for declared parameters or for a define-by-run function."""
+    return Declared(space) if space.declared else DefinedByRun(space.parameters)
+
+
+class Declared:
+    """Parameters that are declared: Float, Int and Choice, with conditions."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._distributions = {name: distribution(parameter) for name, parameter in space.parameters.items()}
+
+    def draw(self, trial: BaseTrial) -> Config:
+        """Suggest the active parameters, parents first."""
+        config: Config = {}
+        for name, parameter in self._space.parameters.items():
+            if self._space.is_active(name, config):
+                config[name] = _restored(parameter, _suggest(trial, name, self._distributions[name]))
+        return config
+
+    def store(self, config: Config) -> tuple[Stored, dict[str, BaseDistribution]]:
+        """Optuna's values and distributions of the active parameters."""
+        parameters = self._space.parameters
+        stored = {name: _stored(parameters[name], config[name]) for name in parameters if name in config}
+        return stored, {name: self._distributions[name] for name in stored}
+
+    def restore(self, stored: Stored) -> Config:
+        """The options and numbers as they were declared."""
+        return {name: _restored(p, stored[name]) for name, p in self._space.parameters.items() if name in stored}
+
+    def read(self, row: Mapping[str, object]) -> Config:
+        """The active parameters of a row."""
+        config: Config = {}
+        for name, parameter in self._space.parameters.items():
+            if self._space.is_active(name, config):
+                config[name] = _read(name, parameter, row.get(name))
+        return config
+
+
+class DefinedByRun:
+    """A function of an Optuna trial that suggests as it goes and returns more settings."""
+
+    def __init__(self, function: Callable[[BaseTrial], Mapping[str, object] | None]) -> None:
+        self._function = function
+
+    def draw(self, trial: BaseTrial) -> Config:
+        """What was suggested, and what was returned, which wins."""
+        returned = self._function(trial)
+        if returned is not None and not isinstance(returned, Mapping):
+            raise SearchError(f"the function in `parameters` returned {returned!r}; expected a dict of settings.")
+        return {**trial.params, **(returned or {})}
+
+    def store(self, config: Config) -> tuple[Stored, dict[str, BaseDistribution]]:
+        """What the function suggests when it is answered with the configuration."""
+        trial = FixedTrial(dict(config))
+        self._function(trial)
+        return dict(trial.params), dict(trial.distributions)
+
+    def restore(self, stored: Stored) -> Config:
+        """What the function makes of the stored values."""
+        return self.draw(FixedTrial(stored))
+
+    def read(self, row: Mapping[str, object]) -> Config:
+        """The row as it is, without what is null."""
+        return {name: value for name, value in row.items() if not _is_null(value)}
+
+
+def distribution(parameter: Parameter) -> BaseDistribution:
+    """Optuna's distribution of the parameter."""
+    if isinstance(parameter, Choice):
+        return CategoricalDistribution(_choices(parameter))
+    if isinstance(parameter, Float):
+        values = parameter.values()
+        high = parameter.high if values is None else values[-1]
+        return FloatDistribution(parameter.low, high, log=parameter.log, step=parameter.step)
+    return IntDistribution(parameter.low, parameter.bounds()[-1], log=parameter.log, step=parameter.step)
+
+
+def _choices(choice: Choice) -> tuple[CategoricalChoiceType, ...]:
+    """The options themselves where Optuna can hold them and tell them apart, else their texts."""
+    plain = all(option is None or isinstance(option, bool | int | float | str) for option in choice.options)
+    # Optuna finds an option by equality, and 1 == True == 1.0.
+    distinct = all(a != b for i, a in enumerate(choice.options) for b in choice.options[:i])
+    return choice.options if plain and distinct else choice.texts()  # type: ignore[return-value]  # plain
+
+
+def _suggest(trial: BaseTrial, name: str, of: BaseDistribution) -> Any:
+    if isinstance(of, FloatDistribution):
+        return trial.suggest_float(name, of.low, of.high, step=of.step, log=of.log)
+    if isinstance(of, IntDistribution):
+        return trial.suggest_int(name, of.low, of.high, step=of.step, log=of.log)
+    assert isinstance(of, CategoricalDistribution)
+    return trial.suggest_categorical(name, of.choices)
+
+
+def _stored(parameter: Parameter, value: object) -> Any:
+    if not isinstance(parameter, Choice):
+        return value
+    position = next(i for i, option in enumerate(parameter.options) if same(option, value))
+    return _choices(parameter)[position]
+
+
+def _restored(parameter: Parameter, stored: Any) -> object:
+    if isinstance(parameter, Choice):
+        return parameter.options[_choices(parameter).index(stored)]
+    if isinstance(parameter, Float) and parameter.step is not None:
+        # The value that the grid has: 0.3 and not 0.30000000000000004.
+        values = parameter.values()
+        assert values is not None
+        return values[round((stored - parameter.low) / parameter.step)]
+    return stored
+
+
+def _read(name: str, parameter: Parameter, value: Any) -> object:
+    if not isinstance(parameter, Choice):
+        return float(value) if isinstance(parameter, Float) else int(value)
+    value = None if _is_null(value) else value
+    for option, text in zip(parameter.options, parameter.texts(), strict=True):
+        if same(option, value) or (option == value and type(option) is not bool) or text == value:
+            return option
+    raise SearchError(f"the stored trials have {name}={value!r}, which is none of its options {parameter.describe()}.")
+
+
+def _is_null(value: object) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
