@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.samplers import RandomSampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import SearchError
 from search.sampling.samplers import make_sampler
-from search.sampling.translation import Translation
+from search.sampling.translation import Stored, Translation
 from search.space import Config, Space, fingerprint
 
 _DRAWS = 10
-"""Draws of the sampler before chance takes over, and a hundred times that many by chance."""
+"""Draws of the sampler before chance takes over."""
+_BY_CHANCE = 1000
+"""Draws by chance before a space that cannot be listed counts as exhausted."""
 _LISTED = 10_000
 """Configurations up to which a finite space is listed to pick what is left."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A configuration, the same in Optuna's terms, and its number in the sampler's study if it is there already."""
+
+    config: Config
+    params: Stored
+    distributions: dict[str, BaseDistribution]
+    number: int | None
 
 
 class Drawing:
@@ -57,8 +71,8 @@ class Drawing:
         """Never draw this configuration."""
         self._drawn.add(fingerprint(config))
 
-    def draw(self) -> tuple[Config, int | None] | None:
-        """A new configuration and its number in the study, None if it is not there yet; None: there is none."""
+    def draw(self) -> Draw | None:
+        """A new configuration; None: there is none."""
         if self._size is not None and len(self._drawn) >= self._size:
             return None
         if self._grid is not None:
@@ -67,26 +81,30 @@ class Drawing:
             trial = self._study.ask()
             config = self._translation.draw(trial)
             if self._is_new(config):
-                return config, trial.number
+                return Draw(config, trial.params, trial.distributions, trial.number)
             self._study.tell(trial, state=TrialState.FAIL)
         return self._by_chance()
 
-    def _first_new(self) -> tuple[Config, int | None] | None:
+    def _first_new(self) -> Draw | None:
         assert self._grid is not None
-        return next(((config, None) for config in self._grid if self._is_new(config)), None)
+        return next((self._outside(config) for config in self._grid if self._is_new(config)), None)
 
-    def _by_chance(self) -> tuple[Config, int | None] | None:
+    def _by_chance(self) -> Draw | None:
         if self._size is not None and self._size <= _LISTED:
             left = [config for config in self._space.grid() if fingerprint(config) not in self._drawn]
             config = left[self._chance.integers(len(left))]
             self.seen(config)
-            return config, None
+            return self._outside(config)
         study = optuna.create_study(sampler=RandomSampler(seed=int(self._chance.integers(2**31))))
-        for _ in range(100 * _DRAWS):
-            config = self._translation.draw(study.ask())
+        for _ in range(_BY_CHANCE):
+            trial = study.ask()
+            config = self._translation.draw(trial)
             if self._is_new(config):
-                return config, None
+                return Draw(config, trial.params, trial.distributions, None)
         return None
+
+    def _outside(self, config: Config) -> Draw:
+        return Draw(config, *self._translation.store(config), None)
 
     def _is_new(self, config: Config) -> bool:
         text = fingerprint(config)
@@ -96,7 +114,7 @@ class Drawing:
         return True
 
     def start(self, trial: FrozenTrial) -> int:
-        """Put a running trial into the study that was not drawn there; its number."""
+        """Put a running trial that was not drawn in the sampler's study into it; its number there."""
         self._study.add_trial(trial)
         return len(self._study.get_trials(deepcopy=False)) - 1
 

@@ -30,8 +30,8 @@ class Record:
             self.study_id = self.storage.create_new_study([direction], STUDY_NAME)
 
     def trials(self) -> list[FrozenTrial]:
-        """All trials of the study."""
-        return self.storage.get_all_trials(self.study_id)
+        """The trials of the study, to read only."""
+        return self.storage.get_all_trials(self.study_id, deepcopy=False)
 
     def id_of(self, trial: FrozenTrial) -> int:
         """The id by which a trial of the study is known to the storage."""

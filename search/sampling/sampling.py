@@ -1,7 +1,7 @@
 """Proposes configurations, takes reports and ends of trials, and keeps both in a study that outlives the process.
 
 There are two studies. The sampler draws in one in memory, where a draw that turns out to be a duplicate can be thrown
-away; the durable one holds exactly what was proposed, each trial from its first line on whole.
+away; the durable one holds exactly what was proposed, each trial whole from its first line on.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import json
 import math
 from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search.sampling.drawing import Drawing
+from search.sampling.drawing import Draw, Drawing
 from search.sampling.journal import Record
 from search.sampling.translation import translate
 from search.space import Config, Space
@@ -50,6 +50,7 @@ class Finished:
 @dataclass
 class _Running:
     proposal: Proposal
+    draw: Draw
     stored: int
     drawn: int
     reports: dict[int, float] = field(default_factory=dict)
@@ -67,7 +68,7 @@ class Sampling:
         self._drawing = Drawing(space, self._translation, sampler, seed)
         self._record = Record(journal, space.mode)
         self._running: dict[str, _Running] = {}
-        self._again: deque[Proposal] = deque()
+        self._again: deque[tuple[Proposal, Draw]] = deque()
         self._next = 0
 
     def resume(self, finished: Mapping[str, Finished]) -> None:
@@ -76,33 +77,31 @@ class Sampling:
         Trials with a row that were not told are told; trials that only the table has are added; those that were
         running, or have no row, are told FAIL once and proposed again before anything new, under their own number.
         """
-        known = self._proposals()
         for trial in self._record.trials():
             if trial.state == TrialState.RUNNING:
-                self._reap(trial, finished.get(str(trial.user_attrs.get("trial_id"))))
+                self._reap(trial, finished.get(trial.user_attrs["trial_id"]))
         self._add_missing(finished)
-        known |= self._proposals()
+        known = self._known()
         self._drawing.learn(self._record.trials())
-        for proposal in known.values():
+        for proposal, _ in known.values():
             self._drawing.seen(proposal.config)
-        self._next = 1 + max((p.number for p in known.values()), default=-1)
-        unfinished = [p for p in known.values() if p.trial_id not in finished]
-        self._again.extend(sorted(unfinished, key=lambda p: p.number))
+        self._next = 1 + max((proposal.number for proposal, _ in known.values()), default=-1)
+        unfinished = [known[trial_id] for trial_id in known if trial_id not in finished]
+        self._again.extend(sorted(unfinished, key=lambda pair: pair[0].number))
 
     def ask(self) -> Proposal | None:
         """The next configuration; None when the space has no other one."""
-        proposal = self._again.popleft() if self._again else None
-        drawn = None
-        if proposal is None:
-            draw = self._drawing.draw()
-            if draw is None:
+        if self._again:
+            proposal, draw = self._again.popleft()
+        else:
+            new = self._drawing.draw()
+            if new is None:
                 return None
-            config, drawn = draw
-            proposal = Proposal(self._next, f"{self._next:05d}", config)
+            proposal, draw = Proposal(self._next, f"{self._next:05d}", new.config), new
             self._next += 1
-        trial = self._frozen(proposal, TrialState.RUNNING)
-        drawn = self._drawing.start(trial) if drawn is None else drawn
-        self._running[proposal.trial_id] = _Running(proposal, self._record.add(trial), drawn)
+        trial = _frozen(proposal, draw, TrialState.RUNNING)
+        drawn = self._drawing.start(trial) if draw.number is None else draw.number
+        self._running[proposal.trial_id] = _Running(proposal, draw, self._record.add(trial), drawn)
         return proposal
 
     def report(self, trial_id: str, epoch: int, value: float) -> None:
@@ -115,7 +114,7 @@ class Sampling:
         self._drawing.report(running.drawn, epoch, value)
 
     def tell(self, trial_id: str, state: State, value: float | None) -> None:
-        """End a running trial; one without a finite value to its name has failed, and a pruned one keeps its last."""
+        """End a running trial; a complete one without a number has failed, a pruned one keeps its last report."""
         running = self._running.pop(trial_id)
         end, kept = _ending(state, value, running.reports)
         self._record.finish(running.stored, end, kept)
@@ -123,19 +122,21 @@ class Sampling:
 
     def requeue(self, trial_id: str) -> None:
         """Take back a trial that was cut off: its attempt is told FAIL, its configuration is proposed next."""
-        proposal = self._running[trial_id].proposal
+        running = self._running[trial_id]
         self.tell(trial_id, "failed", None)
-        self._again.append(proposal)
+        self._again.append((running.proposal, replace(running.draw, number=None)))
 
     def counts(self) -> dict[str, int]:
         """Trials of the study by state: complete, pruned, fail, running."""
         return dict(Counter(trial.state.name.lower() for trial in self._record.trials()))
 
-    def _proposals(self) -> dict[str, Proposal]:
+    def _known(self) -> dict[str, tuple[Proposal, Draw]]:
+        """What was proposed, by trial_id."""
         known = {}
         for trial in self._record.trials():
-            number, trial_id = int(trial.user_attrs["number"]), str(trial.user_attrs["trial_id"])
-            known[trial_id] = Proposal(number, trial_id, self._translation.restore(trial.params))
+            config = self._translation.restore(trial.params)
+            proposal = Proposal(trial.user_attrs["number"], trial.user_attrs["trial_id"], config)
+            known[proposal.trial_id] = (proposal, Draw(config, trial.params, trial.distributions, None))
         return known
 
     def _reap(self, trial: FrozenTrial, row: Finished | None) -> None:
@@ -143,40 +144,39 @@ class Sampling:
         if row is None:
             self._record.finish(stored, TrialState.FAIL, None)
             return
-        missing = {epoch: value for epoch, value in row.reports.items() if epoch not in trial.intermediate_values}
-        self._record.report(stored, missing)
+        self._record.report(stored, {e: v for e, v in row.reports.items() if e not in trial.intermediate_values})
         self._record.finish(stored, *_ending(row.state, row.value, {**trial.intermediate_values, **row.reports}))
 
     def _add_missing(self, finished: Mapping[str, Finished]) -> None:
-        ended = {(str(t.user_attrs["trial_id"]), t.state) for t in self._record.trials()}
-        known = self._proposals()
+        ended = {(trial.user_attrs["trial_id"], trial.state) for trial in self._record.trials()}
+        known = self._known()
         for trial_id, row in sorted(finished.items()):
             state, value = _ending(row.state, row.value, row.reports)
-            if (trial_id, state) in ended:
-                continue
-            proposal = known.get(trial_id) or Proposal(int(trial_id), trial_id, self._translation.read(row.config))
-            self._record.add(self._frozen(proposal, state, value, row.reports))
+            if (trial_id, state) not in ended:
+                proposal, draw = known.get(trial_id) or self._from_row(trial_id, row)
+                self._record.add(_frozen(proposal, draw, state, value, row.reports))
 
-    def _frozen(
-        self,
-        proposal: Proposal,
-        state: TrialState,
-        value: float | None = None,
-        reports: Mapping[int, float] | None = None,
-    ) -> FrozenTrial:
-        params, distributions = self._translation.store(proposal.config)
-        return create_trial(
-            state=state,
-            value=value,
-            params=params,
-            distributions=distributions,
-            intermediate_values=dict(reports or {}),
-            user_attrs={
-                "number": proposal.number,
-                "trial_id": proposal.trial_id,
-                "config": json.dumps(proposal.config, default=repr, sort_keys=True),
-            },
-        )
+    def _from_row(self, trial_id: str, row: Finished) -> tuple[Proposal, Draw]:
+        config = self._translation.read(row.config)
+        return Proposal(int(trial_id), trial_id, config), Draw(config, *self._translation.store(config), None)
+
+
+def _frozen(
+    proposal: Proposal,
+    draw: Draw,
+    state: TrialState,
+    value: float | None = None,
+    reports: Mapping[int, float] | None = None,
+) -> FrozenTrial:
+    config = json.dumps(proposal.config, default=repr, sort_keys=True)
+    return create_trial(
+        state=state,
+        value=value,
+        params=draw.params,
+        distributions=draw.distributions,
+        intermediate_values=dict(reports or {}),
+        user_attrs={"number": proposal.number, "trial_id": proposal.trial_id, "config": config},
+    )
 
 
 def _ending(state: State, value: float | None, reports: Mapping[int, float]) -> tuple[TrialState, float | None]:

@@ -91,10 +91,16 @@ class DefinedByRun:
         return {**trial.params, **(returned or {})}
 
     def store(self, config: Config) -> tuple[Stored, dict[str, BaseDistribution]]:
-        """What the function suggests when it is answered with the configuration."""
+        """What the function suggests when it is answered with the configuration; nothing if it then returns another.
+
+        That happens where it returns a setting under the name of a suggestion, but not as it was suggested.
+        """
         trial = FixedTrial(dict(config))
-        self._function(trial)
-        return dict(trial.params), dict(trial.distributions)
+        try:
+            again = self.draw(trial)
+        except ValueError:  # The configuration lacks what the function asks for.
+            return {}, {}
+        return (dict(trial.params), dict(trial.distributions)) if again == config else ({}, {})
 
     def restore(self, stored: Stored) -> Config:
         """What the function makes of the stored values."""
