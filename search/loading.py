@@ -1,0 +1,117 @@
+"""From the path of a space file to its Space, in the driver and, from the same text, in any other process."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import linecache
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from search.errors import SearchError
+from search.space import Space, nearest
+
+
+@dataclass(frozen=True)
+class SpaceSource:
+    """A space file as any process can run it: its text travels, its folders may differ from node to node."""
+
+    path: str
+    """Where the driver read it; tracebacks name it."""
+    text: str
+
+    @property
+    def stem(self) -> str:
+        """The file's name without `.py`, the default name of an experiment."""
+        return Path(self.path).stem
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def question(self) -> str:
+        """First line of the file's docstring, empty where there is none."""
+        return _docstring(self.text).strip().split("\n")[0]
+
+    def execute(self) -> Space:
+        """Run the text and return its `space`; raises SearchError with file and line for what its author can mend."""
+        module = ModuleType(f"space_{self.sha256[:12]}")
+        module.__file__ = self.path
+        # Dataclasses and pickle look a module up by its name.
+        sys.modules[module.__name__] = module
+        folder = str(Path(self.path).parent)
+        if folder not in sys.path:
+            sys.path.append(folder)  # So that a space may import its neighbours; last, so that it hides nothing.
+        lines = self.text.splitlines(keepends=True)
+        linecache.cache[self.path] = (len(self.text), None, lines, self.path)
+        try:
+            exec(compile(self.text, self.path, "exec"), module.__dict__)
+        except SyntaxError as error:
+            where = f"{error.filename or self.path}, line {error.lineno}"
+            raise SearchError(f"{where} is no Python: {error.msg}. Mend that line.") from None
+        except SearchError as error:
+            raise SearchError(f"{self._where(error)}: {error}") from None
+        except Exception as error:
+            raise SearchError(f"{self._where(error)}: {type(error).__name__}: {error}") from error
+        return self._space_of(module)
+
+    def _space_of(self, module: ModuleType) -> Space:
+        space = getattr(module, "space", None)
+        if isinstance(space, Space):
+            return space
+        if space is not None:
+            raise SearchError(f"`space` in {self.path} is {space!r}; expected a search.space.Space.")
+        near = [name for name, value in vars(module).items() if isinstance(value, Space)]
+        hint = f" `{near[0]}` is one: rename it." if near else ""
+        raise SearchError(f"{self.path} has no `space`; expected `space = Space(...)`.{hint}")
+
+    def _where(self, error: BaseException) -> str:
+        """File and line in the space file where an error arose."""
+        for frame in reversed(traceback.extract_tb(error.__traceback__)):
+            if frame.filename == self.path:
+                return f"{self.path}, line {frame.lineno}"
+        return self.path
+
+
+def _docstring(text: str) -> str:
+    try:
+        return ast.get_docstring(ast.parse(text)) or ""
+    except SyntaxError:
+        return ""
+
+
+def read_space(path: str) -> SpaceSource:
+    """The source of a space file; raises SearchError naming the space files that there are."""
+    file = Path(path)
+    if file.is_dir():
+        raise SearchError(f"{path} is a folder; expected a space file. {_expected(file)}")
+    try:
+        return SpaceSource(str(file.resolve()), file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        folder = file.parent if file.parent.is_dir() else Path("spaces")
+        raise SearchError(f"no space file at {path}. {_expected(folder, file.name)}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SearchError(f"{path} cannot be read: {error}. Expected a Python file.") from None
+
+
+def _expected(folder: Path, name: str = "") -> str:
+    names = sorted(entry.name for entry in folder.glob("*.py") if entry.name != "__init__.py")
+    if not names:
+        return "There is no space file in that folder."
+    near = nearest(name, names)
+    return (
+        f"{near} Expected one of {folder}/: {', '.join(names)}."
+        if near.startswith("Did")
+        else (f"Expected one of {folder}/: {', '.join(names)}.")
+    )
+
+
+def load_space(path: str) -> tuple[SpaceSource, Space]:
+    """Read and run a space file."""
+    source = read_space(path)
+    return source, source.execute()

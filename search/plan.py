@@ -1,0 +1,57 @@
+"""What one command is to do, with every option decided: the space with its pins, budgets, resources, the data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search.loading import SpaceSource
+from search.space import Space
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked order for a search."""
+
+    source: SpaceSource
+    space: Space
+    """With the pins of --set, --dataset and --smoke, and with the options of the command line in place."""
+    name: str
+    results: Path
+    trials: int
+    """Configurations to be ended, counting those of an earlier run."""
+    seed: int
+    dataset: Any
+    """The `DatasetInfo` of what is used, None for a trainable without data."""
+    asked_dataset: str | None
+    """The data set that was asked for, where another was used."""
+    data_dir: Path | None
+    max_concurrent: int | None = None
+    time_budget_s: float | None = None
+    trial_timeout_s: float | None = None
+    address: str = "local"
+    resume: bool = False
+    retry_failed: bool = False
+    throwaway: bool = False
+    """A smoke run whose results nobody asked to keep."""
+    command: tuple[str, ...] = ()
+
+    @property
+    def root(self) -> Path:
+        """The experiment folder."""
+        return self.results / self.name
+
+    @property
+    def max_epochs(self) -> int | None:
+        """Epochs of a full trial, where the space fixes or bounds them."""
+        values = self.space.settings().get("epochs", ())
+        numbers = [value for value in values if isinstance(value, int)]
+        return max(numbers) if numbers else None
+
+    def trial_config(self, config: dict[str, object]) -> dict[str, object]:
+        """What the trainable is handed: parameters, fixed settings, the data set and what is optimised."""
+        asked = {"metric": self.space.metric, "mode": self.space.mode}
+        if self.dataset is not None:
+            asked["dataset"] = self.dataset.name
+        return {**self.space.fixed, **config, **asked}

@@ -1,0 +1,1 @@
+"""From a plan to an experiment folder: the only package that imports Ray."""

@@ -1,0 +1,212 @@
+"""One attempt at one trial, inside the training process: epochs, decisions, checkpoints, the model that is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import shutil
+import time
+import traceback
+from collections.abc import Callable, Generator, Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from search.experiment.atomic import write_file
+from search.space import nearest
+from search.tuning.messages import Ending, Metrics, RunContext, TrialSpec
+from trainables.errors import TrialDiverged
+from trainables.trial import Trial
+
+EXPLODED = 1e6
+"""A loss this many times the first one has exploded."""
+_REPORTED = "reported.json"
+
+Trainable = Callable[[dict[str, object], Trial], Generator[Mapping[str, Any], None, None]]
+
+
+class _Stopped(Exception):
+    """The stopping rule ended the trial."""
+
+
+class _Interrupted(Exception):
+    """The search is being closed; the trial has saved what continues it."""
+
+
+def run_attempt(trainable: Trainable, spec: TrialSpec, context: RunContext, link: Connection) -> Ending | None:
+    """Train until the trial ends; None when the stopping rule ended it. Every exception becomes a failed ending."""
+    attempt = Attempt(spec, context, link)
+    generator = None
+    try:
+        generator = trainable(dict(spec.config), attempt.trial)
+        for metrics in generator:
+            attempt.take(metrics)
+        return attempt.complete()
+    except _Stopped:
+        return None
+    except _Interrupted:
+        return Ending("interrupted")
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        raise
+    except BaseException as error:  # SystemExit too: a trial that calls exit() fails, and takes nothing along.
+        return _failed(error)
+    finally:
+        if generator is not None:
+            with contextlib.suppress(Exception):
+                generator.close()
+
+
+def _failed(error: BaseException) -> Ending:
+    text = " ".join(str(error).split())
+    line = text if isinstance(error, TrialDiverged) and text else f"{type(error).__name__}: {text}".rstrip(": ")
+    return Ending(
+        "failed",
+        error=line[:500],
+        diverged=isinstance(error, TrialDiverged),
+        traceback="".join(traceback.format_exception(error)),
+    )
+
+
+class Attempt:
+    """Takes the metrics of a running trial one by one, reports them, and saves what must be saved."""
+
+    def __init__(self, spec: TrialSpec, context: RunContext, link: Connection) -> None:
+        self._spec, self._context, self._link = spec, context, link
+        self._experiment = Path(context.experiment)
+        self._checkpoints = self._experiment / "checkpoints" / spec.trial_id
+        self._epochs: list[Metrics] = []
+        self._held: list[Metrics] = []
+        self._summary: Metrics = {}
+        self._last_save = self._last_report = time.monotonic()
+        checkpoint = latest_checkpoint(self._checkpoints)
+        self.trial = Trial(
+            seed=spec.seed,
+            split_seed=context.split_seed,
+            data_dir=Path(context.data_dir) if context.data_dir else None,
+            cpus=context.cpus,
+            gpus=context.gpus,
+            checkpoint=checkpoint,
+        )
+        link.send(("started", time.time()))
+        if checkpoint is not None:
+            self._replay(json.loads((checkpoint / _REPORTED).read_text()))
+
+    def _replay(self, epochs: list[Metrics]) -> None:
+        """Report again what led to the checkpoint: the driver may have died before it stored that."""
+        self._epochs = epochs
+        self._held = list(epochs)
+        self._flush(waits=False)
+
+    def take(self, metrics: Mapping[str, Any]) -> None:
+        """One yield of the trainable: an epoch, or the summary of a completed trial."""
+        values = _numbers(metrics)
+        if self._context.metric not in values and "epoch" not in values and _is_summary(values):
+            self._summary = values
+            return
+        self._check(values)
+        values.setdefault("epoch", len(self._epochs) + 1)
+        self._epochs.append(values)
+        self._held.append(values)
+        rung = self._at_rung(int(values["epoch"]))
+        self._save_if_due()
+        now = time.monotonic()
+        if rung or now - self._last_report >= self._context.report_every_s:
+            self._flush(waits=rung)
+
+    def _check(self, values: Metrics) -> None:
+        metric = self._context.metric
+        if metric not in values:
+            raise ValueError(
+                f"the trainable yielded no {metric!r}, the metric of the space. {nearest(metric, [*values])}"
+            )
+        epoch = int(values.get("epoch", len(self._epochs) + 1))
+        for name in {metric, "loss"} & set(values):
+            if not math.isfinite(values[name]):
+                raise TrialDiverged(f"{name} became {values[name]} in epoch {epoch}")
+        first = self._epochs[0].get("loss") if self._epochs else None
+        if first is not None and "loss" in values and abs(values["loss"]) > EXPLODED * max(abs(first), 1e-12):
+            raise TrialDiverged(f"loss exploded from {first:.3g} to {values['loss']:.3g} in epoch {epoch}")
+
+    def _at_rung(self, epoch: int) -> bool:
+        if not self._spec.decides:
+            return False
+        return self._context.rungs is None or epoch in self._context.rungs
+
+    def _flush(self, waits: bool) -> None:
+        """Send the held epochs; with `waits` a decision comes back."""
+        self._link.send(("epochs", self._held, waits))
+        self._held = []
+        self._last_report = time.monotonic()
+        if waits and self._link.recv() != "go":
+            raise _Stopped
+
+    def _save_if_due(self) -> None:
+        closing = (self._experiment / ".closing").exists()
+        due = time.monotonic() - self._last_save >= self._context.checkpoint_every_s
+        if self.trial.save is not None and (due or closing):
+            save_checkpoint(self._checkpoints, self._epochs, self.trial.save)
+            self._last_save = time.monotonic()
+        if closing:
+            self._flush(waits=False)
+            raise _Interrupted
+
+    def complete(self) -> Ending:
+        """The trainable has nothing more to say: hand over what is held, keep the model if it is among the best."""
+        if not self._epochs:
+            raise ValueError("the trainable ended without yielding metrics")
+        if self._held:
+            self._flush(waits=False)
+        return Ending("complete", summary=self._summary, model=self._keep_model())
+
+    def _keep_model(self) -> str | None:
+        sign = 1 if self._context.mode == "max" else -1
+        best = max(sign * values[self._context.metric] for values in self._epochs)
+        if self._spec.keep_above is not None and best <= sign * self._spec.keep_above:
+            return None
+        if self.trial.save_predictions is not None:
+            write_file(self._experiment / "predictions" / f"{self._spec.trial_id}.parquet", self.trial.save_predictions)
+        if self.trial.save_model is None:
+            return None
+        target = self._experiment / "models" / f"{self._spec.trial_id}.keras"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Keras insists on the ending, so the temporary name keeps it.
+        temporary = target.with_name(f".{self._spec.trial_id}.tmp.keras")
+        self.trial.save_model(temporary)
+        temporary.replace(target)
+        return f"models/{target.name}"
+
+
+def _numbers(metrics: Mapping[str, Any]) -> Metrics:
+    if not isinstance(metrics, Mapping):
+        raise TypeError(f"the trainable yielded {type(metrics).__name__}; expected a dict of numbers")
+    try:
+        values = {str(name): float(value) for name, value in metrics.items()}
+    except (TypeError, ValueError):
+        wrong = {name: value for name, value in metrics.items() if not isinstance(value, (int, float))}
+        raise TypeError(f"the trainable yielded {wrong!r}; expected numbers") from None
+    return values
+
+
+def _is_summary(values: Metrics) -> bool:
+    return any(name.startswith("test_") for name in values)
+
+
+def save_checkpoint(folder: Path, epochs: list[Metrics], save: Callable[[Path], None]) -> None:
+    """Write the checkpoint behind the last of `epochs` in one step, then remove the earlier ones."""
+    target = folder / f"{len(epochs):06d}"
+    temporary = folder / f".{target.name}.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    save(temporary)
+    (temporary / _REPORTED).write_text(json.dumps(epochs))
+    temporary.rename(target)
+    for other in folder.iterdir():
+        if other.name != target.name:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """The newest whole checkpoint of a trial, None where there is none."""
+    found = sorted(path for path in folder.glob("[0-9]*") if (path / _REPORTED).is_file())
+    return found[-1] if found else None

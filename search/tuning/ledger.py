@@ -1,0 +1,246 @@
+"""The book of a search: what is to be tried next, what runs, what has ended, and when the search is over. No Ray."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from enum import Enum
+
+from search.experiment import Experiment
+from search.plan import Plan
+from search.sampling import Sampling
+from search.stopping import Decision, StoppingRule
+from search.tuning.faults import Faults
+from search.tuning.history import History
+from search.tuning.messages import Ending, Metrics, Report, TrialSpec
+from search.tuning.models import KeptModels
+from search.tuning.records import Ended, Live
+from search.tuning.repeats import next_round
+from search.tuning.rows import epoch_row, finished_row, running_row, score_of
+
+STORE_EVERY_S = 2.0
+"""Longest time for which the epochs of running trials are held in memory only."""
+
+
+class Next(Enum):
+    """What there is to do when no trial can be handed out."""
+
+    WAIT = "wait"
+    FINISHED = "finished"
+
+
+class Ledger:
+    """Everything that the driver knows of the trials; the experiment folder and the study follow it.
+
+    Rows of ended trials are stored first, then the study is told (`flush`).
+    """
+
+    def __init__(self, plan: Plan, experiment: Experiment, sampling: Sampling, rule: StoppingRule) -> None:
+        self.plan, self.experiment = plan, experiment
+        self._sampling, self._rule = sampling, rule
+        self.live: dict[str, Live] = {}
+        self.ended: dict[str, Ended] = {}
+        self.events: list[str] = []
+        self.recycled = 0
+        self.workers: set[str] = set()
+        self.exhausted = False
+        self.closing = False
+        self._rows: list[Mapping[str, object]] = []
+        self._epoch_rows: list[Mapping[str, object]] = []
+        self._tells: list[Ended] = []
+        self._stored_at = time.monotonic()
+        self._faults = Faults()
+        self._models = KeptModels(experiment, keep=1 if plan.space.repeats == 1 else 8, mode=plan.space.mode)
+
+    def restore(self, history: History) -> None:
+        """Take in what an earlier run stored, before the first `next`."""
+        self._sampling.resume(history.finished)
+        for trial_id, epoch, value in history.reports:
+            self._rule.decide(trial_id, epoch, value)
+        for ended in history.ended:
+            self.ended[ended.trial_id] = ended
+            if ended.state == "complete" and ended.value is not None:
+                self._models.known(ended.trial_id, ended.value)
+
+    # What is next
+
+    @property
+    def fault(self) -> str | None:
+        """Why the search ends before its time, None while there is no reason to."""
+        return self._faults.verdict
+
+    def next(self) -> TrialSpec | Next:
+        """The next trial to start. WAIT only while others run: their ends decide."""
+        self.flush()
+        if self.closing or self.fault:
+            return Next.WAIT if self.live else Next.FINISHED
+        if self.configurations() < self.plan.trials and not self.exhausted:
+            proposal = self._sampling.ask()
+            if proposal is not None:
+                return self._start(proposal.trial_id, proposal.number, proposal.config)
+            self.exhausted = True
+        repeat = self._next_repeat()
+        if repeat is not None:
+            return repeat
+        return Next.WAIT if self.live else Next.FINISHED
+
+    def configurations(self) -> int:
+        """Configurations that have ended or run; repeats do not count."""
+        running = sum(live.repeat_of is None for live in self.live.values())
+        return running + sum(ended.repeat_of is None for ended in self.ended.values())
+
+    def _next_repeat(self) -> TrialSpec | None:
+        space = self.plan.space
+        if space.repeats < 2:
+            return None
+        if space.repeat == "all":
+            firsts = sorted(t.trial_id for t in self.ended.values() if t.repeat_of is None and t.state == "complete")
+            wanted = [(first, k) for first in firsts for k in range(1, space.repeats)]
+        else:
+            if any(live.repeat_of is None for live in self.live.values()):
+                return None
+            values = self.values_by_configuration()
+            wanted = [(first, len(values[first])) for first in next_round(values, space.mode, space.repeats)]
+        for first, k in wanted:
+            trial_id = f"{first}r{k}"
+            if trial_id not in self.live and trial_id not in self.ended:
+                of = self.ended[first]
+                return self._start(trial_id, of.number, dict(of.config), repeat_of=first, seed_offset=k)
+        return None
+
+    def values_by_configuration(self) -> dict[str, list[float]]:
+        """Metric of the complete runs of each configuration, under the trial id of its first run, in seed order."""
+        values: dict[str, list[float]] = {}
+        for ended in sorted(self.ended.values(), key=lambda e: (e.repeat_of or e.trial_id, e.trial_id)):
+            if ended.state == "complete" and ended.value is not None:
+                values.setdefault(ended.repeat_of or ended.trial_id, []).append(ended.value)
+        return values
+
+    def _start(
+        self, trial_id: str, number: int, config: dict[str, object], repeat_of: str | None = None, seed_offset: int = 0
+    ) -> TrialSpec:
+        spec = TrialSpec(
+            trial_id,
+            self.plan.trial_config(config),
+            seed=self.plan.seed + seed_offset,
+            proposed_at=time.time(),
+            decides=repeat_of is None,
+            keep_above=self._models.threshold(),
+        )
+        live = self.live[trial_id] = Live(spec, number, config, repeat_of)
+        self._rows.append(running_row(self.plan, live))
+        return spec
+
+    # What comes back
+
+    def take(self, report: Report) -> bool:
+        """Take a worker's report; True when the stopping rule ends the trial."""
+        live = self.live.get(report.trial_id)
+        self._note(report)
+        if live is None:
+            return True
+        live.node, live.worker = report.node or live.node, report.worker or live.worker
+        if live.started_at is None:
+            live.started_at = report.started_at
+        decision = Decision.CONTINUE
+        for metrics in report.epochs:
+            decision = self._take_epoch(live, metrics)
+        if report.end is not None:
+            self._end(live, report.end)
+        elif decision is Decision.STOP and report.waits:
+            self._end(live, Ending("pruned"))
+            return True
+        if time.monotonic() - self._stored_at > STORE_EVERY_S:
+            self.flush()
+        return False
+
+    def _note(self, report: Report) -> None:
+        if report.worker:
+            self.workers.add(report.worker)
+        self.recycled += sum(event.startswith("recycled") for event in report.events)
+        self.events.extend(report.events)
+
+    def _take_epoch(self, live: Live, metrics: Metrics) -> Decision:
+        epoch = int(metrics["epoch"])
+        if live.epochs and epoch <= live.epochs[-1]["epoch"]:
+            return Decision.CONTINUE  # Repeated after a restart.
+        live.epochs.append(metrics)
+        self._epoch_rows.append(epoch_row(live.spec.trial_id, metrics))
+        if live.repeat_of is not None:
+            return Decision.CONTINUE
+        value = metrics[self.plan.space.metric]
+        self._sampling.report(live.spec.trial_id, epoch, value)
+        return self._rule.decide(live.spec.trial_id, epoch, value)
+
+    def _end(self, live: Live, ending: Ending) -> None:
+        if ending.state == "interrupted":
+            return  # Its row stays `running`; `close` returns it to the study.
+        del self.live[live.spec.trial_id]
+        log = self._write_log(live, ending)
+        row = finished_row(self.plan, live, ending, log)
+        value = score_of(live.epochs, self.plan.space)
+        trial_id = live.spec.trial_id
+        ended = Ended(trial_id, live.number, ending.state, value, live.config, live.repeat_of, ending.error, log, row)
+        self.ended[trial_id] = ended
+        self._rows.append(row)
+        self._tells.append(ended)
+        self._faults.take(ended.state, ending.error, ending.diverged)
+        if ending.state == "failed":
+            self._rule.forget(trial_id)
+        if ending.state == "complete" and value is not None:
+            self._models.offer(trial_id, value)
+
+    def _write_log(self, live: Live, ending: Ending) -> str | None:
+        text = "\n".join(part for part in (ending.output.rstrip(), ending.traceback.rstrip()) if part)
+        if not text and ending.state != "failed":
+            return None
+        path = self.experiment.logs / f"{live.spec.trial_id}.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text((text or ending.error or "") + "\n", encoding="utf-8")
+        return path.relative_to(self.experiment.root).as_posix()
+
+    def lose(self, trial_id: str, reason: str) -> None:
+        """A trial whose worker was lost for good has failed."""
+        live = self.live.get(trial_id)
+        if live is not None:
+            self._end(live, Ending("failed", error=reason))
+
+    def flush(self) -> None:
+        """Store the rows that are held, then tell the study."""
+        if self._rows or self._epoch_rows:
+            self.experiment.append(self._rows, self._epoch_rows)
+            self._rows, self._epoch_rows = [], []
+        for ended in self._tells:
+            if ended.repeat_of is None:
+                self._sampling.tell(ended.trial_id, ended.state, ended.value)  # type: ignore[arg-type]  # a final state
+            self.experiment.forget_checkpoint(ended.trial_id)
+        self._tells = []
+        self._stored_at = time.monotonic()
+
+    def close(self) -> None:
+        """Store all, and give trials that were cut off back to the study, which tells them FAIL once."""
+        self.flush()
+        for trial_id, live in self.live.items():
+            if live.repeat_of is None:
+                self._sampling.requeue(trial_id)
+        self._models.settle(self.best())
+
+    # What it amounts to
+
+    def best(self) -> Ended | None:
+        """The first run of the configuration with the best mean metric over its seeds; ties to the lower number."""
+        values = self.values_by_configuration()
+        sign = 1 if self.plan.space.mode == "max" else -1
+        repeated = {first for first, runs in values.items() if len(runs) > 1}
+        candidates = repeated or set(values)
+        ranked = sorted(
+            (first for first in candidates if first in self.ended and self.ended[first].state == "complete"),
+            key=lambda first: (-sign * sum(values[first]) / len(values[first]), self.ended[first].number),
+        )
+        return self.ended[ranked[0]] if ranked else None
+
+    def counts(self) -> dict[str, int]:
+        """Configurations by state, without repeats."""
+        states = Counter(ended.state for ended in self.ended.values() if ended.repeat_of is None)
+        return {state: states.get(state, 0) for state in ("complete", "pruned", "failed")}

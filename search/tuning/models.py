@@ -1,0 +1,46 @@
+"""Which models and predictions stay on the disk: those of the best trials so far, in the end the best one's."""
+
+from __future__ import annotations
+
+from search.experiment import Experiment
+from search.tuning.records import Ended
+
+BEST = "best.keras"
+
+
+class KeptModels:
+    """Keeps the models of the `keep` best trials while the search runs."""
+
+    def __init__(self, experiment: Experiment, keep: int, mode: str) -> None:
+        self._experiment, self._keep = experiment, keep
+        self._sign = 1 if mode == "max" else -1
+        self._values: dict[str, float] = {}
+
+    def threshold(self) -> float | None:
+        """The value that a trial must beat for its model to be worth writing; None while any will do."""
+        if len(self._values) < self._keep:
+            return None
+        return self._sign * min(self._sign * value for value in self._values.values())
+
+    def known(self, trial_id: str, value: float) -> None:
+        """Take in a trial of an earlier run, whose model is on the disk if it was worth keeping."""
+        self.offer(trial_id, value)
+
+    def offer(self, trial_id: str, value: float) -> None:
+        """Take in a complete trial; what it pushes out of the best is removed."""
+        self._values[trial_id] = value
+        ranked = sorted(self._values, key=lambda t: (-self._sign * self._values[t], t))
+        for out in ranked[self._keep :]:
+            del self._values[out]
+            (self._experiment.models / f"{out}.keras").unlink(missing_ok=True)
+            (self._experiment.predictions / f"{out}.parquet").unlink(missing_ok=True)
+
+    def settle(self, best: Ended | None) -> None:
+        """At the end: the best trial's model under a fixed name, beside those of its rivals."""
+        if best is None:
+            return
+        model = self._experiment.models / f"{best.trial_id}.keras"
+        if model.exists():
+            target = self._experiment.models / BEST
+            target.unlink(missing_ok=True)
+            target.hardlink_to(model)
