@@ -64,6 +64,8 @@ class DatasetInfo:
     """Remarks to show once before training: skipped images, images removed because test has them too, ..."""
     published_test: bool = False
     """Whether the test set came with the data; else it was taken from the images by the split seed."""
+    published_validation: bool = False
+    """Likewise for the validation set."""
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from trainables.datasets.catalogue import Catalogue, Image, Size, digest, same_contents
 from trainables.datasets.resize import resized
-from trainables.datasets.splits import TEST, TRAIN, VALIDATION
+from trainables.datasets.splits import TEST, TRAIN
 from trainables.errors import TrainableError
 
-_ROLES = {"train": TRAIN, "val": VALIDATION, "test": TEST}
+_ROLES = {"train": TRAIN, "test": TEST}
 _LAYOUT = "x_train, y_train and, where published, x_test, y_test (uint8 images, whole-number labels from 0)"
 
 CLASS_NAMES = {
@@ -31,7 +31,7 @@ CLASS_NAMES = {
 
 @dataclass(frozen=True)
 class NpzSource:
-    """`x_train, y_train, x_test, y_test` in one file; `x_val, y_val` where there is a published validation set."""
+    """`x_train, y_train` and, where a test set is published, `x_test, y_test` in one file."""
 
     name: str
     path: Path

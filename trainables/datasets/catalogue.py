@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ Image = NDArray[np.uint8]
 """Shape (height, width, channels), values 0 to 255."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalogue:
     """The readable images of a data set in a fixed order; row i of every array is image i."""
 
@@ -80,10 +81,18 @@ def digest(*parts: str | bytes) -> str:
 def open_catalogue(source: Source, cache_dir: Path) -> Catalogue:
     """The catalogue from the node's cache; the first to ask looks at every image."""
     key = f"catalogue-{digest(source.name, source.where, source.identity())[:20]}"
-    return read_catalogue(cached(cache_dir, key, lambda folder: write_catalogue(source.catalogue(), folder)))
+    entry = cached(cache_dir, key, lambda folder: write_catalogue(source.catalogue(), folder))
+    return _opened(entry, (entry / _TEXT).stat().st_ino)
+
+
+@lru_cache(maxsize=8)
+def _opened(entry: Path, _inode: int) -> Catalogue:
+    """One object per process and file: a rebuilt file has another inode."""
+    return read_catalogue(entry)
 
 
 _ARRAYS = ("labels", "roles", "contents")
+_TEXT = "catalogue.json"
 
 
 def write_catalogue(catalogue: Catalogue, folder: Path) -> None:
@@ -91,13 +100,13 @@ def write_catalogue(catalogue: Catalogue, folder: Path) -> None:
     for name in _ARRAYS:
         np.save(folder / f"{name}.npy", getattr(catalogue, name))
     rest = {name: value for name, value in vars(catalogue).items() if name not in _ARRAYS}
-    (folder / "catalogue.json").write_text(json.dumps(rest))
+    (folder / _TEXT).write_text(json.dumps(rest))
 
 
 def read_catalogue(folder: Path) -> Catalogue:
     """What `write_catalogue` wrote; the arrays are memory maps."""
     fields: dict[str, Any] = {name: open_array(folder, name) for name in _ARRAYS}
-    for name, value in json.loads((folder / "catalogue.json").read_text()).items():
+    for name, value in json.loads((folder / _TEXT).read_text()).items():
         fields[name] = tuple(value) if isinstance(value, list) else value
     return Catalogue(**fields)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from trainables.datasets.cache import default_cache_dir
 from trainables.datasets.catalogue import Catalogue, Source, open_catalogue
 from trainables.datasets.locate import locate
-from trainables.datasets.splits import TEST, SplitRows, split_rows
+from trainables.datasets.splits import TEST, VALIDATION, SplitRows, split_rows
 from trainables.errors import TrainableError
 from trainables.trial import DatasetInfo
 
@@ -22,17 +23,21 @@ def find_dataset(name: str, data_dir: Path | None, split_seed: int) -> DatasetIn
     """
     source = locate(name, data_dir)
     catalogue = open_catalogue(source, default_cache_dir())
-    return describe(source, catalogue, checked_split(source, catalogue, split_seed))
+    return describe(source, catalogue, checked_split(name, catalogue, split_seed))
 
 
+@lru_cache(maxsize=8)
 def checked_split(
-    source: Source,
+    name: str,
     catalogue: Catalogue,
     seed: int,
     validation_fraction: float | None = None,
     test_fraction: float | None = None,
 ) -> SplitRows:
-    """The three splits; raises TrainableError when a class is missing from one of them."""
+    """The three splits; raises TrainableError when a class is missing from one of them.
+
+    Remembered, since a warm worker asks for the same split in every trial.
+    """
     rows = split_rows(
         catalogue.labels,
         catalogue.roles,
@@ -47,7 +52,7 @@ def checked_split(
             label = int(np.argmin(counts))
             total = int((catalogue.labels == label).sum())
             raise TrainableError(
-                f"class '{catalogue.class_names[label]}' of '{source.name}' ({total} images in all) is missing from "
+                f"class '{catalogue.class_names[label]}' of '{name}' ({total} images in all) is missing from "
                 f"the {split} split ({len(members)} images); expected every class in training, validation and test. "
                 "Add images of it, remove the class, or change validation_fraction or test_fraction."
             )
@@ -74,4 +79,5 @@ def describe(source: Source, catalogue: Catalogue, rows: SplitRows) -> DatasetIn
         class_names=catalogue.class_names,
         notes=tuple(notes),
         published_test=bool((catalogue.roles == TEST).any()),
+        published_validation=bool((catalogue.roles == VALIDATION).any()),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from trainables.data import Data, Split
 from trainables.datasets.cache import default_cache_dir
@@ -10,7 +10,13 @@ from trainables.datasets.catalogue import Catalogue, Size, Source, open_catalogu
 from trainables.datasets.decoded import open_images
 from trainables.datasets.find import checked_split, describe
 from trainables.datasets.locate import locate
-from trainables.datasets.settings import check_data_settings, check_sample_size, image_size_of, sample_size_of
+from trainables.datasets.settings import (
+    check_data_settings,
+    check_fractions,
+    check_sample_size,
+    image_size_of,
+    sample_size_of,
+)
 from trainables.errors import TrainableError
 from trainables.trial import Trial
 
@@ -21,14 +27,15 @@ def load_data(config: Mapping[str, object], trial: Trial) -> Data:
     Greyscale images keep their one channel. `info` counts the splits before `sample_size` is applied. Decodes on
     the node's first call for this data set and size, and takes milliseconds afterwards.
     """
-    check_data_settings({name: (value,) for name, value in config.items()}, None)
+    asked = {name: (value,) for name, value in config.items()}
+    check_data_settings(asked, None)
     source = locate(str(config["dataset"]), trial.data_dir)
     cache_dir = trial.cache_dir or default_cache_dir()
     catalogue = open_catalogue(source, cache_dir)
-    rows = checked_split(
-        source, catalogue, trial.split_seed, _fraction(config, "validation"), _fraction(config, "test")
-    )
+    fractions = (_fraction(config, split) for split in ("validation", "test"))
+    rows = checked_split(source.name, catalogue, trial.split_seed, *fractions)
     info = describe(source, catalogue, rows)
+    check_fractions(asked, info)
     sample_size = sample_size_of(config.get("sample_size"))
     check_sample_size(sample_size, len(rows.train), info.num_classes, info.name)
     size = _size(source, catalogue, image_size_of(config.get("image_size")))
@@ -37,6 +44,17 @@ def load_data(config: Mapping[str, object], trial: Trial) -> Data:
         Split(images, catalogue.labels, index) for index in (rows.train[:sample_size], rows.validation, rows.test)
     )
     return Data(train, validation, test, info)
+
+
+def prepare_data(settings: Mapping[str, Sequence[object]], trial: Trial) -> None:
+    """Decode into this node's cache what trials with these settings (name -> the values it may take) will ask for."""
+    check_data_settings(settings, None)
+    cache_dir = trial.cache_dir or default_cache_dir()
+    for name in settings["dataset"]:
+        source = locate(str(name), trial.data_dir)
+        catalogue = open_catalogue(source, cache_dir)
+        for value in settings.get("image_size", (None,)):
+            open_images(source, catalogue, _size(source, catalogue, image_size_of(value)), cache_dir)
 
 
 def _fraction(config: Mapping[str, object], split: str) -> float | None:

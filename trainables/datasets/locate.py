@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 from pathlib import Path
 
 from trainables.datasets.arrays import DigitsSource, NpzSource
 from trainables.datasets.catalogue import Source
-from trainables.errors import DatasetMissing
+from trainables.datasets.containers import ARCHIVE_SUFFIXES
+from trainables.datasets.download import PUBLISHERS, Publisher, download, fetch_through_tfds
+from trainables.datasets.photos import PhotoSource
+from trainables.errors import DatasetMissing, TrainableError
+
+_TFDS = "tfds:"
+_UNPUBLISHED = {"animals": "its authors give no address that can be downloaded without an account"}
+KNOWN = ("digits", *PUBLISHERS, *_UNPUBLISHED)
+_SUFFIXES = (".npz", "", *ARCHIVE_SUFFIXES)
+"""Of what a data set is called by in a folder, in the order of looking; none is a folder."""
 
 
 def keras_cache() -> Path:
@@ -16,10 +27,88 @@ def keras_cache() -> Path:
 
 
 def locate(name: str, data_dir: Path | None) -> Source:
-    """Where the data set `name` is."""
+    """The source of the data set `name`: embedded, a path, in the data directory, in Keras' cache, or downloaded.
+
+    Raises DatasetMissing for a known data set that is nowhere, TrainableError for a name that nobody knows.
+    """
     if name == "digits":
         return DigitsSource()
-    for folder in (data_dir, keras_cache()):
-        if folder and (folder / f"{name}.npz").is_file():
-            return NpzSource(name, folder / f"{name}.npz")
-    raise DatasetMissing(f"no data set '{name}' in {data_dir or keras_cache()}.")
+    if name.startswith(_TFDS):
+        return _through_tfds(name)
+    if _is_path(name):
+        return _source(name, _existing(name, data_dir))
+    found = _in_folders(name, [folder for folder in (data_dir, keras_cache()) if folder])
+    return found or _downloaded(name, data_dir)
+
+
+def _is_path(name: str) -> bool:
+    return "/" in name or os.sep in name or name.startswith(("~", ".")) or name.endswith((".npz", *ARCHIVE_SUFFIXES))
+
+
+def _existing(name: str, data_dir: Path | None) -> Path:
+    """The path, relative to where the command runs, else to the data directory."""
+    given = Path(name).expanduser()
+    for path in (given, data_dir / given) if data_dir else (given,):
+        if path.exists():
+            return path.resolve()
+    raise TrainableError(
+        f"no data set at {name}{f', nor below {data_dir}' if data_dir and not given.is_absolute() else ''}; expected a "
+        "folder of class folders, a tar or zip file of one, or an .npz file. Check the path."
+    )
+
+
+def _in_folders(name: str, folders: list[Path]) -> Source | None:
+    for folder in folders:
+        for suffix in _SUFFIXES:
+            path = folder / f"{name}{suffix}"
+            if path.is_file() if suffix else path.is_dir():
+                return _source(name, path.resolve())
+    return None
+
+
+def _source(name: str, path: Path) -> Source:
+    return NpzSource(name, path) if path.suffix == ".npz" else PhotoSource(name, path)
+
+
+def _downloaded(name: str, data_dir: Path | None) -> Source:
+    if name not in KNOWN:
+        raise TrainableError(_unknown(name, data_dir))
+    try:
+        if name in _UNPUBLISHED:
+            raise DatasetMissing(_UNPUBLISHED[name])
+        return _source(name, download(name, PUBLISHERS[name], keras_cache()))
+    except DatasetMissing as error:
+        folders = " and ".join(str(folder) for folder in (data_dir, keras_cache()) if folder)
+        raise DatasetMissing(
+            f"data set '{name}' is not at hand: {folders} has no {name}.npz, {name}/, {name}.tar or {name}.zip, "
+            f"and {error}. Put it into a folder and name that with --data-dir."
+        ) from error
+
+
+def _unknown(name: str, data_dir: Path | None) -> str:
+    """The message for a name that nobody knows, with the near ones."""
+    here = sorted(_names_in(data_dir)) if data_dir else []
+    names = sorted({*KNOWN, *here})
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known are: {', '.join(names)}, {_TFDS}NAME, or a path."
+    return f"unknown data set '{name}'{f', and {data_dir} has none of that name' if data_dir else ''}. {hint}"
+
+
+def _names_in(folder: Path) -> set[str]:
+    """What the folder could offer as data sets: archives, and folders that hold folders."""
+    if not folder.is_dir():
+        return set()
+    suffixes = re.compile("(" + "|".join(re.escape(suffix) for suffix in _SUFFIXES if suffix) + ")$")
+    archives = {suffixes.sub("", path.name) for path in folder.iterdir() if suffixes.search(path.name)}
+    return archives | {
+        path.name for path in folder.iterdir() if path.is_dir() and any(p.is_dir() for p in path.iterdir())
+    }
+
+
+def _through_tfds(name: str) -> Source:
+    """TensorFlow Datasets' images, written once as class folders into Keras' cache."""
+    publisher = Publisher(name, "", fetch_through_tfds)
+    try:
+        return PhotoSource(name, download(name.removeprefix(_TFDS), publisher, keras_cache() / "tfds"))
+    except DatasetMissing as error:
+        raise DatasetMissing(f"data set '{name}' is not at hand: {error}. Check the name and the network.") from error

@@ -1,4 +1,4 @@
-"""A progress bar on the terminal for the minutes in which a data set is looked at or decoded for the first time."""
+"""A progress bar on the terminal while a data set is downloaded, checked or decoded for the first time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _QUIET_S = 1.0
 class Progress:
     """A line that is drawn over itself on standard error; silent when that is not a terminal."""
 
-    def __init__(self, what: str, total: int) -> None:
-        self._what, self._total, self._done = what, total, 0
+    def __init__(self, what: str, total: int, unit: str = "images") -> None:
+        self._what, self._total, self._unit, self._done = what, total, unit, 0
         self._shows = sys.stderr.isatty()
         self._next = time.monotonic() + _QUIET_S
         self._drawn = False
@@ -25,7 +25,7 @@ class Progress:
         return self
 
     def advance(self) -> None:
-        """One more image is done."""
+        """One more is done."""
         self._done += 1
         if self._shows and time.monotonic() >= self._next:
             self._next += 0.1
@@ -43,5 +43,5 @@ class Progress:
         self._drawn = True
         filled = _WIDTH * self._done // max(self._total, 1)
         bar = "#" * filled + "." * (_WIDTH - filled)
-        sys.stderr.write(f"\r{self._what} [{bar}] {self._done:,} of {self._total:,} images")
+        sys.stderr.write(f"\r{self._what} [{bar}] {self._done:,} of {self._total:,} {self._unit}")
         sys.stderr.flush()

@@ -75,6 +75,16 @@ def check_sample_size(size: int | None, num_train: int, num_classes: int, name: 
         )
 
 
+def check_fractions(settings: Mapping[str, Sequence[object]], info: DatasetInfo) -> None:
+    """Raise TrainableError for the fraction of a split that came with the data."""
+    for split, is_published in (("validation", info.published_validation), ("test", info.published_test)):
+        if is_published and any(value is not None for value in settings.get(f"{split}_fraction", ())):
+            raise TrainableError(
+                f"{split}_fraction is set and '{info.name}' comes with a {split} set, which stays the {split} set; "
+                f"expected no fraction. Remove {split}_fraction."
+            )
+
+
 def _extremes(settings: Mapping[str, Sequence[object]]) -> dict[str, float]:
     """The largest fraction that may be asked for of each split, 0 where none is."""
     return {
@@ -84,11 +94,7 @@ def _extremes(settings: Mapping[str, Sequence[object]]) -> dict[str, float]:
 
 
 def _check_against(settings: Mapping[str, Sequence[object]], fractions: Mapping[str, float], info: DatasetInfo) -> None:
-    if info.published_test and fractions["test"]:
-        raise TrainableError(
-            f"test_fraction is set and '{info.name}' has a published test set of {info.num_test:,} images, which "
-            "stays the test set. Remove test_fraction."
-        )
+    check_fractions(settings, info)
     num_train = _least_training_images(fractions, info)
     for value in settings.get("sample_size", ()):
         check_sample_size(sample_size_of(value), num_train, info.num_classes, info.name)
@@ -100,12 +106,12 @@ def _check_against(settings: Mapping[str, Sequence[object]], fractions: Mapping[
 
 
 def _least_training_images(fractions: Mapping[str, float], info: DatasetInfo) -> int:
-    """Training images that are left at the largest fractions asked for (duplicates aside)."""
-    validation = fractions["validation"]
-    if not (validation or fractions["test"]):
+    """Training images that are left at the largest fractions asked for (images left out as duplicates aside)."""
+    if not any(fractions.values()):
         return info.num_train
+    total = info.num_train + (0 if info.published_validation else info.num_validation)
     if info.published_test:
-        pool = info.num_train + info.num_validation
-        return pool - round(pool * validation)
-    pool = info.num_train + info.num_validation + info.num_test
-    return pool - round(pool * (fractions["test"] or CARVED_FRACTION)) - round(pool * (validation or CARVED_FRACTION))
+        return total - round(total * fractions["validation"])
+    total += info.num_test
+    carved = [] if info.published_validation else [fractions["validation"] or CARVED_FRACTION]
+    return total - sum(round(total * fraction) for fraction in (*carved, fractions["test"] or CARVED_FRACTION))

@@ -58,6 +58,8 @@ def split_rows(
         validation, pool = _carve(labels, pool, num_validation, np.random.default_rng([seed, VALIDATION]))
     pool = _without(pool, validation, contents)
     train = stratified_order(labels, pool, np.random.default_rng([seed, TRAIN]))
+    for rows in (train, validation, test):
+        rows.flags.writeable = False  # trials share them
     return SplitRows(train, validation, test, before - len(train) - len(validation) - len(test))
 
 

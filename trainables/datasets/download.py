@@ -1,0 +1,166 @@
+"""Data sets from those who publish them, into the cache of Keras; one line when they cannot be reached."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainables.datasets.progress import Progress
+from trainables.errors import DatasetMissing, TrainableError
+
+_TIMEOUT_S = 10
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """Where a data set is published, and how it becomes a file that `locate` finds."""
+
+    address: str
+    suffix: str
+    """Of the file in the cache: NAME + suffix."""
+    fetch: Callable[[str, str, Path], None]
+    """(name, address, target) -> writes the target; raises OSError or DatasetMissing."""
+
+
+def fetch_file(name: str, address: str, target: Path) -> None:
+    """Download a zip file; raises OSError when it cannot be reached or arrives incomplete."""
+    with urllib.request.urlopen(address, timeout=_TIMEOUT_S) as response, target.open("wb") as file:
+        expected = int(response.headers.get("Content-Length") or 0)
+        with Progress(f"downloading {name}", expected >> 20, "MB") as progress:
+            while chunk := response.read(_CHUNK):
+                file.write(chunk)
+                progress.advance()
+    if expected and target.stat().st_size != expected:
+        raise OSError(f"{target.stat().st_size:,} of {expected:,} bytes arrived")
+    if not zipfile.is_zipfile(target):
+        raise OSError("what arrived is not a zip file")
+
+
+_THROUGH_KERAS = """
+import sys, numpy, keras
+(x_train, y_train), (x_test, y_test) = getattr(keras.datasets, sys.argv[1]).load_data()
+with open(sys.argv[2], "wb") as file:
+    numpy.savez_compressed(file, x_train=x_train, y_train=y_train.ravel(), x_test=x_test, y_test=y_test.ravel())
+"""
+
+
+def fetch_through_keras(name: str, address: str, target: Path) -> None:
+    """Let `keras.datasets` download, in a process of its own: this one may not import Keras."""
+    request = urllib.request.Request(address, method="HEAD")
+    with urllib.request.urlopen(request, timeout=_TIMEOUT_S):  # known in a moment; Keras takes five seconds to start
+        pass
+    _in_a_process(_THROUGH_KERAS, name, str(target))
+
+
+_THROUGH_TFDS = """
+import sys, pathlib, tensorflow_datasets as tfds
+builder = tfds.builder(sys.argv[1])
+builder.download_and_prepare()
+names = builder.info.features["label"].names
+kind = (builder.info.features["image"].encoding_format or "png").lower()
+splits = [split for split in ("train", "validation", "test") if split in builder.info.splits]
+for split in splits:
+    root = pathlib.Path(sys.argv[2]) / (split if len(splits) > 1 else "")
+    data = builder.as_dataset(split=split, decoders={"image": tfds.decode.SkipDecoding()})
+    for number, example in enumerate(data.as_numpy_iterator()):
+        folder = root / names[example["label"]].replace("/", "_")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number:07d}.{kind}").write_bytes(example["image"])
+"""
+
+
+def fetch_through_tfds(name: str, _address: str, target: Path) -> None:
+    """Let TensorFlow Datasets prepare `name`, and write its images, as they are, into class folders."""
+    if importlib.util.find_spec("tensorflow_datasets") is None:
+        raise TrainableError(
+            f"data set 'tfds:{name}' needs TensorFlow Datasets, which is not installed. "
+            "Run `pip install tensorflow-datasets`, or `pip install keras-search[tfds]`."
+        )
+    target.mkdir(parents=True)
+    _in_a_process(_THROUGH_TFDS, name, str(target))
+
+
+KERAS_STORE = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
+PUBLISHERS = {
+    "mnist": Publisher(f"{KERAS_STORE}/mnist.npz", ".npz", fetch_through_keras),
+    "fashion_mnist": Publisher(f"{KERAS_STORE}/train-labels-idx1-ubyte.gz", ".npz", fetch_through_keras),
+    "cifar10": Publisher("https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz", ".npz", fetch_through_keras),
+    "cats_vs_dogs": Publisher(
+        "https://download.microsoft.com/download/3/E/1/3E1C3F21-ECDB-4869-8368-6DEBA77B919F/kagglecatsanddogs_5340.zip",
+        ".zip",
+        fetch_file,
+    ),
+    "realwaste": Publisher("https://archive.ics.uci.edu/static/public/908/realwaste.zip", ".zip", fetch_file),
+}
+"""Kaggle's cats and dogs come from Microsoft, who holds them; RealWaste from UCI, where it is data set 908."""
+
+
+def download(name: str, publisher: Publisher, folder: Path) -> Path:
+    """The data set's file or folder in `folder`, complete or absent; one process downloads, others wait.
+
+    Raises DatasetMissing with the reason in a few words, for the caller to say what else was looked for.
+    """
+    stem = re.sub(r"[^\w.+-]", "-", name)  # TensorFlow Datasets have names such as imagenette/160px:1.0.0
+    target = folder / f"{stem}{publisher.suffix}"
+    partial = folder / f"{stem}.partial"
+    with _only_one(folder, stem):
+        if target.exists():
+            return target
+        _remove(partial)
+        try:
+            publisher.fetch(name, publisher.address, partial)
+            partial.rename(target)
+        except OSError as error:
+            reason = error.reason if isinstance(error, urllib.error.URLError) else error
+            raise DatasetMissing(f"{publisher.address} cannot be had ({reason})") from error
+        finally:
+            _remove(partial)
+    return target
+
+
+def _in_a_process(program: str, *arguments: str) -> None:
+    """Run a Python program; its last line of output is the reason when it fails."""
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=quiet,
+        check=False,
+    )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise OSError(lines[-1][:300])
+
+
+@contextmanager
+def _only_one(folder: Path, name: str) -> Iterator[None]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / f"{name}.lock").open("w")
+    except OSError as error:
+        raise TrainableError(f"cannot write into {folder} ({error.strerror}). Name another with KERAS_HOME.") from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
