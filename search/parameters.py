@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from types import MappingProxyType
+from typing import Any
 
 from search.errors import SearchError
 
-Conditions = Mapping[str, tuple[object, ...]]
-"""What must hold for a parameter to be active: parent's name -> the values of which it must have one."""
+Conditions = Mapping[str, Any]
+"""What must hold for a parameter to be active: parent's name -> a value, or a tuple of values; held as a tuple."""
 
 
 def same(left: object, right: object) -> bool:
@@ -34,6 +36,11 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def _decimals(*numbers: float) -> tuple[Decimal, ...]:
+    """The numbers as they are written: in decimal, 0.1 + 2 * 0.1 is the 0.3 that the user means."""
+    return tuple(Decimal(repr(float(number))) for number in numbers)
+
+
 def _check_range(kind: str, low: object, high: object, step: object, log: bool) -> None:
     shown = f"{kind}({low!r}, {high!r})"
     if not _is_number(low) or not _is_number(high):
@@ -49,7 +56,9 @@ def _check_range(kind: str, low: object, high: object, step: object, log: bool) 
     if step is not None:
         if not _is_number(step) or float(step) <= 0:  # type: ignore[arg-type]  # a number, as just checked
             raise SearchError(f"{shown} has step={step!r}; expected a number above 0.")
-        if log and step != 1:
+        if low + step > high:  # type: ignore[operator]  # a number, as just checked
+            raise SearchError(f"{shown} has step={step!r}, which leaves {low!r} alone; expected a smaller step.")
+        if log and (kind, step) != ("Int", 1):  # The least step of integers is none.
             raise SearchError(f"{shown} has both log=True and step={step!r}; expected one of them.")
 
 
@@ -71,9 +80,15 @@ class Float:
         """All values of a stepped range; None for a continuous one."""
         if self.step is None:
             return None
-        count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
-        # Rounding to the twelfth digit makes 0.1 + 2 * 0.1 the 0.3 that the user means.
-        return tuple(round(self.low + i * self.step, 12) for i in range(count))
+        low, high, step = _decimals(self.low, self.high, self.step)
+        return tuple(float(low + i * step) for i in range(int((high - low) / step) + 1))
+
+    def nearest(self, value: float) -> float:
+        """The value of a stepped range that is nearest; of a continuous one, the value itself."""
+        if self.step is None:
+            return value
+        low, exact, step = _decimals(self.low, value, self.step)
+        return float(low + round((exact - low) / step) * step)
 
     def bounds(self) -> tuple[float, ...]:
         """The values that a check needs to see."""
@@ -106,9 +121,9 @@ class Int:
                 raise SearchError(f"Int({self.low!r}, {self.high!r}) has {value!r}; expected whole numbers. Use Float.")
         object.__setattr__(self, "when", _conditions(self.when))
 
-    def values(self) -> tuple[int, ...]:
-        """All values, in ascending order."""
-        return tuple(range(self.low, self.high + 1, self.step))
+    def values(self) -> Sequence[int]:
+        """All values, in ascending order, without writing them down: there may be millions."""
+        return range(self.low, self.high + 1, self.step)
 
     def bounds(self) -> tuple[int, ...]:
         """The values that a check needs to see."""
@@ -131,7 +146,7 @@ class Choice:
     options: tuple[object, ...]
     when: Conditions
 
-    def __init__(self, *options: object, when: Mapping[str, object] = MappingProxyType({})) -> None:
+    def __init__(self, *options: object, when: Conditions = MappingProxyType({})) -> None:
         if len(options) == 1 and isinstance(options[0], list):
             raise SearchError(f"Choice({options[0]!r}) has one option, a list; expected Choice(a, b, ...).")
         if not options:
@@ -141,6 +156,11 @@ class Choice:
                 raise SearchError(f"Choice{options!r} has the option {option!r} twice; expected each once.")
             if isinstance(option, float) and not math.isfinite(option):
                 raise SearchError(f"Choice{options!r} has the option {option!r}; expected finite numbers.")
+            if " at 0x" in repr(option):
+                raise SearchError(
+                    f"Choice{options!r} has the option {option!r}, whose text is another in every process; "
+                    "expected values. Give its name, and look it up in the trainable."
+                )
         object.__setattr__(self, "options", options)
         object.__setattr__(self, "when", _conditions(when))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
@@ -111,7 +111,7 @@ class Space:
         if not self._can_hold(name):
             raise SearchError(f"the condition of parameter {name!r} can never hold together with its parents' own.")
 
-    def _possible(self, name: str) -> tuple[object, ...] | None:
+    def _possible(self, name: str) -> Sequence[object] | None:
         if name in self.fixed:
             return (self.fixed[name],)
         parameter: Parameter = self.parameters[name]

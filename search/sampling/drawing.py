@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import RandomSampler
 from optuna.storages import InMemoryStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.errors import SearchError
 from search.sampling.samplers import make_sampler
@@ -21,6 +22,7 @@ _DRAWS = 10
 """Draws of the sampler before chance takes over."""
 _BY_CHANCE = 1000
 """Draws by chance before a space that cannot be listed counts as exhausted."""
+_KNOW_ONLY_COMPLETE = ("gp", "cmaes")
 _LISTED = 10_000
 """Configurations up to which a finite space is listed to pick what is left."""
 
@@ -47,6 +49,7 @@ class Drawing:
         self._sampler, self._seed = sampler, seed
         self._size = space.size() if space.declared else None
         self._grid = space.grid() if sampler == "grid" else None
+        self._worst = -math.inf if space.mode == "max" else math.inf
         self._storage = InMemoryStorage()
         self._study = optuna.create_study(
             storage=self._storage,
@@ -57,11 +60,23 @@ class Drawing:
         self._chance = np.random.default_rng(seed)
         self._drawn: set[str] = set()
 
-    def learn(self, trials: Sequence[FrozenTrial]) -> None:
-        """Take in the trials of an earlier process and seed anew, or the sampler would draw its first ones again."""
+    def learn(self, trials: Sequence[FrozenTrial], failed: Container[int]) -> None:
+        """Take in the trials of an earlier process, and the numbers of those that failed by themselves.
+
+        The sampler is seeded anew, or it would draw its first configurations again.
+        """
         for trial in trials:
-            if trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
-                self._study.add_trial(trial)
+            state, value = self._shown(trial.state, trial.value, trial.number in failed)
+            if state != TrialState.FAIL:
+                self._study.add_trial(
+                    create_trial(
+                        state=state,
+                        value=value,
+                        params=trial.params,
+                        distributions=trial.distributions,
+                        intermediate_values=trial.intermediate_values,
+                    )
+                )
         if trials:
             seed = int(np.random.SeedSequence([self._seed, len(trials)]).generate_state(1)[0])
             self._study.sampler = make_sampler(self._sampler, self._space, seed)
@@ -123,6 +138,19 @@ class Drawing:
         trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
         self._storage.set_trial_intermediate_value(trial_id, epoch, value)
 
-    def finish(self, number: int, state: TrialState, value: float | None) -> None:
-        """Let the sampler see the end of a trial."""
+    def finish(self, number: int, state: TrialState, value: float | None, failed: bool) -> None:
+        """Let the sampler see the end of a trial; `failed`: by itself, and not because it was cut off."""
+        state, value = self._shown(state, value, failed)
         self._study.tell(number, value if state == TrialState.COMPLETE else None, state)
+
+    def _shown(self, state: TrialState, value: float | None, failed: bool) -> tuple[TrialState, float | None]:
+        """The end of a trial as the sampler sees it, who would otherwise learn nothing from what did not complete.
+
+        TPE takes no notice of FAIL, and goes on proposing where training diverges: to it a failed trial is a pruned one
+        without a value, the worst there is. The model-based others know complete trials only.
+        """
+        if self._sampler not in _KNOW_ONLY_COMPLETE:
+            return (TrialState.PRUNED, None) if failed else (state, value)
+        if failed or (state == TrialState.PRUNED and value is None):
+            return TrialState.COMPLETE, self._worst
+        return (TrialState.COMPLETE if state == TrialState.PRUNED else state), value

@@ -82,7 +82,7 @@ class Sampling:
                 self._reap(trial, finished.get(trial.user_attrs["trial_id"]))
         self._add_missing(finished)
         known = self._known()
-        self._drawing.learn(self._record.trials())
+        self._drawing.learn(self._record.trials(), self._failed(finished))
         for proposal, _ in known.values():
             self._drawing.seen(proposal.config)
         self._next = 1 + max((proposal.number for proposal, _ in known.values()), default=-1)
@@ -115,16 +115,18 @@ class Sampling:
 
     def tell(self, trial_id: str, state: State, value: float | None) -> None:
         """End a running trial; a complete one without a number has failed, a pruned one keeps its last report."""
-        running = self._running.pop(trial_id)
-        end, kept = _ending(state, value, running.reports)
-        self._record.finish(running.stored, end, kept)
-        self._drawing.finish(running.drawn, end, kept)
+        self._end(self._running.pop(trial_id), state, value, failed=True)
 
     def requeue(self, trial_id: str) -> None:
         """Take back a trial that was cut off: its attempt is told FAIL, its configuration is proposed next."""
-        running = self._running[trial_id]
-        self.tell(trial_id, "failed", None)
+        running = self._running.pop(trial_id)
+        self._end(running, "failed", None, failed=False)
         self._again.append((running.proposal, replace(running.draw, number=None)))
+
+    def _end(self, running: _Running, state: State, value: float | None, failed: bool) -> None:
+        end, kept = _ending(state, value, running.reports)
+        self._record.finish(running.stored, end, kept)
+        self._drawing.finish(running.drawn, end, kept, failed and end == TrialState.FAIL)
 
     def counts(self) -> dict[str, int]:
         """Trials of the study by state: complete, pruned, fail, running."""
@@ -138,6 +140,12 @@ class Sampling:
             proposal = Proposal(trial.user_attrs["number"], trial.user_attrs["trial_id"], config)
             known[proposal.trial_id] = (proposal, Draw(config, trial.params, trial.distributions, None))
         return known
+
+    def _failed(self, finished: Mapping[str, Finished]) -> set[int]:
+        """Optuna's number of the last attempt of each trial that failed by itself."""
+        last = {trial.user_attrs["trial_id"]: trial for trial in self._record.trials()}
+        ended = {trial_id: _ending(row.state, row.value, row.reports)[0] for trial_id, row in finished.items()}
+        return {trial.number for trial_id, trial in last.items() if ended.get(trial_id) == TrialState.FAIL}
 
     def _reap(self, trial: FrozenTrial, row: Finished | None) -> None:
         stored = self._record.id_of(trial)

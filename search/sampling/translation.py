@@ -149,11 +149,8 @@ def _stored(parameter: Parameter, value: object) -> Any:
 def _restored(parameter: Parameter, stored: Any) -> object:
     if isinstance(parameter, Choice):
         return parameter.options[_choices(parameter).index(stored)]
-    if isinstance(parameter, Float) and parameter.step is not None:
-        # The value that the grid has: 0.3 and not 0.30000000000000004.
-        values = parameter.values()
-        assert values is not None
-        return values[round((stored - parameter.low) / parameter.step)]
+    if isinstance(parameter, Float):
+        return parameter.nearest(stored)  # 0.3, as the grid has it, and not 0.30000000000000004.
     return stored
 
 

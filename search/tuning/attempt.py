@@ -15,7 +15,7 @@ from typing import Any
 
 from search.experiment.atomic import write_file
 from search.space import nearest
-from search.tuning.messages import Ending, Metrics, RunContext, TrialSpec
+from search.tuning.messages import CLOSING, Ending, Metrics, RunContext, TrialSpec
 from trainables.errors import TrialDiverged
 from trainables.trial import Trial
 
@@ -142,7 +142,7 @@ class Attempt:
             raise _Stopped
 
     def _save_if_due(self) -> None:
-        closing = (self._experiment / ".closing").exists()
+        closing = (self._experiment / CLOSING).exists()
         due = time.monotonic() - self._last_save >= self._context.checkpoint_every_s
         if self.trial.save is not None and (due or closing):
             save_checkpoint(self._checkpoints, self._epochs, self.trial.save)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from search.loading import SpaceSource
 
 Metrics = dict[str, float]
+CLOSING = ".closing"
+"""A file in the experiment folder that is there while the search is being closed: trials save and end."""
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from pathlib import Path
 from socket import socketpair
 
-from search.tuning.messages import Ending, Metrics, Report, RunContext, TrialSpec
+from search.tuning.messages import CLOSING, Ending, Metrics, Report, RunContext, TrialSpec
 
 
 class ProcessDied(Exception):
@@ -139,13 +140,16 @@ class TrialRunner:
         worker = f"{self.node}:{self._process.pid}"
         hung = how.startswith("gave")
         self.close()
+        report.worker, report.node = worker, self.node
+        if (Path(self.context.experiment) / CLOSING).exists():
+            report.end = Ending("interrupted")
+            return True
         self._deaths += 1
         report.events.append(f"worker {worker} {how} in trial {self._spec.trial_id}")
         if self._deaths < self.context.attempts and not hung:
             self._start()
             return False
         times = "" if self._deaths == 1 else f", {self._deaths} times"
-        report.worker, report.node = worker, self.node
         report.end = Ending("failed", error=f"its training process {how}{times}")
         return True
 

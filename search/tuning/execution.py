@@ -1,0 +1,182 @@
+"""One search on Tune, from the checked plan to the stored results: start, run, interrupt, end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from search.experiment import Experiment
+from search.plan import Plan
+from search.sampling import Sampling
+from search.stopping import make_rule
+from search.tuning import cluster
+from search.tuning.history import read_history
+from search.tuning.ledger import Ledger
+from search.tuning.messages import CLOSING, RunContext
+from search.tuning.scheduling import Clock, Halt, Proposals, Slots
+from search.tuning.worker import Worker
+
+from ray import tune  # isort: skip  # after `cluster`, which sets what it reads
+
+GRACE_S = 5.0
+"""How long running trials have, after an interrupt, to reach the end of an epoch and save."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a search ended."""
+
+    end: str
+    """`finished`, `exhausted`, `interrupted`, `time budget` or `failed`."""
+    reason: str | None
+    ledger: Ledger
+    slots: int
+
+
+Watch = Callable[[Ledger, int], None]
+"""Called many times a second with the ledger and the number of slots."""
+
+
+def execute(plan: Plan, experiment: Experiment, watch: Watch) -> Outcome:
+    """Run the search; raises SearchError where the cluster or the plan does not allow it."""
+    space = plan.space
+    rule = make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs)
+    sampling = Sampling(space, experiment.journal, sampler=space.sampler, seed=plan.seed, trials=plan.trials)
+    ledger = Ledger(plan, experiment, sampling, rule)
+    ledger.restore(read_history(experiment, space, plan.retry_failed))
+    (experiment.root / CLOSING).unlink(missing_ok=True)
+    with cluster.connected(plan.address) as nodes:
+        slots = cluster.slots(nodes, space.cpus_per_trial, space.gpus_per_trial, plan.max_concurrent)
+        slots = max(1, min(slots, plan.trials * space.repeats))
+        run = _Run(plan, experiment, ledger, slots, watch)
+        with run.signals():
+            run.tune(_context(plan, experiment, rule.rungs()))
+    return Outcome(run.end(), run.reason(), ledger, slots)
+
+
+def _context(plan: Plan, experiment: Experiment, rungs: tuple[int, ...] | None) -> RunContext:
+    return RunContext(
+        source=plan.source,
+        import_path=tuple(str(Path(entry or ".").resolve()) for entry in sys.path if not entry.endswith(".zip")),
+        experiment=str(experiment.root.resolve()),
+        metric=plan.space.metric,
+        mode=plan.space.mode,
+        split_seed=plan.seed,
+        data_dir=str(plan.data_dir.resolve()) if plan.data_dir else None,
+        cpus=max(1, int(plan.space.cpus_per_trial)),
+        gpus=plan.space.gpus_per_trial,
+        rungs=rungs,
+        trial_timeout_s=plan.trial_timeout_s,
+    )
+
+
+class _Run:
+    """The state of one run of Tune."""
+
+    def __init__(self, plan: Plan, experiment: Experiment, ledger: Ledger, slots: int, watch: Watch) -> None:
+        self._plan, self._experiment, self._ledger, self._slots, self._watch = plan, experiment, ledger, slots, watch
+        self._begun = time.monotonic()
+        self._interrupts = 0
+        self._halt_at: float | None = None
+        self._over_budget = False
+
+    def tune(self, context: RunContext) -> None:
+        """Let Tune run until the ledger has nothing more, or the search is halted."""
+        scratch = tempfile.mkdtemp(prefix="search-tune-")
+        resources = {"cpu": self._plan.space.cpus_per_trial, "gpu": self._plan.space.gpus_per_trial}
+        trainable = tune.with_resources(tune.with_parameters(Worker, context=context), resources)
+        tuner = tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                search_alg=Proposals(self._ledger, self._slots),
+                scheduler=Slots(self._ledger),
+                num_samples=-1,
+                max_concurrent_trials=self._slots,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: trial.trial_id,
+            ),
+            run_config=tune.RunConfig(
+                name="search",
+                storage_path=scratch,
+                verbose=0,
+                stop=Halt(self._halted),
+                callbacks=[Clock(self._tick)],
+                failure_config=tune.FailureConfig(max_failures=context.attempts),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            ),
+        )
+        try:
+            tuner.fit()
+        finally:
+            self._ledger.close()
+            shutil.rmtree(scratch, ignore_errors=True)
+            (self._experiment.root / CLOSING).unlink(missing_ok=True)
+
+    def _tick(self) -> None:
+        budget = self._plan.time_budget_s
+        if budget is not None and not self._over_budget and time.monotonic() - self._begun > budget:
+            self._over_budget = True
+            self._close(GRACE_S)
+        if self._interrupts and self._halt_at is None:
+            self._close(GRACE_S)
+        self._watch(self._ledger, self._slots)
+
+    def _close(self, grace_s: float) -> None:
+        """No new trials; those that run save at the end of their epoch, and are ended when the grace is over."""
+        self._ledger.closing = True
+        self._halt_at = time.monotonic() + grace_s
+        (self._experiment.root / CLOSING).touch()
+
+    def _halted(self) -> bool:
+        if self._halt_at is None:
+            return False
+        late = self._interrupts > 1 or time.monotonic() > self._halt_at
+        if late:
+            self._kill_local_processes()
+        return late or not self._ledger.live
+
+    def _kill_local_processes(self) -> None:
+        """End the training processes on this node at once; those elsewhere end with their workers."""
+        host = {live.worker for live in self._ledger.live.values()}
+        for worker in host:
+            pid = worker.rpartition(":")[2]
+            with suppress(OSError, ValueError):
+                if b"search.tuning.child" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(int(pid), signal.SIGKILL)
+
+    @contextmanager
+    def signals(self) -> Iterator[None]:
+        """Take Ctrl-C and SIGTERM as the wish to end the search; a second one ends it without grace."""
+
+        def take(number: int, frame: FrameType | None) -> None:
+            self._interrupts += 1
+
+        before = {number: signal.signal(number, take) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def end(self) -> str:
+        """How it ended, in one of the words of `Outcome.end`."""
+        if self._interrupts:
+            return "interrupted"
+        if self._over_budget:
+            return "time budget"
+        if self._ledger.fault:
+            return "failed"
+        return "exhausted" if self._ledger.exhausted else "finished"
+
+    def reason(self) -> str | None:
+        """One line on why, where there is something to say."""
+        return self._ledger.fault

@@ -1,0 +1,125 @@
+"""How Tune is led: which trial a free worker gets, what becomes of a report, when all is over.
+
+Tune itself would give a freed worker to the oldest pending trial, whose own worker is already starting, and kill that
+one. Here a new trial is proposed only when a slot is free, and the newest pending one is handed out once, so that
+exactly one worker is started for each slot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ray.tune import Callback, Stopper
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from search.tuning.ledger import Ledger, Next
+from search.tuning.messages import Report
+
+
+class _Here:
+    """Holds what lives in the driver only: Tune pickles it with its experiment, and the copy holds nothing."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class Proposals(_Here, Searcher):
+    """Tune's view of the ledger: a trial for every free slot, until there is no more."""
+
+    def __init__(self, ledger: Ledger, slots: int) -> None:
+        super().__init__()
+        self._ledger, self._slots = ledger, slots
+        self._finished = False
+
+    def set_max_concurrency(self, max_concurrent: int) -> bool:
+        """The limit on pending trials is wanted, Tune's limiter around this searcher is not."""
+        return True
+
+    def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
+        """The ledger knows them."""
+        return True
+
+    def suggest(self, trial_id: str) -> Any:
+        """The next trial; None while all slots are taken or the running trials decide what comes."""
+        if self._finished:
+            return Searcher.FINISHED
+        if len(self._ledger.live) >= self._slots:
+            return None
+        found = self._ledger.next()
+        if found is Next.FINISHED:
+            self._finished = True
+            return Searcher.FINISHED
+        return None if found is Next.WAIT else {"spec": found}
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """The scheduler tells the ledger."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the study's journal is the durable state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: see `save`."""
+
+
+class Slots(_Here, FIFOScheduler):
+    """Hands reports to the ledger, and free workers to the newest trial that has none."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__()
+        self._ledger = ledger
+        self._handed: set[str] = set()
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """The newest pending trial, each only once; Tune itself restarts those that lost their worker."""
+        pending = [
+            t for t in tune_controller.get_live_trials() if t.status == "PENDING" and t.trial_id not in self._handed
+        ]
+        if not pending:
+            return None
+        newest = max(pending, key=lambda trial: trial.config["spec"].proposed_at)
+        self._handed.add(newest.trial_id)
+        return newest
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """STOP when the stopping rule says so."""
+        report: Report = result["report"]
+        return str(TrialScheduler.STOP if self._ledger.take(report) else TrialScheduler.CONTINUE)
+
+    def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
+        """The last report of a trial that ended by itself."""
+        self._handed.discard(trial.trial_id)
+        if result and "report" in result and result["report"].end is not None:
+            self._ledger.take(result["report"])
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """The worker was lost more often than a trial is tried again."""
+        reason = getattr(trial, "error_file", None) and "its worker was lost, and so were those that tried again"
+        self._ledger.lose(trial.config["spec"].trial_id, reason or "its worker was lost")
+
+
+class Clock(_Here, Callback):
+    """Calls back while the search runs: at least ten times a second, also when nothing happens."""
+
+    def __init__(self, tick: Callable[[], None]) -> None:
+        self._tick = tick
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """One turn of Tune's loop."""
+        self._tick()
+
+
+class Halt(_Here, Stopper):
+    """Ends all trials when `halted` says so."""
+
+    def __init__(self, halted: Callable[[], bool]) -> None:
+        self._halted = halted
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """No single trial is ended here."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Whether to end everything."""
+        return self._halted()
