@@ -1,0 +1,42 @@
+"""Random changes of training images as Keras layers: active in training only, drawn from the trial's seed and epoch.
+
+They follow the rescaling, and get its scale where it matters (noise).
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+_FACTOR = {"unit": 1 / 255, "symmetric": 2 / 255, "none": 1.0}
+
+
+def rescaling(name: str) -> list[keras.layers.Layer]:
+    """The layer that brings pixels 0 to 255 to the range of this name; none for "none"."""
+    if name == "none":
+        return []
+    return [layers.Rescaling(_FACTOR[name], offset=-1.0 if name == "symmetric" else 0.0)]
+
+
+def augmentation(name: str, scale: str) -> list[keras.layers.Layer]:
+    """The layers of an augmentation for images rescaled to `scale`."""
+    if name == "flip":
+        return [layers.RandomFlip("horizontal")]
+    if name == "flip_rotation":  # Study 001.
+        return [layers.RandomFlip("horizontal"), layers.RandomRotation(0.2)]
+    if name == "geometric":  # Study 000.
+        return [
+            layers.RandomRotation(40 / 360, fill_mode="nearest"),
+            layers.RandomTranslation(0.2, 0.2, fill_mode="nearest"),
+            layers.RandomShear(0.2, 0.2, fill_mode="nearest"),
+            layers.RandomZoom(0.2, fill_mode="nearest"),
+            layers.RandomFlip("horizontal"),
+        ]
+    if name == "flip_rotation_zoom_noise":  # Study 002.
+        return [
+            layers.RandomFlip("horizontal"),
+            layers.RandomRotation(0.1),
+            layers.RandomZoom(0.2),
+            layers.GaussianNoise(0.01 * _FACTOR[scale] * 255),
+        ]
+    return []

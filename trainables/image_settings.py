@@ -1,0 +1,113 @@
+"""The settings of the image classifier: name, default, what is accepted, and whether it changes the compiled graph."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trainables.datasets.settings import DATA_SETTINGS, check_data_settings, image_size_of
+from trainables.errors import TrainableError
+from trainables.networks.smallest import SMALLEST_SIDE
+from trainables.settings import Setting, check_settings, number, one_of, optional, whole
+from trainables.trial import DatasetInfo
+
+AUGMENTATIONS = ("none", "flip", "flip_rotation", "geometric", "flip_rotation_zoom_noise")
+RESCALINGS = ("unit", "symmetric", "none")
+OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd", "sgd_momentum")
+
+
+def _row(default: object, setting: Setting, *, structural: bool = False) -> Any:
+    """A line of the table; `structural` settings make another graph, the others enter it as variables."""
+    return dataclasses.field(default=default, metadata={"setting": setting, "structural": structural})
+
+
+def _is_widths(value: object) -> bool:
+    widths = value if isinstance(value, tuple | list) else (value,)
+    return all(isinstance(width, int) and not isinstance(width, bool) and width >= 1 for width in widths)
+
+
+_WIDTHS = Setting(_is_widths, "a number of units from 1, or a tuple of them for several layers")
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """One trial's settings; None for `filters`, `kernel_size` and `head_units` means as published for the network."""
+
+    network: str = _row("two_conv", one_of(*SMALLEST_SIDE), structural=True)
+    filters: int | None = _row(None, optional(whole(1)), structural=True)
+    kernel_size: int | None = _row(None, optional(whole(1)), structural=True)
+    batch_norm: str = _row("after_relu", one_of("after_relu", "before_relu", "none"), structural=True)
+    """Place of batch normalisation in `two_conv`."""
+    pooling: str = _row("flatten", one_of("flatten", "avg", "max"), structural=True)
+    head_units: tuple[int, ...] | None = _row(None, optional(_WIDTHS), structural=True)
+    dropout: float = _row(0.5, number(0, 1, below=True))
+    head_dropout: float = _row(0.0, number(0, 1, below=True))
+    """Dropout behind each hidden layer of the head."""
+    augmentation: str = _row("none", one_of(*AUGMENTATIONS), structural=True)
+    rescaling: str = _row("unit", one_of(*RESCALINGS), structural=True)
+    """Pixels 0 to 255 become 0 to 1 (unit), -1 to 1 (symmetric), or stay."""
+    optimizer: str = _row("adam", one_of(*OPTIMIZERS), structural=True)
+    learning_rate: float = _row(1e-3, number(0, above=True))
+    weight_decay: float | None = _row(None, optional(number(0)))
+    """Decoupled, per step and times the learning rate; None: what the optimizer has by itself."""
+    batch_size: int = _row(128, whole(1))
+    epochs: int = _row(10, whole(1))
+    patience: int | None = _row(None, optional(whole(0)))
+    """Epochs without a better metric before early stopping; None: no early stopping."""
+    reduce_on_plateau: int | None = _row(None, optional(whole(1)))
+    """Epochs without a better metric before the learning rate is reduced; None: never."""
+    reduce_factor: float = _row(0.2, number(0, 1, above=True, below=True))
+    class_weight: str | None = _row(None, optional(one_of("balanced")))
+    """balanced: an image counts inversely to the share of its class in training."""
+
+    @classmethod
+    def of(cls, config: Mapping[str, object]) -> ImageSettings:
+        """The settings that the configuration names, checked; other names (data, a user's own) are left out."""
+        own = {name: _as_tuple(name, value) for name, value in config.items() if name in IMAGE_SETTINGS}
+        check_settings({name: (value,) for name, value in own.items()}, IMAGE_SETTINGS)
+        return cls(**own)
+
+    def structure(self) -> tuple[object, ...]:
+        """Equal for settings that need the same graph. A rate of 0 and no decay leave their operations out of it."""
+        fields = [getattr(self, field.name) for field in dataclasses.fields(self) if field.metadata["structural"]]
+        return (*fields, self.dropout > 0, self.head_dropout > 0, self.weight_decay is not None)
+
+
+IMAGE_SETTINGS: dict[str, Setting] = {
+    field.name: field.metadata["setting"] for field in dataclasses.fields(ImageSettings)
+}
+
+
+def check_image_settings(
+    settings: Mapping[str, Sequence[object]], info: DatasetInfo | None, *, others_allowed: bool = False
+) -> None:
+    """Raise TrainableError for a name or a value (name -> the values it may take) that cannot work with this data."""
+    check_settings(settings, IMAGE_SETTINGS | DATA_SETTINGS, others_allowed=others_allowed)
+    check_data_settings(settings, info)
+    if not others_allowed:
+        _check_image_size(settings, info)
+
+
+def _check_image_size(settings: Mapping[str, Sequence[object]], info: DatasetInfo | None) -> None:
+    for network in settings.get("network", (ImageSettings.network,)):
+        for value in settings.get("image_size", (None,)):
+            size = image_size_of(value) or (info.image_shape[:2] if info and info.image_shape else None)
+            if size is not None:
+                check_side(str(network), min(size))
+
+
+def check_side(network: str, side: int) -> None:
+    """Raise TrainableError when the images are too small for the network."""
+    if side < SMALLEST_SIDE[network]:
+        raise TrainableError(
+            f"network '{network}' needs images of at least {SMALLEST_SIDE[network]} pixels a side, and they have "
+            f"{side}. Set image_size={SMALLEST_SIDE[network]} or more, or take another network."
+        )
+
+
+def _as_tuple(name: str, value: object) -> Any:
+    if name != "head_units" or value is None:
+        return value
+    return tuple(value) if isinstance(value, tuple | list) else (value,)

@@ -1,0 +1,1 @@
+"""The networks that train from scratch, one module each."""

@@ -1,0 +1,26 @@
+"""From settings to a Keras model: rescaling, augmentation, network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from trainables.augmentation import augmentation, rescaling
+from trainables.image_settings import ImageSettings, check_side
+from trainables.networks.two_conv import two_conv
+
+Network = Callable[[Any, ImageSettings, int], Any]
+"""(rescaled images, settings, number of classes) -> class probabilities."""
+
+NETWORKS: dict[str, Network] = {"two_conv": two_conv}
+
+
+def build_model(settings: ImageSettings, image_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
+    """The model of the settings; it takes pixels 0 to 255. Raises TrainableError for images that are too small."""
+    check_side(settings.network, min(image_shape[:2]))
+    inputs = x = keras.Input(image_shape)
+    for layer in (*rescaling(settings.rescaling), *augmentation(settings.augmentation, settings.rescaling)):
+        x = layer(x)
+    return keras.Model(inputs, NETWORKS[settings.network](x, settings, num_classes), name=settings.network)

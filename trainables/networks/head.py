@@ -1,0 +1,27 @@
+"""What every network ends with: pooling to a vector, hidden layers, one softmax unit per class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import layers
+
+from trainables.image_settings import ImageSettings
+from trainables.training.layers import Dropout
+
+
+def head(x: Any, settings: ImageSettings, num_classes: int, units: tuple[int, ...]) -> Any:
+    """Class probabilities, shape (batch, classes); two classes get two units too."""
+    x = {"flatten": layers.Flatten, "avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}[
+        settings.pooling
+    ]()(x)
+    for width in units if settings.head_units is None else settings.head_units:
+        x = layers.Dense(width, activation="relu")(x)
+        x = dropout(x, settings, "head_dropout")
+    return layers.Dense(num_classes, activation="softmax")(x)
+
+
+def dropout(x: Any, settings: ImageSettings, setting: str = "dropout") -> Any:
+    """Dropout at the rate of the setting, or nothing at all for a rate of 0."""
+    rate = getattr(settings, setting)
+    return Dropout(rate, setting)(x) if rate else x

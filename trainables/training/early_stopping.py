@@ -1,0 +1,73 @@
+"""Early stopping and the plateau rule: Keras' own callbacks, driven by our epochs, and their state for a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from trainables.image_settings import ImageSettings
+from trainables.training.initial_weights import Weights
+from trainables.training.program import Program, State
+from trainables.trial import Config, Metrics
+
+_MONITORED = ("val_accuracy", "val_loss", "accuracy", "loss")
+
+
+class EarlyStopping:
+    """Watches the search's metric; stops without patience left; gives the best epoch's weights back at the end."""
+
+    def __init__(self, program: Program, settings: ImageSettings, config: Config) -> None:
+        self.stop_training = False
+        self.optimizer = program.optimizer
+        self.get_weights = program.get_weights
+        self.set_weights = program.set_weights
+        self._stopper, self._callbacks = _callbacks(settings, config)
+        for callback in self._callbacks:
+            callback.set_model(self)  # The four attributes above are all that they ask of a model.
+            callback.on_train_begin()
+
+    def after_epoch(self, epoch: int, metrics: Metrics) -> None:
+        """Tell the callbacks; `epoch` counts from 1."""
+        for callback in self._callbacks:
+            callback.on_epoch_end(epoch - 1, dict(metrics))
+
+    def restore_best(self) -> None:
+        """Set the weights of the best epoch, at the end of the training."""
+        for callback in self._callbacks:
+            callback.on_train_end()
+
+    def state(self) -> tuple[State, dict[str, Any]]:
+        """Arrays (the best weights) and plain values for a checkpoint."""
+        best: Weights = self._stopper.best_weights or []
+        values = [{name: getattr(c, name) for name in _STATE if hasattr(c, name)} for c in self._callbacks]
+        return {f"best_{i}": weight for i, weight in enumerate(best)}, {"stop": self.stop_training, "callbacks": values}
+
+    def restore(self, arrays: Mapping[str, Any], plain: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.stop_training = plain["stop"]
+        for callback, values in zip(self._callbacks, plain["callbacks"], strict=True):
+            for name, value in values.items():
+                setattr(callback, name, value)
+        count = sum(name.startswith("best_") for name in arrays)
+        self._stopper.best_weights = [np.asarray(arrays[f"best_{i}"]) for i in range(count)] or None
+
+
+_STATE = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
+
+
+def _callbacks(settings: ImageSettings, config: Config) -> tuple[Any, list[Any]]:
+    """The stopper, which also keeps the best weights where it never stops, and all callbacks."""
+    monitor = str(config.get("metric", ""))
+    monitor = monitor if monitor in _MONITORED else "val_accuracy"
+    mode = str(config.get("mode") or ("min" if monitor.endswith("loss") else "max"))
+    patience = settings.epochs if settings.patience is None else settings.patience
+    stopper = keras.callbacks.EarlyStopping(monitor, mode=mode, patience=patience, restore_best_weights=True)
+    if settings.reduce_on_plateau is None:
+        return stopper, [stopper]
+    plateau = keras.callbacks.ReduceLROnPlateau(
+        monitor, mode=mode, factor=settings.reduce_factor, patience=settings.reduce_on_plateau
+    )
+    return stopper, [stopper, plateau]

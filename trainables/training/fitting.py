@@ -1,0 +1,109 @@
+"""The epochs of one trial, on any data: train, validate, stop early or diverge, test at the end."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.data import Data, Split
+from trainables.errors import TrialDiverged
+from trainables.image_settings import ImageSettings
+from trainables.training.checkpoint import read_checkpoint, write_checkpoint
+from trainables.training.chunks import chunks
+from trainables.training.early_stopping import EarlyStopping
+from trainables.training.outcome import finish
+from trainables.training.program import Program
+from trainables.training.seeds import order_of_epoch
+from trainables.trial import Config, Metrics, Trial
+
+EXPLODED = 1e6
+"""A loss this many times the first epoch's ends the trial."""
+EVALUATED_AT_ONCE = 128
+"""Images per batch of an evaluation, unless the trial's batches are larger."""
+
+
+def fit(program: Program, data: Data, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
+    """Do the epochs of `train` with a program that stands at its initial weights.
+
+    Yields one dict after every epoch, and after the last one of a trial that was not closed a dict of test metrics,
+    which are those of the best epoch's weights. Goes on behind the epoch of `trial.checkpoint`. Raises TrialDiverged.
+    """
+    settings = ImageSettings.of(config)
+    stopping = EarlyStopping(program, settings, config)
+    epoch, first_loss = _resume(trial.checkpoint, program, stopping)
+    while epoch < settings.epochs and not stopping.stop_training:
+        epoch += 1
+        metrics = _one_epoch(program, data, settings, trial.seed, epoch)
+        first_loss = metrics["loss"] if first_loss is None else first_loss
+        _check_loss(metrics, first_loss)
+        stopping.after_epoch(epoch, metrics)
+        trial.save = _saver(program, stopping, epoch, first_loss)
+        yield metrics
+    stopping.restore_best()
+    yield finish(program, data, _evaluation_batch(settings), trial)
+
+
+def _one_epoch(program: Program, data: Data, settings: ImageSettings, seed: int, epoch: int) -> Metrics:
+    started = time.perf_counter()
+    program.seed_layers(seed, epoch)
+    order = order_of_epoch(seed, epoch, len(data.train))
+    weights = _class_weights(data.train, program.num_classes) if settings.class_weight else None
+    learning_rate = float(program.optimizer.learning_rate)
+    loss, accuracy = program.train(chunks(data.train, settings.batch_size, order), settings.batch_size, weights)
+    batch = _evaluation_batch(settings)
+    val_loss, val_accuracy, _ = program.evaluate(chunks(data.validation, batch), batch)
+    return {
+        "epoch": epoch,
+        "loss": loss,
+        "accuracy": accuracy,
+        "val_loss": val_loss,
+        "val_accuracy": val_accuracy,
+        "learning_rate": learning_rate,
+        "seconds": time.perf_counter() - started,
+    }
+
+
+def _evaluation_batch(settings: ImageSettings) -> int:
+    return max(settings.batch_size, EVALUATED_AT_ONCE)
+
+
+def _check_loss(metrics: Metrics, first_loss: float) -> None:
+    for name in ("loss", "val_loss"):
+        if not math.isfinite(metrics[name]):
+            raise TrialDiverged(f"{name} is {metrics[name]} in epoch {metrics['epoch']}")
+    if metrics["loss"] > EXPLODED * first_loss:
+        raise TrialDiverged(
+            f"loss is {metrics['loss']:g} in epoch {metrics['epoch']}, more than {EXPLODED:g} times the first epoch's "
+            f"{first_loss:g}"
+        )
+
+
+def _class_weights(train: Split, num_classes: int) -> NDArray[np.float32]:
+    """Shape (classes,): images / (classes * images of the class), as scikit-learn's `balanced`."""
+    counts = np.bincount(train.labels[train.index], minlength=num_classes)
+    return (len(train) / (num_classes * np.maximum(counts, 1))).astype(np.float32)
+
+
+def _saver(program: Program, stopping: EarlyStopping, epoch: int, first_loss: float) -> Callable[[Path], None]:
+    def save(folder: Path) -> None:
+        arrays, values = stopping.state()
+        write_checkpoint(
+            folder, program.state() | arrays, {"epoch": epoch, "first_loss": first_loss, "stopping": values}
+        )
+
+    return save
+
+
+def _resume(checkpoint: Path | None, program: Program, stopping: EarlyStopping) -> tuple[int, float | None]:
+    """The epoch that is done already, and the first epoch's loss."""
+    if checkpoint is None:
+        return 0, None
+    arrays, values = read_checkpoint(checkpoint)
+    program.restore(arrays)
+    stopping.restore(arrays, values["stopping"])
+    return values["epoch"], values["first_loss"]

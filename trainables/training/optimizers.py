@@ -1,0 +1,32 @@
+"""Optimizers by name, with learning rate and weight decay in variables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+_MAKERS: dict[str, Any] = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "nadam": keras.optimizers.Nadam,
+    "rmsprop": keras.optimizers.RMSprop,
+    "sgd": keras.optimizers.SGD,
+    "sgd_momentum": lambda: keras.optimizers.SGD(momentum=0.9, nesterov=True),
+}
+
+
+def make_optimizer(name: str, *, decays: bool) -> keras.optimizers.Optimizer:
+    """Keras' optimizer with its defaults; `decays` keeps a place for decoupled weight decay, which AdamW always has."""
+    optimizer = _MAKERS[name]()
+    if decays or optimizer.weight_decay is not None:
+        optimizer.weight_decay = tf.Variable(optimizer.weight_decay or 0.0, trainable=False, dtype="float32")
+    return optimizer
+
+
+def set_weight_decay(optimizer: keras.optimizers.Optimizer, weight_decay: float | None) -> None:
+    """None: what the optimizer has by itself, which is 0.004 for AdamW and none for the others."""
+    if isinstance(optimizer.weight_decay, tf.Variable):
+        own = 0.004 if isinstance(optimizer, keras.optimizers.AdamW) else 0.0
+        optimizer.weight_decay.assign(own if weight_decay is None else weight_decay)

@@ -1,0 +1,213 @@
+"""A network and its optimizer, compiled once for whole epochs, and used by one trial after another.
+
+All trainable weights lie in one vector of which the layers see pieces. The optimizer then updates one variable
+instead of dozens: every rule that treats each weight by itself gives the same numbers, and small networks spend less
+time between operations than with `fit`. What varies from trial to trial without changing the graph (weights, rates,
+seeds, sizes of batches and of the data) enters as variables and arguments, so a later trial needs no new trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from trainables.image_settings import ImageSettings
+from trainables.training.chunks import Chunk
+from trainables.training.initial_weights import Weights
+from trainables.training.layers import Dropout, leaves
+from trainables.training.optimizers import set_weight_decay
+from trainables.training.seeds import Stream, derived_seed
+
+State = dict[str, NDArray[np.generic]]
+
+
+class Program:
+    """One model with functions that train an epoch and evaluate; its state is set anew for every trial."""
+
+    def __init__(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self._dropouts = [layer for layer in leaves(model) if isinstance(layer, Dropout)]
+        self.num_classes = max(2, model.output_shape[-1])
+        self._shapes = [tuple(variable.shape) for variable in model.trainable_variables]
+        self._sizes = [int(np.prod(shape)) for shape in self._shapes]
+        self._places = _places(model)
+        self._loss, self._correct = _objective(model.output_shape[-1])
+        self._vector = keras.Variable(np.zeros(sum(self._sizes), np.float32), name="trainable_weights")
+        optimizer.build([self._vector])
+        self._fresh_optimizer = [variable.numpy() for variable in optimizer.variables]
+        self._others = [tf.convert_to_tensor(variable) for variable in model.non_trainable_variables]
+        self._compile()
+
+    def _compile(self) -> None:
+        images = tf.TensorSpec((None, *self.model.input_shape[1:]), tf.uint8)
+        labels = tf.TensorSpec((None,), tf.int32)
+        batch_size = tf.TensorSpec((), tf.int32)
+        others = [tf.TensorSpec(value.shape, value.dtype) for value in self._others]
+        weights = tf.TensorSpec((self.num_classes,), tf.float32)
+        self._train = tf.function(
+            self._train_chunk, input_signature=[images, labels, batch_size, others, weights], autograph=False
+        )
+        self._evaluate = tf.function(
+            self._evaluate_chunk, input_signature=[images, labels, batch_size, others], autograph=False
+        )
+
+    def start(self, weights: Weights, settings: ImageSettings) -> None:
+        """The state of a trial before its first step."""
+        self.set_weights(weights)
+        for variable, value in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
+            variable.assign(value)
+        self.optimizer.learning_rate = settings.learning_rate
+        set_weight_decay(self.optimizer, settings.weight_decay)
+        for layer in self._dropouts:
+            layer.rate_now.assign(getattr(settings, layer.setting))
+
+    def seed_layers(self, seed: int, epoch: int) -> None:
+        """Let dropout and augmentation draw, from here on, what belongs to this epoch of this seed."""
+        for place, variable in enumerate(self.model.non_trainable_variables):
+            if variable.name == "seed_generator_state":
+                state = np.array([derived_seed(seed, Stream.LAYERS, epoch, place), 0])
+                self._others[place] = tf.constant(state, self._others[place].dtype)
+
+    def train(
+        self, chunks: Iterable[Chunk], batch_size: int, class_weights: NDArray[np.float32] | None = None
+    ) -> tuple[float, float]:
+        """One epoch over the chunks in their order: loss and accuracy as `fit` gives them, means over the images."""
+        weights = tf.constant(np.ones(self.num_classes, np.float32) if class_weights is None else class_weights)
+        loss, correct, rows = 0.0, 0.0, 0
+        for images, labels in chunks:
+            loss_sum, correct_sum, self._others = self._train(
+                tf.constant(images), tf.constant(labels), batch_size, self._others, weights
+            )
+            loss, correct, rows = loss + float(loss_sum), correct + float(correct_sum), rows + len(labels)
+        return loss / rows, correct / rows
+
+    def evaluate(self, chunks: Iterable[Chunk], batch_size: int) -> tuple[float, float, NDArray[np.float32]]:
+        """Loss, accuracy and the class probabilities, shape (images, classes), without dropout and augmentation."""
+        loss, correct, parts = 0.0, 0.0, []
+        for images, labels in chunks:
+            loss_sum, correct_sum, outputs = self._evaluate(
+                tf.constant(images), tf.constant(labels), batch_size, self._others
+            )
+            loss, correct = loss + float(loss_sum), correct + float(correct_sum)
+            parts.append(outputs.numpy())
+        probabilities = np.concatenate(parts)
+        rows = len(probabilities)
+        if probabilities.shape[-1] == 1:
+            probabilities = np.concatenate([1 - probabilities, probabilities], axis=1)
+        return loss / rows, correct / rows, probabilities
+
+    def _train_chunk(self, images: Any, labels: Any, batch_size: Any, others: Any, class_weights: Any) -> Any:
+        rows = tf.shape(labels)[0]
+
+        def step(start: Any, loss_sum: Any, correct: Any, others: Any) -> Any:
+            end = tf.minimum(start + batch_size, rows)
+            y = labels[start:end]
+            vector = tf.convert_to_tensor(self._vector)
+            with tf.GradientTape() as tape:
+                tape.watch(vector)
+                outputs, losses, others = self._call(images[start:end], self._pieces(vector), others, training=True)
+                loss = tf.add_n([self._loss(y, outputs, sample_weight=tf.gather(class_weights, y)), *losses])
+            self.optimizer.apply([tape.gradient(loss, vector)], [self._vector])
+            self._constrain()
+            loss_sum += loss * tf.cast(end - start, tf.float32)
+            return end, loss_sum, correct + tf.reduce_sum(self._correct(y, outputs)), others
+
+        _, loss_sum, correct, others = tf.while_loop(
+            lambda start, *_: start < rows, step, [0, 0.0, 0.0, others], parallel_iterations=1
+        )
+        return loss_sum, correct, others
+
+    def _evaluate_chunk(self, images: Any, labels: Any, batch_size: Any, others: Any) -> Any:
+        rows = tf.shape(labels)[0]
+        pieces = self._pieces(tf.convert_to_tensor(self._vector))
+        units = self.model.output_shape[-1]
+        collected = tf.TensorArray(
+            tf.float32, size=0, dynamic_size=True, infer_shape=False, element_shape=(None, units)
+        )
+
+        def step(start: Any, loss_sum: Any, correct: Any, collected: Any) -> Any:
+            end = tf.minimum(start + batch_size, rows)
+            y = labels[start:end]
+            outputs, losses, _ = self._call(images[start:end], pieces, others, training=False)
+            loss_sum += tf.add_n([self._loss(y, outputs), *losses]) * tf.cast(end - start, tf.float32)
+            correct += tf.reduce_sum(self._correct(y, outputs))
+            return end, loss_sum, correct, collected.write(collected.size(), outputs)
+
+        _, loss_sum, correct, collected = tf.while_loop(
+            lambda start, *_: start < rows, step, [0, 0.0, 0.0, collected], parallel_iterations=1
+        )
+        return loss_sum, correct, tf.ensure_shape(collected.concat(), (None, units))
+
+    def _call(self, images: Any, pieces: list[Any], others: list[Any], *, training: bool) -> tuple[Any, Any, list[Any]]:
+        """Outputs, regularisation losses and the new values of what does not train (statistics, seeds)."""
+        variables = self.model.non_trainable_variables
+        values = [*zip(self.model.trainable_variables, pieces, strict=True), *zip(variables, others, strict=True)]
+        with keras.StatelessScope(state_mapping=values, collect_losses=True) as scope:
+            outputs = self.model(tf.cast(images, tf.float32), training=training)
+            losses = list(self.model.losses)
+        return outputs, losses, [tf.convert_to_tensor(scope.get_current_value(variable)) for variable in variables]
+
+    def _pieces(self, vector: Any) -> list[Any]:
+        parts = tf.split(vector, self._sizes) if self._sizes else []
+        return [tf.reshape(part, shape) for part, shape in zip(parts, self._shapes, strict=True)]
+
+    def _constrain(self) -> None:
+        """Apply the constraints of single weights, if there are any, as Keras does after every step."""
+        constraints = [variable.constraint for variable in self.model.trainable_variables]
+        if any(constraints):
+            pieces = self._pieces(tf.convert_to_tensor(self._vector))
+            bound = [keep(piece) if keep else piece for keep, piece in zip(constraints, pieces, strict=True)]
+            self._vector.assign(tf.concat([tf.reshape(piece, [-1]) for piece in bound], 0))
+
+    def get_weights(self) -> Weights:
+        """The weights in the order of `model.weights`."""
+        vector = np.split(self._vector.numpy(), np.cumsum(self._sizes)[:-1])
+        return [
+            vector[place].reshape(self._shapes[place]) if trains else self._others[place].numpy()
+            for trains, place in self._places
+        ]
+
+    def set_weights(self, weights: Weights) -> None:
+        """Take weights in the order of `model.weights`."""
+        vector: list[NDArray[np.generic]] = [np.empty(0)] * len(self._sizes)
+        for (trains, place), value in zip(self._places, weights, strict=True):
+            if trains:
+                vector[place] = value.ravel()
+            else:
+                self._others[place] = tf.constant(value)
+        self._vector.assign(np.concatenate(vector))
+
+    def state(self) -> State:
+        """Everything that the next step depends on, apart from seeds and rates."""
+        optimizer = {f"optimizer_{i}": variable.numpy() for i, variable in enumerate(self.optimizer.variables)}
+        return optimizer | {f"weight_{i}": value for i, value in enumerate(self.get_weights())}
+
+    def restore(self, state: State) -> None:
+        """Go on from what `state` gave."""
+        self.set_weights([state[f"weight_{i}"] for i in range(len(self._places))])
+        for i, variable in enumerate(self.optimizer.variables):
+            variable.assign(state[f"optimizer_{i}"])
+
+
+def _places(model: keras.Model) -> list[tuple[bool, int]]:
+    """For each of `model.weights`: whether it trains, and its position among those that do, or do not."""
+    places = {id(variable): (True, i) for i, variable in enumerate(model.trainable_variables)}
+    places |= {id(variable): (False, i) for i, variable in enumerate(model.non_trainable_variables)}
+    return [places[id(weight)] for weight in model.weights]
+
+
+def _objective(units: int) -> tuple[Any, Any]:
+    """Loss and per-image correctness for softmax outputs, or for one sigmoid unit."""
+    if units == 1:
+        loss = keras.losses.BinaryCrossentropy()
+        return (
+            lambda y, outputs, sample_weight=None: loss(y[:, None], outputs, sample_weight=sample_weight),
+            lambda y, outputs: keras.metrics.binary_accuracy(y[:, None], outputs),
+        )
+    return keras.losses.SparseCategoricalCrossentropy(), keras.metrics.sparse_categorical_accuracy
