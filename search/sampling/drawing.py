@@ -53,7 +53,7 @@ class Drawing:
         self._storage = InMemoryStorage()
         self._study = optuna.create_study(
             storage=self._storage,
-            sampler=make_sampler(sampler, space, seed),
+            sampler=make_sampler(sampler, seed),
             direction="maximize" if space.mode == "max" else "minimize",
         )
         self._study_id = self._storage.get_study_id_from_name(self._study.study_name)
@@ -79,7 +79,7 @@ class Drawing:
                 )
         if trials:
             seed = int(np.random.SeedSequence([self._seed, len(trials)]).generate_state(1)[0])
-            self._study.sampler = make_sampler(self._sampler, self._space, seed)
+            self._study.sampler = make_sampler(self._sampler, seed)
             self._chance = np.random.default_rng(seed)
 
     def seen(self, config: Config) -> None:

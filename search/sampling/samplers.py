@@ -10,13 +10,12 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, QMCSampler, RandomSampler, TPESampler
 
 from search.errors import SearchError
-from search.space import Space
 
 _NEEDS = {"gp": "torch", "cmaes": "cmaes"}
 
 
-def make_sampler(name: str, space: Space, seed: int) -> BaseSampler:
-    """Optuna's sampler of that name; raises SearchError for a missing package or a space without a grid."""
+def make_sampler(name: str, seed: int) -> BaseSampler:
+    """Optuna's sampler of that name; raises SearchError for a missing package."""
     package = _NEEDS.get(name)
     if package and importlib.util.find_spec(package) is None:
         raise SearchError(
@@ -24,37 +23,35 @@ def make_sampler(name: str, space: Space, seed: int) -> BaseSampler:
             f"Install it: pip install 'keras-search[{name}]'."
         )
     with warnings.catch_warnings():
-        # QMC, CMA-ES options and `group` are marked experimental: their names may change, which the pin in
-        # pyproject.toml takes care of.
+        # QMC is marked experimental: it may change with a major version, which pyproject.toml bounds.
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return _MAKERS[name](space, seed)
+        return _MAKERS[name](seed)
 
 
-def _tpe(space: Space, seed: int) -> BaseSampler:
-    return TPESampler(seed=seed, multivariate=True, group=_has_conditions(space))
+def _tpe(seed: int) -> BaseSampler:
+    # Jointly over the parameters (`multivariate`), which finds the optimum of Branin and Hartmann 6 in fewer trials.
+    # Parameters under a condition are sampled one by one: `group`, which takes them jointly too, was no better on a
+    # conditional space over 60 seeds, alone and with 4 trials at once.
+    return TPESampler(seed=seed, multivariate=True)
 
 
-def _random(space: Space, seed: int) -> BaseSampler:
+def _random(seed: int) -> BaseSampler:
     return RandomSampler(seed=seed)
 
 
-def _qmc(space: Space, seed: int) -> BaseSampler:
+def _qmc(seed: int) -> BaseSampler:
     return QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
 
 
-def _gp(space: Space, seed: int) -> BaseSampler:
+def _gp(seed: int) -> BaseSampler:
     return GPSampler(seed=seed)
 
 
-def _cmaes(space: Space, seed: int) -> BaseSampler:
+def _cmaes(seed: int) -> BaseSampler:
     return CmaEsSampler(seed=seed, warn_independent_sampling=False)
 
 
-def _has_conditions(space: Space) -> bool:
-    return not space.declared or any(parameter.when for parameter in space.parameters.values())
-
-
-_MAKERS: dict[str, Callable[[Space, int], BaseSampler]] = {
+_MAKERS: dict[str, Callable[[int], BaseSampler]] = {
     "tpe": _tpe,
     "random": _random,
     # A grid is enumerated from the space; its sampler is never asked.

@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import optuna
@@ -71,17 +72,21 @@ class Sampling:
         self._again: deque[tuple[Proposal, Draw]] = deque()
         self._next = 0
 
-    def resume(self, finished: Mapping[str, Finished]) -> None:
-        """Bring the study of an earlier process up to the table (trial_id -> its row), before the first `ask`.
+    def resume(
+        self, finished: Mapping[str, Finished], running: Mapping[str, Mapping[str, object]] = MappingProxyType({})
+    ) -> None:
+        """Bring the study of an earlier process up to the table, before the first `ask`.
 
-        Trials with a row that were not told are told; trials that only the table has are added; those that were
-        running, or have no row, are told FAIL once and proposed again before anything new, under their own number.
+        `finished`: trial_id -> row of a trial that ended. Those that were not told are told, those that only the table
+        has are added. All others that the study knows are told FAIL, if they were running, and proposed again before
+        anything new, under their own number; so are those that only `running` has: trial_id -> values by parameter.
         """
         for trial in self._record.trials():
             if trial.state == TrialState.RUNNING:
                 self._reap(trial, finished.get(trial.user_attrs["trial_id"]))
         self._add_missing(finished)
-        known = self._known()
+        lost = {trial_id: self._from_row(trial_id, row) for trial_id, row in running.items()}
+        known = {**lost, **self._known()}
         self._drawing.learn(self._record.trials(), self._failed(finished))
         for proposal, _ in known.values():
             self._drawing.seen(proposal.config)
@@ -161,11 +166,11 @@ class Sampling:
         for trial_id, row in sorted(finished.items()):
             state, value = _ending(row.state, row.value, row.reports)
             if (trial_id, state) not in ended:
-                proposal, draw = known.get(trial_id) or self._from_row(trial_id, row)
+                proposal, draw = known.get(trial_id) or self._from_row(trial_id, row.config)
                 self._record.add(_frozen(proposal, draw, state, value, row.reports))
 
-    def _from_row(self, trial_id: str, row: Finished) -> tuple[Proposal, Draw]:
-        config = self._translation.read(row.config)
+    def _from_row(self, trial_id: str, row: Mapping[str, object]) -> tuple[Proposal, Draw]:
+        config = self._translation.read(row)
         return Proposal(int(trial_id), trial_id, config), Draw(config, *self._translation.store(config), None)
 
 

@@ -1,0 +1,225 @@
+"""Sampling after a crash: nothing is lost, nothing is counted twice, nothing stays running."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from search.sampling import Finished, Proposal, Sampling
+from search.sampling.translation import translate
+from search.space import Choice, Config, Float, Int, Space, fingerprint
+
+
+def train(config: Config, trial: object) -> None:
+    """Never called."""
+
+
+SPACE = Space(
+    trainable=train,
+    parameters={
+        "network": Choice("two_conv", "vgg16"),
+        "rate": Float(1e-4, 1e-1, log=True, when={"network": "two_conv"}),
+        "depth": Int(0, 400, when={"network": "vgg16"}),
+        "mixed": Choice(1, True, "1", (3, 3)),
+    },
+    metric="value",
+    trials=50,
+)
+
+
+def sampling_in(folder: Path) -> Sampling:
+    return Sampling(SPACE, folder / "study.journal", sampler="tpe", seed=5)
+
+
+def trials_in(folder: Path) -> list[optuna.trial.FrozenTrial]:
+    backend = optuna.storages.journal.JournalFileBackend(str(folder / "study.journal"))
+    return optuna.load_study(study_name="search", storage=optuna.storages.JournalStorage(backend)).trials
+
+
+def ask(sampling: Sampling, count: int) -> list[Proposal]:
+    proposals = [sampling.ask() for _ in range(count)]
+    return [proposal for proposal in proposals if proposal]
+
+
+def ended(proposal: Proposal) -> Finished:
+    return Finished("complete", 0.5, proposal.config, {1: 0.4, 2: 0.5})
+
+
+def test_trial_cut_off_keeps_its_number_and_costs_one_fail(tmp_path: Path) -> None:
+    before = ask(sampling_in(tmp_path), 3)
+    for attempt in (1, 2):
+        sampling = sampling_in(tmp_path)
+        sampling.resume({before[1].trial_id: ended(before[1])})
+        assert ask(sampling, 2) == [before[0], before[2]]
+        states = Counter((trial.user_attrs["trial_id"], trial.state) for trial in trials_in(tmp_path))
+        assert states[(before[0].trial_id, TrialState.FAIL)] == attempt
+    new = sampling.ask()
+    assert new
+    assert new.number == 3
+
+
+def test_resume_without_a_new_attempt_adds_nothing(tmp_path: Path) -> None:
+    ask(sampling_in(tmp_path), 2)
+    sampling_in(tmp_path).resume({})
+    sampling_in(tmp_path).resume({})
+    assert [trial.state for trial in trials_in(tmp_path)] == [TrialState.FAIL, TrialState.FAIL]
+
+
+@pytest.mark.parametrize(
+    ("row", "state", "value"),
+    [
+        (Finished("complete", 0.7, {}, {1: 0.7, 2: 0.6}), TrialState.COMPLETE, 0.7),
+        (Finished("pruned", 0.7, {}, {1: 0.7, 2: 0.6}), TrialState.PRUNED, 0.6),
+        (Finished("failed", None, {}, {1: 0.7}), TrialState.FAIL, None),
+    ],
+)
+def test_trial_with_a_row_that_was_not_told_is_told(
+    tmp_path: Path, row: Finished, state: TrialState, value: float | None
+) -> None:
+    sampling = sampling_in(tmp_path)
+    (proposal,) = ask(sampling, 1)
+    sampling.report(proposal.trial_id, 1, 0.7)
+    resumed = sampling_in(tmp_path)
+    resumed.resume({proposal.trial_id: row})
+    (trial,) = trials_in(tmp_path)
+    assert (trial.state, trial.value, trial.intermediate_values) == (state, value, row.reports)
+    next_one = resumed.ask()
+    assert next_one
+    assert next_one.number == 1
+
+
+def test_failed_trial_without_its_row_is_run_again(tmp_path: Path) -> None:
+    sampling = sampling_in(tmp_path)
+    (proposal,) = ask(sampling, 1)
+    sampling.tell(proposal.trial_id, "failed", None)
+    resumed = sampling_in(tmp_path)
+    resumed.resume({})
+    assert resumed.ask() == proposal
+
+
+def test_requeued_trial_is_proposed_next_and_told_fail_once(tmp_path: Path) -> None:
+    sampling = sampling_in(tmp_path)
+    first, _ = ask(sampling, 2)
+    sampling.requeue(first.trial_id)
+    assert sampling.ask() == first
+    sampling.report(first.trial_id, 1, 0.5)
+    sampling.tell(first.trial_id, "complete", 0.5)
+    assert sampling.counts() == {"fail": 1, "complete": 1, "running": 1}
+
+
+def test_study_is_rebuilt_from_the_table_when_the_journal_is_lost(tmp_path: Path) -> None:
+    sampling = sampling_in(tmp_path)
+    proposals = ask(sampling, 12)
+    (tmp_path / "study.journal").unlink()
+    rebuilt = sampling_in(tmp_path)
+    rows = {p.trial_id: ended(p) for p in proposals[:10]}
+    rebuilt.resume(rows, running={p.trial_id: p.config for p in proposals[10:]})
+    trials = trials_in(tmp_path)
+    assert [trial.user_attrs["trial_id"] for trial in trials] == list(rows)
+    assert {trial.state for trial in trials} == {TrialState.COMPLETE}
+    assert trials[0].intermediate_values == {1: 0.4, 2: 0.5}
+    assert ask(rebuilt, 2) == proposals[10:]
+    assert fingerprint(ask(rebuilt, 1)[0].config) not in {fingerprint(p.config) for p in proposals}
+
+
+def test_rows_with_the_wider_types_of_a_table_give_the_configuration_back() -> None:
+    row = {"network": "vgg16", "rate": None, "depth": 3.0, "mixed": "(3, 3)", "accuracy": 0.5}
+    config = translate(SPACE).read(row)
+    assert config == {"network": "vgg16", "depth": 3, "mixed": (3, 3)}
+    assert type(config["depth"]) is int
+    mixed = {text: translate(SPACE).read({**row, "mixed": text})["mixed"] for text in ("1", "True", "'1'")}
+    assert [repr(value) for value in mixed.values()] == ["1", "True", "'1'"]
+    numbers = Space(trainable=train, parameters={"a": Choice(1, 2.5, None)}, metric="value")
+    assert [translate(numbers).read({"a": value})["a"] for value in (1.0, 2.5, float("nan"))] == [1, 2.5, None]
+
+
+def test_journal_torn_at_any_byte_of_its_end_is_resumed(tmp_path: Path) -> None:
+    sampling = sampling_in(tmp_path)
+    first, second = ask(sampling, 2)
+    sampling.report(first.trial_id, 1, 0.5)
+    sampling.tell(first.trial_id, "complete", 0.5)
+    journal = tmp_path / "study.journal"
+    whole = journal.read_bytes()
+    for length in range(0, len(whole), 7):
+        journal.write_bytes(whole[:length])
+        resumed = sampling_in(tmp_path)
+        resumed.resume({first.trial_id: ended(first)}, running={second.trial_id: second.config})
+        assert resumed.ask() == second, f"torn after {length} of {len(whole)} bytes"
+        complete = [trial for trial in trials_in(tmp_path) if trial.state == TrialState.COMPLETE]
+        assert [trial.user_attrs["trial_id"] for trial in complete] == [first.trial_id]
+        assert complete[0].intermediate_values[1] in (0.4, 0.5)
+
+
+@pytest.mark.timeout(20)  # Optuna's own journal file waits 30 s for the link to go away.
+def test_link_of_a_killed_writer_does_not_hold_up_the_next(tmp_path: Path) -> None:
+    (tmp_path / "study.journal.lock").symlink_to(tmp_path / "study.journal")
+    assert len(ask(sampling_in(tmp_path), 1)) == 1
+
+
+DRIVER = """
+import json, os, sys
+from pathlib import Path
+from tests.test_sampling_resume import sampling_in, read_table
+folder = Path(sys.argv[1])
+sampling = sampling_in(folder)
+sampling.resume(read_table(folder))
+live = []
+with (folder / "table").open("a") as table:
+    print("ready", flush=True)
+    while True:
+        while len(live) < 3:
+            live.append(sampling.ask())
+        proposal = live.pop(0)
+        for epoch in (1, 2):
+            sampling.report(proposal.trial_id, epoch, proposal.number / 1000)
+        state = ("complete", "pruned", "failed")[proposal.number % 3]
+        table.write(json.dumps([proposal.trial_id, state, proposal.number / 1000, proposal.config]) + "\\n")
+        table.flush()
+        sampling.tell(proposal.trial_id, state, proposal.number / 1000)
+"""
+
+
+def read_table(folder: Path) -> dict[str, Finished]:
+    path = folder / "table"
+    text = path.read_text() if path.exists() else ""
+    whole, _, _ = text.rpartition("\n")
+    if path.exists():
+        path.write_text(whole + "\n" if whole else "")
+    rows = [json.loads(line) for line in whole.splitlines()]
+    return {trial_id: Finished(state, value, config, {1: value, 2: value}) for trial_id, state, value, config in rows}
+
+
+@pytest.mark.slow
+def test_driver_killed_again_and_again_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    chance, kills = random.Random(0), 8
+    for _ in range(kills):
+        driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(tmp_path)], stdout=subprocess.PIPE)
+        assert driver.stdout
+        assert driver.stdout.readline() == b"ready\n"
+        time.sleep(chance.uniform(0, 0.3))
+        driver.send_signal(signal.SIGKILL)
+        driver.communicate()
+    table = read_table(tmp_path)
+    sampling_in(tmp_path).resume(table)
+    trials = trials_in(tmp_path)
+    states: dict[str, Counter[TrialState]] = {}
+    for trial in trials:
+        states.setdefault(trial.user_attrs["trial_id"], Counter())[trial.state] += 1
+    assert len(table) > 20
+    for trial_id, row in table.items():
+        wanted = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}[row.state]
+        assert states[trial_id][wanted] >= 1
+        assert sum(states[trial_id].values()) - states[trial_id][TrialState.FAIL] == (row.state != "failed")
+    assert not any(trial.state == TrialState.RUNNING for trial in trials)
+    assert len(trials) <= len(table) + 3 * kills
+    assert sorted(states) == [f"{number:05d}" for number in range(len(states))]
+    assert len({(trial.user_attrs["trial_id"], trial.user_attrs["config"]) for trial in trials}) == len(states)
+    assert len({trial.user_attrs["config"] for trial in trials}) == len(states)
