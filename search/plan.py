@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ class Plan:
     throwaway: bool = False
     """A smoke run whose results nobody asked to keep."""
     command: tuple[str, ...] = ()
+    asked: Mapping[str, object] = field(default_factory=dict)
+    """The options that decide results, as they were given on the first command line."""
 
     @property
     def root(self) -> Path:
@@ -51,7 +54,8 @@ class Plan:
 
     def trial_config(self, config: dict[str, object]) -> dict[str, object]:
         """What the trainable is handed: parameters, fixed settings, the data set and what is optimised."""
-        asked = {"metric": self.space.metric, "mode": self.space.mode}
-        if self.dataset is not None:
-            asked["dataset"] = self.dataset.name
+        asked: dict[str, object] = {"metric": self.space.metric, "mode": self.space.mode}
+        dataset = self.dataset.name if self.dataset is not None else self.space.dataset
+        if dataset is not None:
+            asked["dataset"] = dataset
         return {**self.space.fixed, **config, **asked}

@@ -80,5 +80,5 @@ class Declaration:
     """(name, data directory, split seed) -> what the data set holds; raises TrainableError, DatasetMissing."""
     prepare: Callable[[Mapping[str, Sequence[object]], Trial], None] | None = None
     """Decodes data into the node's cache before the first trial; optional, every trial does it itself if it must."""
-    checkpoint_every_s: float = field(default=20.0)
-    """Least time between two checkpoints of a running trial."""
+    smoke: Mapping[str, object] = field(default_factory=dict)
+    """Settings that make a trial as short as it can be."""

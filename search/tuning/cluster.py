@@ -1,15 +1,15 @@
-"""The Ray cluster of a search: started here or joined, and how many trials fit on it at once."""
+"""The Ray cluster of a search: started here or joined, and left again."""
 
 from __future__ import annotations
 
 import logging
-import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from search.errors import SearchError
+from search.resources import Resources, usable_cpus
 
 # Ray and Tune read these when they are imported or started. Results are ours to store and to show.
 _SETTINGS = {
@@ -26,8 +26,6 @@ _SETTINGS = {
 os.environ.update({name: os.environ.get(name, value) for name, value in _SETTINGS.items()})
 
 import ray  # noqa: E402  # after the settings that it reads
-
-Resources = Mapping[str, float]
 
 
 @contextmanager
@@ -54,46 +52,3 @@ def connected(address: str, cpus: int | None = None) -> Iterator[list[Resources]
         yield [node["Resources"] for node in ray.nodes() if node["Alive"]]
     finally:
         ray.shutdown()
-
-
-def usable_cpus() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def local_resources() -> list[Resources]:
-    """What the node of a local cluster will have, before it is started; GPUs as far as they are visible here."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    gpus = len([name for name in visible.split(",") if name.strip() not in ("", "-1")]) if visible is not None else None
-    if gpus is None:
-        gpus = len([entry for entry in _listdir("/dev") if entry.startswith("nvidia") and entry[6:].isdigit()])
-    return [{"CPU": float(usable_cpus()), "GPU": float(gpus)}]
-
-
-def _listdir(path: str) -> list[str]:
-    try:
-        return os.listdir(path)  # noqa: PTH208  # names only, of a folder that may be absent
-    except OSError:
-        return []
-
-
-def slots(nodes: list[Resources], cpus: float, gpus: float, limit: int | None) -> int:
-    """How many trials run at once; raises SearchError where not one fits on any node."""
-    fitting = [_fitting(node, cpus, gpus) for node in nodes]
-    if sum(fitting) == 0:
-        most_cpus = max((node.get("CPU", 0) for node in nodes), default=0)
-        most_gpus = max((node.get("GPU", 0) for node in nodes), default=0)
-        raise SearchError(
-            f"a trial asks for {cpus:g} CPUs and {gpus:g} GPUs, and no node has them: the largest "
-            f"has {most_cpus:g} CPUs and {most_gpus:g} GPUs. Lower --cpus-per-trial or --gpus-per-trial."
-        )
-    return min(sum(fitting), limit or sum(fitting))
-
-
-def _fitting(node: Resources, cpus: float, gpus: float) -> int:
-    by_cpu = math.floor(node.get("CPU", 0) / cpus + 1e-9)
-    if not gpus:
-        return by_cpu
-    per_gpu = math.floor(1 / gpus + 1e-9) if gpus < 1 else 0
-    by_gpu = int(node.get("GPU", 0)) * per_gpu if gpus < 1 else math.floor(node.get("GPU", 0) / gpus)
-    return min(by_cpu, by_gpu)

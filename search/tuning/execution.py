@@ -16,6 +16,7 @@ from types import FrameType
 
 from search.experiment import Experiment
 from search.plan import Plan
+from search.resources import slots as fitting_slots
 from search.sampling import Sampling
 from search.stopping import make_rule
 from search.tuning import cluster
@@ -50,12 +51,12 @@ def execute(plan: Plan, experiment: Experiment, watch: Watch) -> Outcome:
     """Run the search; raises SearchError where the cluster or the plan does not allow it."""
     space = plan.space
     rule = make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs)
-    sampling = Sampling(space, experiment.journal, sampler=space.sampler, seed=plan.seed, trials=plan.trials)
+    sampling = Sampling(space, experiment.journal, sampler=space.sampler, seed=plan.seed)
     ledger = Ledger(plan, experiment, sampling, rule)
     ledger.restore(read_history(experiment, space, plan.retry_failed))
     (experiment.root / CLOSING).unlink(missing_ok=True)
     with cluster.connected(plan.address) as nodes:
-        slots = cluster.slots(nodes, space.cpus_per_trial, space.gpus_per_trial, plan.max_concurrent)
+        slots = fitting_slots(nodes, space.cpus_per_trial, space.gpus_per_trial, plan.max_concurrent)
         slots = max(1, min(slots, plan.trials * space.repeats))
         run = _Run(plan, experiment, ledger, slots, watch)
         with run.signals():

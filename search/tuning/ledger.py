@@ -45,6 +45,10 @@ class Ledger:
         self.recycled = 0
         self.workers: set[str] = set()
         self.exhausted = False
+        self.ended_here = 0
+        self.latest_failure: tuple[str, str] | None = None
+        self._leading: Ended | None = None
+        self._counts: Counter[str] = Counter()
         self.closing = False
         self._rows: list[Mapping[str, object]] = []
         self._epoch_rows: list[Mapping[str, object]] = []
@@ -59,7 +63,7 @@ class Ledger:
         for trial_id, epoch, value in history.reports:
             self._rule.decide(trial_id, epoch, value)
         for ended in history.ended:
-            self.ended[ended.trial_id] = ended
+            self._remember(ended)
             if ended.state == "complete" and ended.value is not None:
                 self._models.known(ended.trial_id, ended.value)
 
@@ -87,8 +91,7 @@ class Ledger:
 
     def configurations(self) -> int:
         """Configurations that have ended or run; repeats do not count."""
-        running = sum(live.repeat_of is None for live in self.live.values())
-        return running + sum(ended.repeat_of is None for ended in self.ended.values())
+        return sum(live.repeat_of is None for live in self.live.values()) + self._counts.total()
 
     def _next_repeat(self) -> TrialSpec | None:
         space = self.plan.space
@@ -182,12 +185,14 @@ class Ledger:
         value = score_of(live.epochs, self.plan.space)
         trial_id = live.spec.trial_id
         ended = Ended(trial_id, live.number, ending.state, value, live.config, live.repeat_of, ending.error, log, row)
-        self.ended[trial_id] = ended
+        self._remember(ended)
+        self.ended_here += ended.repeat_of is None
         self._rows.append(row)
         self._tells.append(ended)
         self._faults.take(ended.state, ending.error, ending.diverged)
         if ending.state == "failed":
             self._rule.forget(trial_id)
+            self.latest_failure = (trial_id, ending.error or "")
         if ending.state == "complete" and value is not None:
             self._models.offer(trial_id, value)
 
@@ -230,17 +235,36 @@ class Ledger:
 
     def best(self) -> Ended | None:
         """The first run of the configuration with the best mean metric over its seeds; ties to the lower number."""
+        leader = next(iter(self.ranked()), None)
+        return leader if leader is not None and leader.state == "complete" else None
+
+    def _remember(self, ended: Ended) -> None:
+        self.ended[ended.trial_id] = ended
+        if ended.repeat_of is None:
+            self._counts[ended.state] += 1
+        if ended.state == "failed" or ended.value is None or ended.repeat_of is not None:
+            return
+        sign = 1 if self.plan.space.mode == "max" else -1
+        leading = self._leading
+        if leading is None or leading.value is None or sign * ended.value > sign * leading.value:
+            self._leading = ended
+
+    def leading(self) -> Ended | None:
+        """The run with the best metric so far, whether it was complete or pruned."""
+        return self._leading
+
+    def ranked(self) -> list[Ended]:
+        """First runs that ended with a value: repeated ones by their mean, other complete ones, then the pruned."""
         values = self.values_by_configuration()
         sign = 1 if self.plan.space.mode == "max" else -1
-        repeated = {first for first, runs in values.items() if len(runs) > 1}
-        candidates = repeated or set(values)
-        ranked = sorted(
-            (first for first in candidates if first in self.ended and self.ended[first].state == "complete"),
-            key=lambda first: (-sign * sum(values[first]) / len(values[first]), self.ended[first].number),
-        )
-        return self.ended[ranked[0]] if ranked else None
+
+        def order(ended: Ended) -> tuple[bool, bool, float, int]:
+            runs = values.get(ended.trial_id) or [ended.value or 0.0]
+            return ended.state != "complete", len(runs) < 2, -sign * sum(runs) / len(runs), ended.number
+
+        usable = [e for e in self.ended.values() if e.repeat_of is None and e.value is not None and e.state != "failed"]
+        return sorted(usable, key=order)
 
     def counts(self) -> dict[str, int]:
         """Configurations by state, without repeats."""
-        states = Counter(ended.state for ended in self.ended.values() if ended.repeat_of is None)
-        return {state: states.get(state, 0) for state in ("complete", "pruned", "failed")}
+        return {state: self._counts[state] for state in ("complete", "pruned", "failed")}

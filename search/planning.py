@@ -1,0 +1,234 @@
+"""From the command line to a checked plan: everything that a user can mend is refused here, before any training."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import dataclasses
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from search.errors import SearchError
+from search.experiment import is_experiment, read_manifest
+from search.experiment.folder import existing
+from search.loading import SpaceSource, load_space
+from search.plan import Plan
+from search.provenance import describe_space
+from search.resources import local_resources, slots
+from search.smoke import smoke_space
+from search.space import Choice, Float, Int, Space, nearest
+from search.stopping import make_rule
+from trainables.errors import DatasetMissing, TrainableError
+
+RESULTS = Path("results")
+_DECIDING = ("sampler", "stopping", "seed", "dataset", "set", "smoke")
+"""Options on which results depend: a resumed search keeps them."""
+
+
+def make_plan(options: argparse.Namespace, words: tuple[str, ...], say: Callable[[str], None]) -> Plan:
+    """Load, apply the options and check; raises SearchError. `say` is told what the user should know beforehand."""
+    source, space = load_space(options.space)
+    name = options.name or source.stem
+    manifest = _resumed(options, source, name) if options.resume else None
+    asked = asked_options(options, manifest)
+    space = _with_options(space, options, asked)
+    seed = int(str(asked["seed"] or 0))
+    data_dir = _data_dir(options.data_dir)
+    dataset, asked_dataset = _find_dataset(space, asked["dataset"] is not None, data_dir, seed, say)
+    if asked_dataset is not None:
+        space = _capped(dataclasses.replace(space, dataset=dataset.name), dataset.num_train, say)
+    trials = _trials(space, options, manifest)
+    throwaway = bool(asked["smoke"]) and options.results is None
+    plan = Plan(
+        source=source,
+        space=dataclasses.replace(space, trials=trials),
+        name=name,
+        results=Path(tempfile.gettempdir()) / f"search-smoke-{os.getpid()}" if throwaway else _results(options),
+        trials=trials,
+        seed=seed,
+        dataset=dataset,
+        asked_dataset=asked_dataset,
+        data_dir=data_dir,
+        max_concurrent=options.max_concurrent,
+        time_budget_s=options.time_budget,
+        trial_timeout_s=options.trial_timeout,
+        address=options.address,
+        resume=options.resume,
+        retry_failed=options.retry_failed,
+        throwaway=throwaway,
+        command=words,
+        asked=asked,
+    )
+    _check(plan)
+    if manifest is not None:
+        _check_unchanged(plan, manifest)
+    elif is_experiment(plan.root):
+        raise SearchError(
+            f"{plan.root} holds an experiment already; continue it with --resume, or give this one another --name."
+        )
+    return plan
+
+
+def _results(options: argparse.Namespace) -> Path:
+    return options.results or RESULTS
+
+
+def asked_options(options: argparse.Namespace, manifest: Mapping[str, Any] | None) -> dict[str, object]:
+    """The options that decide results, as given; on a resume those of the first run, which must not be contradicted."""
+    pins = {name: repr(value) for name, value in options.set or ()}
+    given: dict[str, object] = {name: getattr(options, name) for name in _DECIDING}
+    given |= {"set": pins or None, "smoke": options.smoke or None}
+    if manifest is None:
+        return given
+    recorded = dict(manifest.get("asked", {}))
+    in_force = {**manifest.get("options", {}), "dataset": (manifest.get("dataset") or {}).get("name")}
+    for name, value in given.items():
+        if value is not None and value != recorded.get(name) and value != in_force.get(name):
+            before = recorded.get(name, in_force.get(name))
+            raise SearchError(
+                f"--{name} {value} differs from the experiment's {before}; a resumed search keeps what decides its "
+                "results. Leave it out, or search under another --name."
+            )
+    return {**dict.fromkeys(_DECIDING), **recorded}
+
+
+def _resumed(options: argparse.Namespace, source: SpaceSource, name: str) -> dict[str, Any]:
+    manifest = read_manifest(existing(_results(options), name))
+    if manifest.get("space", {}).get("sha256") != source.sha256:
+        raise SearchError(
+            f"{source.path} differs from the space that {_results(options) / name} was searched with "
+            f"({_results(options) / name / 'space.py'}); restore it, or search under another --name."
+        )
+    return manifest
+
+
+def _with_options(space: Space, options: argparse.Namespace, asked: Mapping[str, object]) -> Space:
+    changes: dict[str, Any] = {
+        name: asked[name] for name in ("sampler", "stopping", "dataset") if asked[name] is not None
+    }
+    if asked["stopping"] is not None and asked["stopping"] != space.stopping:
+        changes["stopping_options"] = {}
+    if asked["dataset"] is not None:
+        changes["offline_dataset"] = None
+    for name in ("repeats", "cpus_per_trial", "gpus_per_trial"):
+        if getattr(options, name) is not None:
+            changes[name] = getattr(options, name)
+    space = dataclasses.replace(space, **changes)
+    pins = asked["set"] or {}
+    assert isinstance(pins, Mapping)
+    for name, text in pins.items():
+        if name in ("metric", "mode", "trainable", "dataset"):
+            raise SearchError(
+                f"--set {name}=... cannot change the {name}; edit the space file"
+                + (", or use --dataset." if name == "dataset" else ".")
+            )
+        space = space.pin(name, ast.literal_eval(text))
+    if asked["smoke"]:
+        declaration = getattr(space.trainable, "declaration", None)
+        space = smoke_space(space, getattr(declaration, "smoke", {}))
+    return space
+
+
+def _data_dir(given: Path | None) -> Path | None:
+    text = os.environ.get("SEARCH_DATA_DIR")
+    folder = given or (Path(text) if text else None)
+    if folder is not None and not folder.is_dir():
+        where = "--data-dir" if given else "SEARCH_DATA_DIR"
+        raise SearchError(f"{where} names {folder}, which is no folder; expected the folder of the data sets.")
+    return folder
+
+
+def _find_dataset(
+    space: Space, explicit: bool, data_dir: Path | None, seed: int, say: Callable[[str], None]
+) -> tuple[Any, str | None]:
+    """What the data set holds, and the name that was asked for if the offline fallback takes its place."""
+    find = getattr(getattr(space.trainable, "declaration", None), "find_dataset", None)
+    if space.dataset is None or find is None:
+        return None, None
+    try:
+        return find(space.dataset, data_dir, seed), None
+    except DatasetMissing as missing:
+        if space.offline_dataset is None or explicit:
+            raise SearchError(str(missing)) from None
+        say(f"NOTE: {missing}")
+        say(f"NOTE: the space's offline data set {space.offline_dataset!r} IS SEARCHED INSTEAD of {space.dataset!r}.")
+    except TrainableError as error:
+        raise SearchError(str(error)) from None
+    try:
+        return find(space.offline_dataset, data_dir, seed), space.dataset
+    except TrainableError as error:
+        raise SearchError(str(error)) from None
+
+
+def _capped(space: Space, most: int, say: Callable[[str], None]) -> Space:
+    """Sample sizes cut to what the offline fallback has, announced."""
+    name = "sample_size"
+    fixed = space.fixed.get(name)
+    if isinstance(fixed, int) and fixed > most:
+        say(f"NOTE: sample_size={fixed} is cut to {most}, all that {space.dataset!r} has.")
+        return space.pin(name, most)
+    parameter = space.parameters.get(name) if space.declared else None
+    if parameter is None or max(parameter.bounds()) <= most:
+        return space
+    say(f"NOTE: {name} ({parameter.describe()}) is cut to {most}, all that {space.dataset!r} has.")
+    if isinstance(parameter, (Int, Float)) and parameter.low < most:
+        cut: Any = dataclasses.replace(parameter, high=most)
+    else:
+        cut = Choice(*dict.fromkeys(min(value, most) for value in parameter.bounds()), when=parameter.when)
+    return dataclasses.replace(space, parameters={**space.parameters, name: cut})
+
+
+def _trials(space: Space, options: argparse.Namespace, manifest: Mapping[str, Any] | None) -> int:
+    if options.trials is not None:
+        return int(options.trials)
+    if manifest is not None:
+        return int(manifest["options"]["trials"])
+    if space.sampler == "grid":
+        if not space.declared:
+            raise SearchError(
+                "the grid sampler needs declared parameters; this space is a function. Use another sampler."
+            )
+        return sum(1 for _ in space.grid())
+    size = space.size() if space.declared else None
+    return space.trials or size or 0
+
+
+def _check(plan: Plan) -> None:
+    space = plan.space
+    make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs)
+    declaration = getattr(space.trainable, "declaration", None)
+    if declaration is not None:
+        if space.metric not in declaration.metrics:
+            raise SearchError(
+                f"the trainable yields no metric {space.metric!r}. {nearest(space.metric, list(declaration.metrics))}"
+            )
+        try:
+            declaration.check(space.settings(), plan.dataset)
+        except TrainableError as error:
+            raise SearchError(str(error)) from None
+    if space.sampler in ("grid", "gp", "cmaes"):
+        from search.sampling.samplers import make_sampler  # noqa: PLC0415  # Optuna takes half a second to import
+
+        make_sampler(space.sampler, plan.seed)
+    if plan.address == "local":
+        slots(local_resources(), space.cpus_per_trial, space.gpus_per_trial, plan.max_concurrent)
+
+
+def _check_unchanged(plan: Plan, manifest: Mapping[str, Any]) -> None:
+    """What makes results comparable must be as it was: parameters, fixed settings, the data."""
+    before, after = manifest["space"], describe_space(plan)
+    for part in ("parameters", "fixed", "metric", "mode", "dataset"):
+        if before.get(part) != after[part]:
+            raise SearchError(
+                f"the space's {part} differ from those that {plan.root} was searched with; restore them, "
+                "or search under another --name."
+            )
+    recorded, found = manifest.get("dataset"), plan.dataset
+    if recorded and found is not None and recorded["fingerprint"] != found.fingerprint:
+        raise SearchError(
+            f"data set {found.name!r} at {found.source} is not the one that {plan.root} was searched with "
+            f"({recorded['source']}); restore it, or search under another --name."
+        )

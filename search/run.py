@@ -1,0 +1,132 @@
+"""The command line: python -m search.run SPACE [options]. Parse, load, run, say where the results are."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from search.dry_run import print_plan
+from search.errors import SearchError
+from search.experiment import Experiment, read_manifest
+from search.listing import print_experiments
+from search.options import parse
+from search.plan import Plan
+from search.planning import RESULTS, make_plan
+from search.progress import Progress
+from search.provenance import describe_options, make_manifest, new_session, now
+from search.summary import Result, print_summary
+
+DONE, NOTHING_SUCCEEDED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    words = tuple(sys.argv[1:] if words is None else words)
+    try:
+        return _main(words)
+    except SearchError as error:
+        print(" ".join(str(error).split("\n")), file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:  # Before there was anything to save.
+        return INTERRUPTED
+
+
+def _main(words: tuple[str, ...]) -> int:
+    options = parse(words)
+    console = make_console()
+    if options.list:
+        print_experiments(console, options.results or RESULTS)
+        return DONE
+    plan = make_plan(options, words, say=lambda line: console.print(line, style="bold yellow", markup=False))
+    for note in plan.dataset.notes if plan.dataset is not None else ():
+        console.print(note, markup=False, highlight=False)
+    if options.dry_run:
+        print_plan(console, plan)
+        return DONE
+    try:
+        return _search(plan, console, options.quiet)
+    finally:
+        if plan.throwaway:
+            shutil.rmtree(plan.results, ignore_errors=True)
+
+
+def make_console() -> Console:
+    """Standard output, with room for tables where it is no terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=160)
+
+
+def _search(plan: Plan, console: Console, quiet: bool) -> int:
+    if plan.resume:
+        manifest = read_manifest(plan.root)
+        sessions = [*manifest.get("sessions", []), new_session(plan)]
+        changes = {"state": "running", "options": describe_options(plan), "sessions": sessions}
+        experiment = Experiment.reopen(plan.root, plan.space, {**manifest, **changes})
+    else:
+        experiment = Experiment.create(plan.root, plan.space, plan.source.text, make_manifest(plan))
+    begun = time.monotonic()
+    try:
+        # Ray takes a second to import, which no refusal should wait for.
+        from search.tuning.execution import execute  # noqa: PLC0415
+        from search.tuning.view import snapshot  # noqa: PLC0415
+
+        with Progress(console, quiet) as progress:
+            outcome = execute(
+                plan, experiment, lambda ledger, slots: progress.show(lambda: snapshot(ledger, slots, begun))
+            )
+        experiment.compact()
+        _close_manifest(experiment, outcome.end)
+    finally:
+        experiment.close()
+    ledger = outcome.ledger
+    ranked, best, values = ledger.ranked(), ledger.best(), ledger.values_by_configuration()
+    runs = values.get(best.trial_id, []) if best else []
+    print_summary(
+        console,
+        Result(
+            plan=plan,
+            counts=ledger.counts(),
+            repeats=len(ledger.ended) - sum(ledger.counts().values()),
+            ranked=[ended.row for ended in ranked[:20]],
+            best_config=best.config if best else None,
+            best_runs=len(runs),
+            best_mean=sum(runs) / len(runs) if runs else None,
+            failures=[ended.row for ended in ledger.ended.values() if ended.state == "failed"],
+            seconds=time.monotonic() - begun,
+            workers=len(ledger.workers),
+            exhausted=outcome.end == "exhausted",
+        ),
+    )
+    return _exit_code(console, plan, outcome.end, outcome.reason, succeeded=any(e.state != "failed" for e in ranked))
+
+
+def _close_manifest(experiment: Experiment, end: str) -> None:
+    manifest = read_manifest(experiment.root)
+    sessions = manifest["sessions"]
+    sessions[-1] |= {"finished_at": now(), "end": end}
+    states = {"finished": "finished", "exhausted": "finished", "failed": "failed"}
+    experiment.update_manifest({"sessions": sessions, "state": states.get(end, "interrupted")})
+
+
+def _exit_code(console: Console, plan: Plan, end: str, reason: str | None, succeeded: bool) -> int:
+    if reason is not None:
+        print(f"the search was ended: {reason}. Mend that, then go on with --resume --retry-failed.", file=sys.stderr)
+        return NOTHING_SUCCEEDED
+    if end in ("interrupted", "time budget"):
+        words = [word for word in plan.command if word != "--resume"]
+        line = f"resume:  {shlex.join(['python', '-m', 'search.run', *words, '--resume'])}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        return INTERRUPTED if end == "interrupted" else DONE
+    if not succeeded:
+        print("no trial succeeded; the table of trials names the error of each.", file=sys.stderr)
+        return NOTHING_SUCCEEDED
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""A space cut down to a smoke run: does every part of it work at all?"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from search.space import Choice, Parameter, Space, same, with_conditions
+
+ARCHITECTURE = "network"
+"""The parameter of which a smoke run tries every option."""
+TRIALS = 2
+
+
+def smoke_space(space: Space, shortest: Mapping[str, object]) -> Space:
+    """The space with the settings of its own `smoke` and of `shortest` pinned, two trials, or one per architecture."""
+    cut = dataclasses.replace(space, repeats=1, stopping="none", stopping_options={}, trials=TRIALS)
+    for name, value in {**shortest, **space.smoke}.items():
+        cut = cut.pin(name, value)
+    if not cut.declared or not isinstance(cut.parameters.get(ARCHITECTURE), Choice):
+        return dataclasses.replace(cut, sampler="random")
+    one_each = _one_per_architecture(cut)
+    return dataclasses.replace(one_each, sampler="grid", trials=max(1, one_each.size() or 1))
+
+
+def _one_per_architecture(space: Space) -> Space:
+    """Every other parameter with its first value only; what can then not hold is left out."""
+    kept: dict[str, Parameter] = {}
+    for name, parameter in space.parameters.items():
+        when = {parent: _left(kept, space, parent, values) for parent, values in parameter.when.items()}
+        if all(when.values()):
+            single = parameter if name == ARCHITECTURE else Choice(parameter.bounds()[0])
+            kept[name] = with_conditions(single, when)
+    return dataclasses.replace(space, parameters=kept)
+
+
+def _left(kept: Mapping[str, Parameter], space: Space, parent: str, values: tuple[object, ...]) -> tuple[object, ...]:
+    """Those of a condition's values that its parent can still have."""
+    if parent in space.fixed:
+        possible: tuple[object, ...] = (space.fixed[parent],)
+    elif parent in kept:
+        possible = tuple(kept[parent].values() or ())
+    else:
+        possible = ()
+    return tuple(value for value in values if any(same(value, option) for option in possible))

@@ -1,0 +1,112 @@
+"""What a search says at its end: the best trials, how to run the best again, where the results are."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from search.experiment import CONFIG_PREFIX
+from search.options import set_words
+from search.plan import Plan
+from search.progress import show_seconds, show_value
+
+ROWS = 5
+_METRICS = ("val_accuracy", "val_loss", "test_accuracy", "test_loss")
+
+
+@dataclass(frozen=True)
+class Result:
+    """The end of a search, as its summary needs it."""
+
+    plan: Plan
+    counts: Mapping[str, int]
+    repeats: int
+    ranked: Sequence[Mapping[str, object]]
+    """Rows of the leading trials, best first."""
+    best_config: Mapping[str, object] | None
+    best_runs: int
+    """Runs, with different seeds, of the best configuration."""
+    best_mean: float | None
+    failures: Sequence[Mapping[str, object]]
+    seconds: float
+    workers: int
+    exhausted: bool
+
+
+def print_summary(console: Console, result: Result) -> None:
+    """Print it; the first part is a table, the rest are lines that can be copied."""
+    plan = result.plan
+    counts = ", ".join(f"{n} {state}" for state, n in result.counts.items() if n) or "no trial ended"
+    repeats = f", {result.repeats} repeats" if result.repeats else ""
+    line = f"\n{plan.name}: {counts}{repeats} in {show_seconds(result.seconds)} on {result.workers} workers."
+    console.print(line, highlight=False)
+    if result.exhausted:
+        console.print("The space is exhausted: every configuration that it has was tried.", highlight=False)
+    if result.ranked:
+        console.print(best_table(result))
+    if result.best_config is not None:
+        _print_best(console, result, result.best_config)
+    _print_failures(console, result)
+    if plan.throwaway:
+        console.print("A smoke run: its results are thrown away. Name --results to keep them.", highlight=False)
+        return
+    _say(console, f"results: {plan.root}")
+    if result.ranked:
+        _say(console, f"compare: python -m analysis.compare {shlex.quote(str(plan.root))}")
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_best(console: Console, result: Result, config: Mapping[str, object]) -> None:
+    metric, plan = result.plan.space.metric, result.plan
+    mean = f"mean of {result.best_runs} seeds" if result.best_runs > 1 else "one seed"
+    _say(console, f"best {metric}: {show_value(result.best_mean)} ({mean})")
+    words = ["python", "-m", "search.run", _relative(plan.source.path), *set_words(dict(config)), "--trials", "1"]
+    _say(console, f"again:   {shlex.join([*words, '--name', f'{plan.name}-best'])}")
+
+
+def _relative(path: str) -> str:
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
+
+
+def _print_failures(console: Console, result: Result) -> None:
+    for row in list(result.failures)[:3]:
+        log = f"; see {result.plan.root / str(row['log'])}" if row.get("log") and not result.plan.throwaway else ""
+        _say(console, f"failed:  trial {row['trial_id']}: {row['error']}{log}")
+    if len(result.failures) > 3:
+        _say(console, f"failed:  and {len(result.failures) - 3} more")
+
+
+def best_table(result: Result) -> Table:
+    """The leading trials: rank, metrics, configuration. Chosen by the metric; test values are only shown."""
+    space = result.plan.space
+    table = Table(title=f"Best trials by {space.metric}", title_justify="left", title_style="bold")
+    table.add_column("trial")
+    metrics = [name for name in dict.fromkeys((space.metric, *_METRICS)) if _any(result.ranked, name)]
+    configs = [name for name in _columns(result.ranked) if _any(result.ranked, name)]
+    for name in [*metrics, "epochs", *(column.removeprefix(CONFIG_PREFIX) for column in configs), "seconds"]:
+        table.add_column(name, justify="right")
+    for row in result.ranked[:ROWS]:
+        values = [_cell(row.get(name)) for name in [*metrics, "epochs", *configs]]
+        table.add_row(str(row["trial_id"]), *values, f"{float(str(row['train_seconds'])):.1f}")
+    return table
+
+
+def _columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row if name.startswith(CONFIG_PREFIX)))
+
+
+def _any(rows: Sequence[Mapping[str, object]], name: str) -> bool:
+    return any(row.get(name) is not None for row in rows)
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else show_value(value)

@@ -1,0 +1,46 @@
+"""A snapshot of the ledger."""
+
+from __future__ import annotations
+
+import time
+
+from search.snapshot import BestTrial, RunningTrial, Snapshot
+from search.tuning.ledger import Ledger
+
+
+def snapshot(ledger: Ledger, slots: int, begun: float) -> Snapshot:
+    """Where the search stands; `begun` is the `time.monotonic` at which this run of the driver began."""
+    plan, counts, elapsed = ledger.plan, ledger.counts(), time.monotonic() - begun
+    best = ledger.leading()
+    running = tuple(
+        RunningTrial(
+            live.spec.trial_id,
+            len(live.epochs),
+            live.epochs[-1][plan.space.metric] if live.epochs else None,
+            time.time() - (live.started_at or live.spec.proposed_at),
+            live.config,
+        )
+        for live in list(ledger.live.values())
+    )
+    done = sum(counts.values())
+    return Snapshot(
+        name=plan.name,
+        metric=plan.space.metric,
+        trials=plan.trials,
+        **counts,
+        repeats=len(ledger.ended) - done,
+        running=running,
+        slots=slots,
+        best=BestTrial(best.trial_id, best.value, best.config) if best and best.value is not None else None,
+        elapsed_s=elapsed,
+        left_s=_left(elapsed, ledger.ended_here, plan.trials - done),
+        max_epochs=plan.max_epochs,
+        closing=ledger.closing,
+        latest_failure=ledger.latest_failure,
+        events=tuple(ledger.events),
+    )
+
+
+def _left(elapsed: float, ended: int, to_do: int) -> float | None:
+    """Time for the trials to do at the pace of those that this driver has seen end."""
+    return elapsed / ended * to_do if ended >= 2 else None
