@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 from trainables.datasets.progress import Progress
@@ -123,12 +124,18 @@ def download(name: str, publisher: Publisher, folder: Path) -> Path:
         try:
             publisher.fetch(name, publisher.address, partial)
             partial.rename(target)
-        except OSError as error:
-            reason = error.reason if isinstance(error, urllib.error.URLError) else error
-            raise DatasetMissing(f"{publisher.address} cannot be had ({reason})") from error
+        except (OSError, HTTPException) as error:
+            raise DatasetMissing(f"{publisher.address} cannot be had ({_reason(error)})") from error
         finally:
             _remove(partial)
     return target
+
+
+def _reason(error: Exception) -> str:
+    """In a few words: a HTTP error's number and text, another one's cause."""
+    if isinstance(error, urllib.error.URLError) and not isinstance(error, urllib.error.HTTPError):
+        return str(error.reason)
+    return str(error)
 
 
 def _in_a_process(program: str, *arguments: str) -> None:

@@ -99,9 +99,9 @@ def _roles(tops: Collection[str], images: Collection[Parts], where: str) -> dict
     roles = {top: _ROLE_WORDS[top.lower()] for top in sorted(tops) if top.lower() in _ROLE_WORDS}
     others = sorted({parts[0] for parts in images if len(parts) > 1} - set(roles))
     splits = [*roles, *(other for other in others if _LOOKS_LIKE_A_SPLIT.match(other))]
-    if not splits:
+    if not splits or (len(roles) == 1 and not others):  # train/ alone is refused as the one class that it looks like
         return {}
-    if TRAIN not in roles.values() or len(roles) == 1 or others or len(set(roles.values())) < len(roles):
+    if TRAIN not in roles.values() or others or len(set(roles.values())) < len(roles):
         raise TrainableError(
             f"{where} holds {_listed(sorted([*roles, *others]))}, which mixes splits with other folders. "
             f"{_expected(where)}"

@@ -1,0 +1,88 @@
+"""Classes and splits from paths, and the refusal of what has none."""
+
+import pytest
+
+from trainables.datasets.layout import Layout, read_layout
+from trainables.datasets.splits import TEST, TRAIN, VALIDATION
+from trainables.errors import TrainableError
+
+
+def layout(*paths: str, folders: tuple[str, ...] = (), num: int = 3) -> Layout:
+    """The layout of `num` images in each of the folders `paths`, and of further, empty folders."""
+    return read_layout([f"{path}/{n}.jpg" for path in paths for n in range(num)], folders, "pets")
+
+
+@pytest.mark.parametrize("wrap", ["", "pets/", "download/main/pets/", "train/"])
+def test_class_folders_are_found_below_whatever_wraps_them(wrap: str) -> None:
+    found = layout(f"{wrap}dog", f"{wrap}cat")
+    assert found.class_names == ("cat", "dog")
+    assert found.labels == (0, 0, 0, 1, 1, 1)
+    assert found.paths[0] == "cat/0.jpg"
+    assert found.members[0] == f"{wrap}cat/0.jpg"
+    assert set(found.roles) == {TRAIN}
+
+
+@pytest.mark.parametrize("wrap", ["", "pets/"])
+def test_val_without_test_is_the_test_set_and_that_is_told(wrap: str) -> None:
+    found = layout(f"{wrap}train/cat", f"{wrap}train/dog", f"{wrap}val/cat", f"{wrap}val/dog")
+    assert found.roles == (TRAIN,) * 6 + (TEST,) * 6
+    assert found.notes == ("val/ of pets is the test set; validation is taken from the training images",)
+
+
+def test_three_folders_of_splits_keep_their_roles() -> None:
+    found = layout(*(f"{split}/{name}" for split in ("Training", "validation", "test") for name in ("cat", "dog")))
+    assert {path.split("/")[0]: role for path, role in zip(found.paths, found.roles, strict=True)} == {
+        "Training": TRAIN, "validation": VALIDATION, "test": TEST,
+    }  # fmt: skip
+
+
+def test_order_does_not_depend_on_the_order_of_listing() -> None:
+    assert layout("cat", "dog") == layout("dog", "cat")
+
+
+def test_hidden_and_foreign_files_are_no_images() -> None:
+    odd = [".DS_Store", "cat/._0.jpg", "__MACOSX/cat/0.jpg", "cat/Thumbs.db", "licence.txt", "readme/about.pdf"]
+    found = read_layout([*odd, "cat/0.JPG", "dog/0.png"], [], "pets")
+    assert found.members == ("cat/0.JPG", "dog/0.png")
+
+
+def test_images_outside_the_class_folders_are_left_out_and_told() -> None:
+    found = read_layout(["logo.png", "cat/0.jpg", "dog/0.jpg"], [], "pets")
+    assert len(found.members) == 2
+    assert found.notes == ("1 images of pets lie outside the class folders and are left out",)
+
+
+def test_images_in_folders_inside_a_class_belong_to_it() -> None:
+    assert layout("cat/persian", "cat/siamese", "dog").labels == (0,) * 6 + (1,) * 3
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (["train/train/cat.0.jpg", "train/train/dog.0.jpg"], r"one class found in pets.*suggest the classes cat, dog"),
+        (["train/cat.0.jpg", "train/dog.0.jpg"], r"one class found in pets: 'train' with 2 images"),
+        (["train/cat.0.jpg", "train/dog.0.jpg", "test1/1.jpg"], r"holds 'test1', 'train'.*Expected a folder"),
+        (["cat.0.jpg", "dog.0.jpg"], r"no class folders in pets: 2 images lie directly.*classes cat, dog"),
+        (["train/cat/0.jpg", "train/dog/0.jpg", "test/1.jpg"], r"no class folders in pets: 1 images"),
+        (["pets/cat/0.jpg"], r"one class found in pets: 'cat' with 1 images"),
+        (["notes.txt"], r"no images in pets\. Expected a folder for each class, as pets/cat/1\.jpg"),
+        ([], r"no images in pets"),
+        (["val/cat/0.jpg", "test/cat/0.jpg"], r"mixes splits with other folders"),
+        (["train/cat/0.jpg", "val/cat/0.jpg", "bird/0.jpg"], r"holds 'bird', 'train', 'val'"),
+        (["val/cat/0.jpg", "train/cat/0.jpg", "valid/cat/0.jpg"], r"mixes splits"),
+    ],
+)
+def test_other_layouts_are_refused_with_the_one_that_is_expected(files: list[str], message: str) -> None:
+    with pytest.raises(TrainableError, match=message) as caught:
+        read_layout(files, [], "pets")
+    assert "\n" not in str(caught.value)
+
+
+def test_class_folder_without_images_is_named() -> None:
+    with pytest.raises(TrainableError, match=r"class folder 'bird' in pets has no images"):
+        layout("pets/cat", "pets/dog", folders=("pets", "pets/bird"))
+
+
+def test_class_that_a_split_lacks_is_named_with_the_split() -> None:
+    with pytest.raises(TrainableError, match=r"class 'dog' is missing from val/ in pets"):
+        layout("train/cat", "train/dog", "val/cat")
