@@ -20,7 +20,10 @@ FOLDERS = (*PACKAGES, "benchmarks", "tests")
 LAYERS = (
     {"run"},
     {"tuning"},
-    {"loading", "progress"},
+    {"planning", "dry_run", "listing", "summary"},
+    {"progress", "provenance", "smoke"},
+    {"plan", "options", "snapshot"},
+    {"loading", "resources"},
     {"sampling", "stopping"},
     {"experiment"},
     {"space"},
