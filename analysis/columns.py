@@ -1,0 +1,31 @@
+"""Columns as a user names them: parameters with or without their prefix, and how a name is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from search.errors import SearchError
+from search.experiment import CONFIG_PREFIX
+from search.space import nearest
+
+
+def find_column(trials: pd.DataFrame, name: str) -> str:
+    """The column of that name, or of that setting; raises SearchError with the near ones."""
+    for column in (CONFIG_PREFIX + name, name):
+        if column in trials.columns:
+            return column
+    known = [shown(column) for column in trials.columns if column != "key"]
+    raise SearchError(f"there is no column {name!r} in the results. {nearest(shown(name), known)}")
+
+
+def find_columns(trials: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """The columns of several names, each of which may be a list with commas; doubles are left out."""
+    words = [word.strip() for name in names for word in name.split(",")]
+    return list(dict.fromkeys(find_column(trials, word) for word in words if word))
+
+
+def shown(column: str) -> str:
+    """A column's name for people: a setting without its prefix."""
+    return column.removeprefix(CONFIG_PREFIX)

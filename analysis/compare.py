@@ -1,0 +1,67 @@
+"""Command line: the trials of one or more searches as a table.
+
+python -m analysis.compare                                            # the experiments that there are
+python -m analysis.compare results/mnist_filters                      # all trials, best validation first
+python -m analysis.compare results/mnist_filters --by filters,kernel_size --format markdown
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from analysis.command import deliver, run
+from analysis.formats import FORMATS, Table, render
+from analysis.listing import experiments
+from analysis.load import load
+from analysis.tables import configuration_table, group_table, trial_table
+from search.errors import SearchError
+from search.experiment import find_experiments, is_experiment
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m analysis.compare", description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument(
+        "results", nargs="*", help="folders of experiments, or s3:// addresses; none: list what is in results/"
+    )
+    parser.add_argument(
+        "--by", action="append", default=[], metavar="PARAM[,PARAM]", help="group by columns; configuration: by all"
+    )
+    parser.add_argument("--sort", metavar="COLUMN", help="sort by a column in place of best validation first")
+    parser.add_argument("--top", type=int, metavar="N", help="only the first N rows")
+    parser.add_argument("--format", choices=FORMATS, default="text")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write there in place of the terminal")
+    return parser
+
+
+def compare(words: list[str] | None = None) -> None:
+    """Parse the words of the command line and print the table that they ask for; raises SearchError."""
+    options = _parser().parse_args(words)
+    if options.top is not None and options.top < 1:
+        raise SearchError(f"--top {options.top}; expected a number of rows above 0.")
+    deliver(render(_table(options), options.format), options.output)
+
+
+def _table(options: argparse.Namespace) -> Table:
+    if not options.results:
+        return experiments(Path("results"))
+    if len(options.results) == 1 and _is_folder_of_experiments(Path(options.results[0])):
+        return experiments(Path(options.results[0]))
+    results = load(*options.results)
+    if not options.by:
+        return trial_table(results, options.sort, options.top)
+    if options.by == ["configuration"]:
+        if options.sort:
+            raise SearchError("--by configuration is always best first; leave out --sort, or name parameters in --by.")
+        return configuration_table(results, options.top)
+    table = group_table(results, options.by, options.sort)
+    return Table(table.frame.head(options.top or len(table.frame)), table.notes)
+
+
+def _is_folder_of_experiments(folder: Path) -> bool:
+    return not is_experiment(folder) and bool(find_experiments(folder))
+
+
+if __name__ == "__main__":
+    sys.exit(run(compare))

@@ -1,0 +1,112 @@
+"""Trials grouped by configuration: the runs over seeds, their mean, their interval, and which others tie."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from analysis.load import Results
+from analysis.statistics import Comparison, bootstrap, difference, iqm, paired, pooled_deviation, wilson
+
+
+def with_configuration(results: Results, trials: pd.DataFrame) -> pd.DataFrame:
+    """The trials with a column `configuration`: the key of the first run, for repeats too."""
+    if "repeat_of" not in trials or not trials["repeat_of"].notna().any():
+        return trials.assign(configuration=trials["key"])
+    first = trials["repeat_of"].where(trials["repeat_of"].notna(), trials["trial_id"]).astype(str)
+    alone = len(results.sources) == 1
+    key = first if alone else trials["experiment"].astype(str) + "/" + first
+    return trials.assign(configuration=key)
+
+
+def configurations(results: Results, metric: str | None = None) -> pd.DataFrame:
+    """One row for each configuration with a complete run, best validation first, ties to the lower number.
+
+    Index: `configuration`. Columns: those of its first run, `runs`, and `mean, std, low, high, iqm` of the metric
+    (bootstrap over seeds; of a single accuracy the binomial interval on its images), `test, test_low, test_high`
+    likewise where the test accuracy is known, and `seconds`, the mean time of training.
+    """
+    metric = metric or results.metric
+    runs = with_configuration(results, results.complete()).sort_values("number", kind="stable")
+    grouped = runs.groupby("configuration", sort=False)
+    first = runs.drop_duplicates("configuration").set_index("configuration")
+    table = first.assign(runs=grouped.size())
+    table = table.join(_summary(runs, metric, image_counts(results, metric)))
+    if "test_accuracy" in runs:
+        test = _summary(runs, "test_accuracy", image_counts(results, "test_accuracy"))[["mean", "low", "high"]]
+        table = table.join(test.set_axis(["test", "test_low", "test_high"], axis=1))
+    if "train_seconds" in runs:
+        table["seconds"] = grouped["train_seconds"].mean()
+    return table.sort_values(["mean", "number"], ascending=[results.mode == "min", True], kind="stable")
+
+
+def _summary(runs: pd.DataFrame, metric: str, images: pd.Series | None) -> pd.DataFrame:
+    """Mean, spread and interval of a metric for each configuration."""
+    grouped = runs.groupby("configuration", sort=False)[metric]
+    table = pd.DataFrame({"mean": grouped.mean(), "std": grouped.std(), "low": np.nan, "high": np.nan})
+    table["iqm"] = table["mean"]
+    sizes = grouped.size()
+    if images is not None:
+        counts = runs.drop_duplicates("configuration").set_index("configuration")["experiment"].map(images)
+        single = sizes.index[(sizes == 1) & (counts > 0) & table["mean"].between(0, 1)]
+        low, high = wilson(table.loc[single, "mean"], counts[single].astype(float))
+        table.loc[single, "low"], table.loc[single, "high"] = low, high
+    repeated = runs[runs["configuration"].isin(sizes.index[sizes > 1])]
+    for name, values in repeated.groupby("configuration", sort=False)[metric]:
+        interval = bootstrap(values.dropna())
+        table.loc[name, ["low", "high", "iqm"]] = interval.low, interval.high, iqm(values.dropna())
+    return table
+
+
+def image_counts(results: Results, metric: str) -> pd.Series | None:
+    """Number of images behind an accuracy, by experiment; None for other metrics or where it is not known."""
+    entry = {"val_accuracy": "num_validation", "test_accuracy": "num_test"}.get(metric)
+    if entry is None:
+        return None
+    counts = {source.name: source.dataset.get(entry) or 0 for source in results.sources}
+    return pd.Series(counts) if any(counts.values()) else None
+
+
+def compare(results: Results, left: str, right: str, metric: str | None = None) -> Comparison:
+    """Compare two configurations (keys of their first runs) in a metric, by default the one that chooses.
+
+    Paired where they share at least two seeds, else by the noise of what was repeated and of the images.
+    """
+    return _Comparer(results, metric).compare(left, right)
+
+
+def verdicts(results: Results, table: pd.DataFrame, top: int = 50) -> pd.DataFrame:
+    """Each of the `top` configurations against the best: difference, interval, basis, `tied` (inside the noise)."""
+    comparer = _Comparer(results)
+    best = str(table.index[0])
+    rows = [(key, comparer.compare(best, str(key))) for key in table.index[1:top]]
+    return pd.DataFrame(
+        [(key, c.difference, c.low, c.high, c.basis, c.inside_noise) for key, c in rows],
+        columns=["configuration", "difference", "low", "high", "basis", "tied"],
+    ).set_index("configuration")
+
+
+class _Comparer:
+    """The runs of every configuration, and the noise that they show together."""
+
+    def __init__(self, results: Results, metric: str | None = None) -> None:
+        self.metric = metric or results.metric
+        runs = with_configuration(results, results.complete()).dropna(subset=[self.metric])
+        sizes = runs.groupby("configuration")["key"].size()
+        repeated = runs[runs["configuration"].isin(sizes.index[sizes > 1])]
+        groups = [group.to_numpy(float) for _, group in repeated.groupby("configuration")[self.metric]]
+        self._noise = pooled_deviation(groups)
+        self._runs = runs.set_index("configuration")
+        self._images = image_counts(results, self.metric)
+
+    def compare(self, left: str, right: str) -> Comparison:
+        a, b = self._runs.loc[[left]], self._runs.loc[[right]]
+        if "seed" in self._runs:
+            one = a.drop_duplicates("seed").set_index("seed")[self.metric]
+            other = b.drop_duplicates("seed").set_index("seed")[self.metric]
+            if len(one.index.intersection(other.index)) >= 2:
+                return paired(one, other)
+        images = None
+        if self._images is not None:
+            images = int(min(self._images[a["experiment"].iloc[0]], self._images[b["experiment"].iloc[0]])) or None
+        return difference(a[self.metric].to_numpy(float), b[self.metric].to_numpy(float), self._noise, images)

@@ -1,0 +1,48 @@
+"""Command line: figures of one or more searches, as PNG and SVG.
+
+python -m analysis.figures results/mnist_filters                      # every kind that the results can fill
+python -m analysis.figures results/mnist_filters --kind curves --by kernel_size
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from analysis.command import run
+from analysis.figures import KINDS, make, save
+from analysis.load import load
+from search.errors import SearchError
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m analysis.figures", description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("results", nargs="+", help="folders of experiments, or s3:// addresses")
+    parser.add_argument("--kind", action="append", choices=list(KINDS), help="may be given several times; default: all")
+    parser.add_argument("--by", action="append", default=[], metavar="PARAM[,PARAM]", help="group by these columns")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="default: figures/ in the (first) experiment")
+    return parser
+
+
+def figures(words: list[str] | None = None) -> None:
+    """Parse the words of the command line and write the figures that they ask for; raises SearchError."""
+    options = _parser().parse_args(words)
+    results = load(*options.results)
+    if options.output is None and "://" in options.results[0]:
+        raise SearchError(f"{options.results[0]} is not a local folder; expected --output DIR for the figures.")
+    folder = options.output or Path(options.results[0]) / "figures"
+    results.complete()
+    for kind in options.kind or KINDS:
+        try:
+            drawn = make(kind, results, options.by)
+        except SearchError as error:
+            if options.kind:
+                raise
+            print(f"no {kind}: {error}", file=sys.stderr)
+            continue
+        print(*save(drawn, folder, kind))
+
+
+if __name__ == "__main__":
+    sys.exit(run(figures))

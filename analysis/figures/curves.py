@@ -1,0 +1,178 @@
+"""Learning curves: training and validation by epoch, for one trial or for thousands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from analysis.columns import shown
+from analysis.configurations import configurations
+from analysis.figures.style import (
+    BEST,
+    LIGHT,
+    TRAIN,
+    VALIDATION,
+    group_style,
+    panels,
+    shorten,
+    style,
+    whole_ticks,
+)
+from analysis.findings import settings
+from analysis.formats import cell
+from analysis.load import Results
+from search.errors import SearchError
+
+FEW, MANY = 4, 60
+"""Up to FEW trials each has its colour; beyond MANY the range of all takes the place of the single lines."""
+
+Matrix = NDArray[np.float64]
+
+
+def curves(results: Results, metric: str) -> tuple[list[str], Matrix]:
+    """The keys of the trials and their values by epoch, shape (trials, epochs), NaN where a trial has none."""
+    epochs = results.epochs
+    if metric not in epochs or not epochs[metric].notna().any():
+        raise SearchError(f"{results.told} has no {metric} by epoch.")
+    keys = epochs["key"].cat.remove_unused_categories()
+    matrix = np.full((len(keys.cat.categories), int(epochs["epoch"].max())), np.nan)
+    matrix[keys.cat.codes, epochs["epoch"].to_numpy(int) - 1] = epochs[metric].to_numpy(float, na_value=np.nan)
+    return list(keys.cat.categories), matrix
+
+
+def group_curves(results: Results, metric: str, by: Sequence[str]) -> list[tuple[str, Matrix]]:
+    """The curves of `curves`, one matrix for each combination of values of the columns `by`, with its name."""
+    keys, matrix = curves(results, metric)
+    trials = results.trials.set_index("key").loc[keys]
+    groups = trials.reset_index().groupby(list(by), sort=True, dropna=False, observed=True).indices
+    return [(_name(by, values), matrix[rows]) for values, rows in groups.items()]
+
+
+def _name(by: Sequence[str], values: object) -> str:
+    several = values if isinstance(values, tuple) else (values,)
+    return ", ".join(f"{shown(name)}={cell(value)}" for name, value in zip(by, several, strict=True))
+
+
+def spread(matrix: Matrix, shares: Sequence[float]) -> Matrix:
+    """Quantiles over the trials that reached each epoch, shape (shares, epochs)."""
+    return np.stack([_quantiles(column[np.isfinite(column)], shares) for column in matrix.T], axis=1)
+
+
+def _quantiles(values: Matrix, shares: Sequence[float]) -> Matrix:
+    return np.quantile(values, shares) if len(values) else np.full(len(shares), np.nan)
+
+
+def draw_lines(axes: Axes, matrix: Matrix, **look: object) -> None:
+    """One line for each row, as a single artist."""
+    epochs = np.arange(1, matrix.shape[1] + 1, dtype=float)
+    lines = np.stack([np.broadcast_to(epochs, matrix.shape), matrix], axis=2)
+    axes.add_collection(LineCollection([line[np.isfinite(line[:, 1])] for line in lines], **look))  # type: ignore[arg-type]
+    axes.autoscale_view()
+
+
+def draw_pair(axes: Axes, train: Matrix | None, validation: Matrix, **look: object) -> None:
+    """The curves of one trial, shape (epochs,): training dashed, validation solid."""
+    epochs = np.arange(1, len(validation) + 1)
+    marker = "o" if np.isfinite(validation).sum() == 1 else ""
+    axes.plot(epochs, validation, **{"color": VALIDATION, "label": "validation", "marker": marker, **look})  # type: ignore[arg-type]
+    if train is not None:
+        other = {**{"color": TRAIN, "label": "training"}, **look, "linestyle": "--", "linewidth": 1.2, "marker": marker}
+        if "color" in look:
+            other["label"] = None
+        axes.plot(epochs, train, **other)  # type: ignore[arg-type]
+
+
+def draw_crowd(axes: Axes, matrix: Matrix) -> None:
+    """All trials in the background: single lines, or where they are too many the range that holds them."""
+    if len(matrix) <= MANY:
+        draw_lines(axes, matrix, color=LIGHT, linewidth=0.8, zorder=1, label=f"validation of {len(matrix)} trials")
+        return
+    epochs = np.arange(1, matrix.shape[1] + 1)
+    low, first, middle, third, high = spread(matrix, [0.05, 0.25, 0.5, 0.75, 0.95])
+    axes.fill_between(epochs, low, high, color="#e9e9e9", linewidth=0, label=f"90 % of {len(matrix):,} trials")
+    axes.fill_between(epochs, first, third, color="#d0d0d0", linewidth=0, label="middle half")
+    axes.plot(epochs, middle, color="#999999", linewidth=1, label="median")
+
+
+def draw_groups(axes: Axes, groups: Sequence[tuple[str, Matrix]]) -> None:
+    """The median of each group, with the range of its middle half."""
+    for index, (name, matrix) in enumerate(groups):
+        epochs = np.arange(1, matrix.shape[1] + 1)
+        first, middle, third = spread(matrix, [0.25, 0.5, 0.75])
+        look = group_style(index)
+        axes.plot(epochs, middle, label=f"{shorten(name)} ({len(matrix)})", **look)
+        if len(matrix) > 1:
+            axes.fill_between(epochs, first, third, color=look["color"], alpha=0.15, linewidth=0)
+
+
+def figure(results: Results, by: Sequence[str] = ()) -> Figure:
+    """Training and validation curves of every measure that the trials have by epoch.
+
+    A few trials: each in its colour. Many: all in grey, the best in colour. With `by`: the median of each group.
+    """
+    measures = _measures(results)
+    with style():
+        whole, axes = panels(len(measures), width=5.2)
+        for one, measure in zip(axes, measures, strict=True):
+            if by:
+                draw_groups(one, group_curves(results, measure, by))
+            else:
+                _draw(one, results, measure)
+            one.set_xlabel("epoch")
+            one.set_title(measure.removeprefix("val_"))
+            if measure.endswith("loss"):
+                _limit_loss(one, results, measure)
+            whole_ticks(one)
+        handles, labels = axes[0].get_legend_handles_labels()
+        whole.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 3 if by else 5))
+        if by:
+            whole.suptitle("Validation by epoch: median of each group, its middle half (number of trials)", fontsize=10)
+    return whole
+
+
+def _measures(results: Results) -> list[str]:
+    """The metric that chooses, and the loss; those that are stored by epoch."""
+    stored = [name for name in results.epochs.columns if results.epochs[name].notna().any()]
+    wanted = dict.fromkeys([results.metric, "val_accuracy", "val_loss"])
+    found = [name for name in wanted if name in stored]
+    if not found:
+        raise SearchError(f"{results.told} has no curves: no {results.metric} by epoch is stored.")
+    return found
+
+
+def _draw(axes: Axes, results: Results, measure: str) -> None:
+    keys, matrix = curves(results, measure)
+    counterpart = measure.removeprefix("val_")
+    train = curves(results, counterpart)[1] if counterpart != measure and counterpart in results.epochs else None
+    if len(keys) <= FEW:
+        trials = results.trials.set_index("key")
+        for index, key in enumerate(keys):
+            number = str(trials.loc[key, "number"])
+            look = {"color": group_style(index)["color"], "label": f"trial {number}"}
+            draw_pair(axes, None if train is None else train[index], matrix[index], **(look if len(keys) > 1 else {}))
+        if len(keys) > 1 and train is not None:
+            axes.plot([], [], color="#555555", linestyle="--", label="training")
+        return
+    draw_crowd(axes, matrix)
+    best = configurations(results).iloc[0]
+    row = keys.index(best["key"])
+    told = shorten(settings(results, best), 60)
+    name = f"best: trial {best['number']}" + (f" ({told})" if len(told) < 50 else "")
+    draw_pair(axes, None if train is None else train[row], matrix[row], color=BEST, label=name, linewidth=2.2)
+    if train is not None:
+        axes.plot([], [], color=BEST, linestyle="--", label="its training", linewidth=1.2)
+
+
+def _limit_loss(axes: Axes, results: Results, measure: str) -> None:
+    """Cut the axis of a loss where a few diverging trials would flatten all others."""
+    values = results.epochs[measure].to_numpy(float, na_value=np.nan)
+    values = values[np.isfinite(values)]
+    high = float(np.quantile(values, 0.98)) if len(values) else 0.0
+    if len(values) and values.max() > 3 * high > 0:
+        axes.set_ylim(top=high * 1.3)
+        axes.set_title(f"{measure.removeprefix('val_')} (cut: up to {cell(float(values.max()))})")

@@ -1,0 +1,118 @@
+"""How every figure looks: one style, one colour for one thing, told apart by colour-blind readers too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+# The palette of Okabe and Ito, "Color Universal Design" (2008), and two greys.
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+)
+GREY, LIGHT = "#7f7f7f", "#c9c9c9"
+
+TRAIN, VALIDATION, TEST = ORANGE, BLUE, VERMILION
+BEST = GREEN
+STATES = {"complete": BLUE, "pruned": GREY, "failed": VERMILION, "running": ORANGE}
+GROUPS = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, BLACK, YELLOW)
+"""Colours of groups, in their order; a ninth group begins again, with another line."""
+LINES = ("-", "--", ":", "-.")
+CONTINUOUS = "viridis"
+
+_SETTINGS: dict[str, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.6,
+    "axes.edgecolor": "#555555",
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.6,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "analysis",
+    "figure.facecolor": "white",
+    "savefig.dpi": 150,
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Figures made inside look as they should; the user's own settings are left alone."""
+    with mpl.rc_context(_SETTINGS):  # type: ignore[arg-type]  # the stubs list every name as a literal
+        yield
+
+
+def panels(
+    count: int = 1, width: float = 6.4, height: float = 3.8, columns: int = 2, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """A figure of so many axes, without a window and without pyplot's global list of figures."""
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(width * columns if count > 1 else width, height * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = list(np.atleast_1d(figure.subplots(rows, columns, squeeze=False, **options)).flat)
+    for extra in axes[count:]:
+        extra.remove()
+    return figure, axes[:count]
+
+
+def group_style(index: int) -> dict[str, Any]:
+    """Colour and line of the group of that number."""
+    return {"color": GROUPS[index % len(GROUPS)], "linestyle": LINES[(index // len(GROUPS)) % len(LINES)]}
+
+
+def label(metric: str) -> str:
+    """A column's name as the text of an axis."""
+    names = {"val": "validation", "train": "training", "num": "number of"}
+    words = metric.removeprefix("config.").split("_")
+    return " ".join([names.get(words[0], words[0]), *words[1:]])
+
+
+def whole_ticks(axes: Axes, which: str = "x") -> None:
+    """Ticks at whole numbers only."""
+    (axes.xaxis if which == "x" else axes.yaxis).set_major_locator(MaxNLocator(integer=True))
+
+
+def shorten(text: str, length: int = 40) -> str:
+    """A text cut in its middle where it is too long to stand beside a figure."""
+    return text if len(text) <= length else f"{text[: length // 2 - 1]}…{text[-(length // 2) :]}"
+
+
+def robust_limits(values: Sequence[float], mode: str, room: float = 0.05) -> tuple[float, float] | None:
+    """Limits that show the good values well, when a few bad ones would flatten them; None: no need.
+
+    The bad side is cut where it lies more than three times as far from the middle half as that is wide.
+    """
+    finite = np.asarray(values, dtype=float)
+    finite = finite[np.isfinite(finite)]
+    if len(finite) < 8:
+        return None
+    low, first, third, high = np.quantile(finite, [0, 0.25, 0.75, 1])
+    spread = max(third - first, 1e-12)
+    if mode == "max" and first - low > 3 * spread:
+        bottom = first - 3 * spread
+        return float(bottom), float(high + room * (high - bottom))
+    if mode == "min" and high - third > 3 * spread:
+        top = third + 3 * spread
+        return float(low - room * (top - low)), float(top)
+    return None

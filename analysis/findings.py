@@ -1,0 +1,101 @@
+"""What the results say, in sentences computed from them: the best, what ties with it, what to be careful about."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis.columns import shown
+from analysis.configurations import configurations, image_counts, verdicts
+from analysis.formats import cell
+from analysis.load import Results, states
+
+INTERVALS = (
+    "95 % intervals: over its seeds where a configuration was repeated, else binomial on the images of its one run"
+)
+
+
+def settings(results: Results, row: pd.Series) -> str:
+    """The settings of a trial in words, inactive ones left out."""
+    names = [name for name in results.varied or results.searched if pd.notna(row[name])]
+    return ", ".join(f"{shown(name)}={_setting(row[name])}" for name in names) or "no settings"
+
+
+def _setting(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else cell(value)
+
+
+def notes(results: Results) -> tuple[str, ...]:
+    """The sentences that stand below every table."""
+    said = [f"{results.told}: {states(results.trials)}."]
+    done = (results.trials["state"] == "complete").any() and results.metric in results.trials
+    if done and results.trials.loc[results.trials["state"] == "complete", results.metric].notna().any():
+        table = configurations(results)
+        said += [best(results, table), *ties(results, table)]
+        if "test_accuracy" in results.trials:
+            said.append(f"{results.metric} chooses; the test set is shown and never chosen by.")
+    said += cautions(results)
+    return tuple(said)
+
+
+def best(results: Results, table: pd.DataFrame) -> str:
+    """Which configuration is best, with its intervals."""
+    row = table.iloc[0]
+    told = f"Best: trial {row['number']}"
+    if len(results.sources) > 1:
+        told += f" of {row['experiment']}"
+    told += f" ({settings(results, row)}): {results.metric} {_value(row, 'mean', 'low', 'high', results.metric)}"
+    told += f", mean of {row['runs']} runs" if row["runs"] > 1 else ", one run"
+    if "test" in row and pd.notna(row["test"]):
+        told += f"; test_accuracy {_value(row, 'test', 'test_low', 'test_high', 'accuracy')}"
+        told += _images(results, row)
+    return told + "."
+
+
+def _value(row: pd.Series, value: str, low: str, high: str, metric: str) -> str:
+    decimals = 4 if "accuracy" in metric else None
+    told = cell(float(row[value]), decimals)
+    if pd.notna(row[low]):
+        told += f" (95 % {cell(float(row[low]), decimals)} to {cell(float(row[high]), decimals)})"
+    return told
+
+
+def _images(results: Results, row: pd.Series) -> str:
+    counts = image_counts(results, "test_accuracy")
+    count = 0 if counts is None else int(counts[row["experiment"]])
+    return f" on {count:,} images" if count else ""
+
+
+def ties(results: Results, table: pd.DataFrame, top: int = 50) -> list[str]:
+    """Which configurations the noise does not tell from the best; one sentence, or none for a single one."""
+    if len(table) < 2:
+        return []
+    compared = verdicts(results, table, top)
+    if (compared["high"] == float("inf")).all():
+        return ["Every configuration was run once, so the noise is not known; --repeats 3 would tell which differ."]
+    tied = table.loc[compared.index[compared["tied"]]]
+    rest = f" of the {len(compared)} next best" if len(table) > top else f" of the other {len(compared)}"
+    if tied.empty:
+        return [f"None{rest} configurations is inside the noise of the best."]
+    names = ", ".join(str(number) for number in tied["number"].head(8)) + (", ..." if len(tied) > 8 else "")
+    verb, noun = ("is", "trial") if len(tied) == 1 else ("are", "trials")
+    bases = ", ".join(sorted(compared.loc[tied.index, "basis"].unique())[:2])
+    return [
+        f"{len(tied)}{rest} configurations {verb} inside the noise of the best ({noun} {names}; judged by {bases})."
+    ]
+
+
+def cautions(results: Results) -> list[str]:
+    """What a reader must know about the data and the files."""
+    said = []
+    for source in results.sources:
+        asked = source.dataset.get("asked")
+        if asked and asked != source.dataset.get("name"):
+            said.append(f"{source.name} used {source.dataset.get('name')} in place of {asked}, which was not there.")
+    names = {str(source.dataset.get("name")) for source in results.sources if source.dataset}
+    if len(names) > 1:
+        said.append(
+            f"The experiments used different data sets ({', '.join(sorted(names))}): values are not comparable."
+        )
+    if results.skipped:
+        said.append(f"Damaged files were left out: {', '.join(results.skipped)}.")
+    return said

@@ -1,0 +1,64 @@
+"""Which experiments there are under a folder of results, newest first."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.formats import Table
+from analysis.load import Results, load
+from search.errors import SearchError
+from search.experiment import find_experiments
+
+
+def experiments(results: Path) -> Table:
+    """One row for each experiment: its state, its trials, and the best value of its metric.
+
+    Raises SearchError where there is none. An experiment that cannot be read is listed with the reason.
+    """
+    found = find_experiments(results)
+    if not found:
+        raise SearchError(f"no experiments in {results}; make one by: python -m search.run spaces/digits_filters.py")
+    frame = pd.DataFrame([_row(folder) for folder in found])
+    return Table(frame.dropna(axis="columns", how="all"), (f"python -m analysis.compare {found[0]}",))
+
+
+def _row(folder: Path) -> dict[str, object]:
+    row: dict[str, object] = {"experiment": folder.name, "state": None, "trials": None}
+    try:
+        results = load(folder)
+    except SearchError as error:
+        return {**row, "state": "unreadable", "question": str(error)}
+    manifest = results.sources[0].manifest
+    row.update(state=_state(str(manifest.get("state")), folder), trials=len(results.trials))
+    row.update(complete=int((results.trials["state"] == "complete").sum()))
+    row.update(metric=results.metric, best=_best(results))
+    return {**row, "written": _age(_written(folder)), "question": str(manifest.get("question") or "")}
+
+
+def _best(results: Results) -> float | None:
+    try:
+        values = results.complete()[results.metric]
+    except SearchError:
+        return None
+    return float(values.max() if results.mode == "max" else values.min())
+
+
+def _state(state: str, folder: Path) -> str:
+    """A search that says it runs but wrote nothing for an hour was probably cut off."""
+    return "running or cut off" if state == "running" and time.time() - _written(folder) > 3600 else state
+
+
+def _written(folder: Path) -> float:
+    """When the folder's tables or manifest were last written."""
+    return max(path.stat().st_mtime for path in [folder / "manifest.json", *folder.glob("trials*")])
+
+
+def _age(moment: float) -> str:
+    seconds = max(time.time() - moment, 0)
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return "just now"

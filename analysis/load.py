@@ -1,0 +1,270 @@
+"""Experiment folders, near or far, finished or running, as tidy tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+
+from search.errors import SearchError
+from search.experiment import CONFIG_PREFIX, TableRead, find_experiments, read_epochs, read_trials
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One experiment: where it is, what it is called in tables, and its manifest."""
+
+    address: str
+    """As given: a local path, or an address like `s3://bucket/results/name`."""
+    name: str
+    manifest: Mapping[str, Any]
+    files: pafs.FileSystem
+    root: str
+    """Path of the folder within `files`."""
+
+    @property
+    def space(self) -> Mapping[str, Any]:
+        """The manifest's entry of the space: metric, mode, parameters."""
+        return dict(self.manifest.get("space") or {})
+
+    @property
+    def dataset(self) -> Mapping[str, Any]:
+        """The manifest's entry of the data set; empty where there is none."""
+        return dict(self.manifest.get("dataset") or {})
+
+
+@dataclass(frozen=True)
+class Results:
+    """Trials and epochs of one or more experiments.
+
+    `trials` has one row for each trial, with the columns of `trials.parquet`, `experiment` (its source's name) and
+    `key` (unique over all sources). `skipped` names damaged files; what else there was has been read.
+    """
+
+    sources: tuple[Source, ...]
+    trials: pd.DataFrame
+    skipped: tuple[str, ...] = ()
+
+    @cached_property
+    def epochs(self) -> pd.DataFrame:
+        """One row for each trial and epoch, with `key` as in `trials`; read when first asked for."""
+        return _read_tables(self.sources, "epochs")[0]
+
+    @property
+    def metric(self) -> str:
+        """The metric that chooses; raises SearchError where the experiments have different ones."""
+        return self._only("metric", "val_accuracy")
+
+    @property
+    def mode(self) -> str:
+        """`max` or `min`; raises SearchError where the experiments have different ones."""
+        return self._only("mode", "max")
+
+    def _only(self, entry: str, default: str) -> str:
+        values = {source.name: str(source.space.get(entry, default)) for source in self.sources}
+        if len(set(values.values())) > 1:
+            told = ", ".join(f"{name}: {value}" for name, value in values.items())
+            raise SearchError(f"the experiments differ in their {entry} ({told}); expected one. Analyse them apart.")
+        return next(iter(values.values()), default)
+
+    @cached_property
+    def parameters(self) -> list[str]:
+        """The columns of settings: searched ones in the order of their space, then others."""
+        declared = [CONFIG_PREFIX + name for source in self.sources for name in source.space.get("parameters") or {}]
+        names = [name for name in self.trials.columns if name.startswith(CONFIG_PREFIX)]
+        return sorted(names, key=lambda name: declared.index(name) if name in declared else len(declared))
+
+    @cached_property
+    def searched(self) -> list[str]:
+        """The settings that at least one space searched; all where the spaces declare none."""
+        declared = {CONFIG_PREFIX + name for source in self.sources for name in source.space.get("parameters") or {}}
+        return [name for name in self.parameters if name in declared] or self.parameters
+
+    @cached_property
+    def varied(self) -> list[str]:
+        """The settings of which at least two values occur; null (inactive) counts as one."""
+        return [name for name in self.parameters if self.trials[name].nunique(dropna=False) > 1]
+
+    def complete(self) -> pd.DataFrame:
+        """The trials that ran to their end and reported the metric; raises SearchError where there is none."""
+        trials = self.trials
+        if self.metric in trials:
+            done = trials[(trials["state"] == "complete") & trials[self.metric].notna()]
+            if len(done):
+                return done
+        raise SearchError(f"{self.told} has no finished trial yet ({states(trials)}); wait for one, or see its logs.")
+
+    @property
+    def told(self) -> str:
+        """The sources by name, for a message."""
+        return ", ".join(source.name for source in self.sources)
+
+    def parameter(self, name: str) -> Mapping[str, Any]:
+        """How the spaces declare a setting (kind, low, high, log, options); empty where they do not."""
+        short = name.removeprefix(CONFIG_PREFIX)
+        for source in self.sources:
+            declared = (source.space.get("parameters") or {}).get(short)
+            if declared:
+                return dict(declared)
+        return {}
+
+
+def states(trials: pd.DataFrame) -> str:
+    """How many trials there are in each state, in words."""
+    if trials.empty:
+        return "no trials"
+    counts = trials["state"].value_counts()
+    known = [state for state in ("complete", "pruned", "failed", "running") if state in counts.index]
+    return ", ".join(f"{counts[state]} {state}" for state in known)
+
+
+def load(*addresses: str | Path) -> Results:
+    """The results in folders of experiments: local paths, or addresses that pyarrow knows (`s3://...`).
+
+    Raises SearchError for a folder that is no experiment.
+    """
+    if not addresses:
+        raise SearchError("no results are given; expected folders of experiments, like results/mnist_filters.")
+    sources = _named([_open(str(address)) for address in dict.fromkeys(map(str, addresses))])
+    trials, skipped = _read_tables(sources, "trials")
+    for column in ("trial_id", "number", "state"):
+        if column not in trials:
+            trials[column] = pd.Series(dtype="int64" if column == "number" else "str")
+    return Results(sources, trials, skipped)
+
+
+def _open(address: str) -> Source:
+    files, root = _locate(address)
+    path = f"{root}/{MANIFEST}"
+    try:
+        with files.open_input_file(path) as stored:
+            manifest = json.loads(stored.read())
+        if not isinstance(manifest, dict):
+            raise ValueError("no JSON object")
+    except (FileNotFoundError, NotADirectoryError):
+        raise SearchError(_no_experiment(address)) from None
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise SearchError(f"{path} cannot be read ({reason}); expected the manifest of an experiment.") from None
+    return Source(address, str(manifest.get("name") or Path(root).name), manifest, files, root)
+
+
+def _locate(address: str) -> tuple[pafs.FileSystem, str]:
+    if "://" not in address:
+        return pafs.LocalFileSystem(), Path(address).absolute().as_posix()
+    try:
+        files, root = pafs.FileSystem.from_uri(address)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise SearchError(f"{address} is no address of results ({str(error).splitlines()[0]}).") from None
+    return files, root.rstrip("/")
+
+
+def _no_experiment(address: str) -> str:
+    if "://" in address:
+        return f"no experiment at {address}: it holds no {MANIFEST}."
+    folder = Path(address)
+    inside = [path.name for path in find_experiments(folder)]
+    if inside:
+        return f"{address} is a folder of {len(inside)} experiments; expected some of them: {', '.join(inside[:8])}."
+    if not folder.exists():
+        beside = [path.name for path in find_experiments(folder.parent)]
+        there = f" There are: {', '.join(beside[:8])}." if beside else ""
+        return f"no experiment at {address}.{there}"
+    if folder.is_dir() and not any(folder.iterdir()):
+        return f"{address} is empty; expected the folder of an experiment, with its {MANIFEST}."
+    return f"{address} is no experiment: it holds no {MANIFEST}. Expected a folder that search.run made."
+
+
+def _named(sources: Iterable[Source]) -> tuple[Source, ...]:
+    """Sources with different names: by their address where two experiments have one name."""
+    found = list(sources)
+    names = [source.name for source in found]
+    return tuple(
+        source
+        if names.count(source.name) == 1
+        else Source(source.address, source.address.rstrip("/"), source.manifest, source.files, source.root)
+        for source in found
+    )
+
+
+def _read_tables(sources: tuple[Source, ...], name: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """A table of all sources, one below the other, and the files that could not be read."""
+    frames, skipped = [], []
+    for source in sources:
+        read = _read(source, name)
+        skipped += [f"{source.address}/{path}" for path in read.skipped]
+        if len(read.table):
+            frame = _frame(read.table, source.name, alone=len(sources) == 1)
+            frames.append(_with_fixed(frame, source) if name == "trials" else frame)
+    if not frames:
+        return pd.DataFrame({"key": [], "experiment": []}), tuple(skipped)
+    return _joined(frames), tuple(skipped)
+
+
+def _with_fixed(frame: pd.DataFrame, source: Source) -> pd.DataFrame:
+    """The trials with their fixed settings as columns, so that experiments can be compared by them."""
+    fixed = source.space.get("fixed") or {}
+    missing = {CONFIG_PREFIX + name: value for name, value in fixed.items() if CONFIG_PREFIX + name not in frame}
+    plain = {n: v if isinstance(v, (bool, int, float, str, type(None))) else repr(v) for n, v in missing.items()}
+    return frame.assign(**plain)
+
+
+def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Frames below each other; a setting that is text in one and a number in another becomes text."""
+    if len(frames) == 1:
+        return frames[0]
+    if "epoch" in frames[0]:
+        keys = pd.api.types.union_categoricals([frame["key"] for frame in frames])
+        whole = pd.concat([frame.drop(columns="key") for frame in frames], ignore_index=True)
+        return whole.assign(key=keys)
+    whole = pd.concat(frames, ignore_index=True)
+    for name in whole.columns:
+        if name.startswith(CONFIG_PREFIX) and whole[name].map(type).nunique() > 1 and whole[name].dtype == object:
+            whole[name] = whole[name].map(str, na_action="ignore").astype("str")
+    return whole
+
+
+def _read(source: Source, name: str) -> TableRead:
+    read = read_trials if name == "trials" else read_epochs
+    try:
+        return read(source.root, source.files)
+    except (OSError, pa.ArrowException) as error:
+        raise SearchError(f"{source.address} cannot be read ({str(error).splitlines()[0]}).") from None
+
+
+def _frame(table: pa.Table, experiment: str, alone: bool) -> pd.DataFrame:
+    """Arrow to pandas: whole numbers stay whole where some are null, and keys become categories."""
+    kinds = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+    names = table.column_names
+    with_nulls = [n for n in names if table.schema.field(n).type in kinds and table[n].null_count]
+    frame = table.drop_columns(with_nulls).to_pandas()
+    for name in with_nulls:
+        frame[name] = table.select([name]).to_pandas(types_mapper=kinds.get)[name]
+    frame = pd.DataFrame(frame[names])
+    key = table["trial_id"] if alone else pc.binary_join_element_wise(experiment, table["trial_id"], "/")
+    frame.insert(
+        0, "key", key.combine_chunks().dictionary_encode().to_pandas() if "epoch" in names else key.to_pandas()
+    )
+    frame.insert(0, "experiment", experiment)
+    return frame
+
+
+def read_predictions(source: Source, trial_id: str) -> pd.DataFrame | None:
+    """The stored test predictions of a trial (`row, label, predicted, probability_<class>`); None where absent."""
+    path = f"{source.root}/predictions/{trial_id}.parquet"
+    try:
+        with source.files.open_input_file(path) as stored:
+            return pd.DataFrame(pq.read_table(stored).to_pandas())
+    except (OSError, pa.ArrowException):
+        return None

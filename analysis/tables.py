@@ -1,0 +1,200 @@
+"""The comparison tables: one row a trial, a configuration, or a group of any columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from analysis.columns import find_column, find_columns, shown
+from analysis.configurations import configurations, image_counts, with_configuration
+from analysis.findings import INTERVALS, notes
+from analysis.formats import Table
+from analysis.load import Results
+from analysis.statistics import bootstrap, wilson
+from search.errors import SearchError
+
+_STATES = ["complete", "running", "pruned", "failed"]
+_SHOWN = ("sample_size", "num_parameters", "num_trainable_parameters")
+MOST_VALUES = 12
+"""A column of floats with more values than this is grouped in ranges."""
+
+
+def trial_table(results: Results, sort: str | None = None, top: int | None = None) -> Table:
+    """One row for each trial: complete ones first, best validation first; then running, pruned, failed.
+
+    Raises SearchError where there is no trial, or no column `sort`.
+    """
+    trials, metric = results.trials, results.metric
+    if trials.empty:
+        raise SearchError(f"{results.told} has no trials yet; wait for the first, or see the search's own output.")
+    order = pd.Categorical(trials["state"], _STATES, ordered=True)
+    columns = _trial_columns(results)
+    ranked = trials.assign(_state=order)
+    by = [metric] if metric in trials else []
+    ranked = ranked.sort_values(["_state", *by, "number"], ascending=[True, *[results.mode == "min"] * len(by), True])
+    said = notes(results)
+    if sort:
+        column = find_column(trials, sort)
+        columns += [column] if column not in columns else []
+        ranked = ranked.sort_values(column, ascending=_ascending(column, results), kind="stable")
+        said = (_sorting(column), *said)
+    part = ranked.head(top or len(ranked))
+    if len(part) < len(ranked):
+        said = (f"The first {top} of {len(ranked)} trials.", *said)
+        columns = [name for name in columns if name not in ("error", "log") or part[name].notna().any()]
+    return Table(_with_test_interval(results, part[columns].reset_index(drop=True), part), said)
+
+
+def _trial_columns(results: Results) -> list[str]:
+    trials, metric = results.trials, results.metric
+    many = ["experiment"] if len(results.sources) > 1 else []
+    settings = results.varied or results.searched
+    measures = ["epochs", "best_epoch", metric, "val_loss", "test_accuracy", "test_loss"]
+    sizes = [name for name in _sizes(trials) if trials[name].nunique() > 1]
+    repeats = ["repeat_of", "seed"] if "repeat_of" in trials and trials["repeat_of"].notna().any() else []
+    failures = ["error", "log"] if "error" in trials and trials["error"].notna().any() else []
+    wanted = [*many, "number", "state", *repeats, *settings, *measures, *sizes, "train_seconds", *failures]
+    return [name for name in dict.fromkeys(wanted) if name in trials and trials[name].notna().any()]
+
+
+def _sizes(trials: pd.DataFrame) -> list[str]:
+    """The sizes that tell something: the trainable parameters only where they differ from all of them."""
+    found = [name for name in _SHOWN if name in trials and trials[name].notna().any()]
+    if (
+        len(found) > 1
+        and found[-1] == _SHOWN[-1]
+        and (trials[found[-2]] == trials[found[-1]])[trials[found[-1]].notna()].all()
+    ):
+        found.pop()
+    return found
+
+
+def _with_test_interval(results: Results, frame: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+    """The binomial interval of each trial's test accuracy, beside it."""
+    counts = image_counts(results, "test_accuracy")
+    if "test_accuracy" not in frame or counts is None:
+        return frame
+    images = trials["experiment"].map(counts).to_numpy(float)
+    low, high = wilson(frame["test_accuracy"], np.where(images > 0, images, np.nan))
+    at = frame.columns.get_loc("test_accuracy")
+    assert isinstance(at, int)
+    frame.insert(at + 1, "test_accuracy low", low)
+    frame.insert(at + 2, "test_accuracy high", high)
+    return frame
+
+
+def _ascending(column: str, results: Results) -> bool:
+    """The better first: large accuracies, small losses and times; settings from small to large."""
+    if column == results.metric:
+        return results.mode == "min"
+    return "accuracy" not in column
+
+
+def _sorting(column: str) -> str:
+    if shown(column).startswith("test"):
+        return (
+            f"Sorted by {shown(column)}, as asked: whoever chooses by the test set has no unbiased test value left. "
+            "Choose by validation."
+        )
+    return f"Sorted by {shown(column)}."
+
+
+def configuration_table(results: Results, top: int | None = None) -> Table:
+    """One row for each configuration, its runs over seeds taken together; best validation first."""
+    table = configurations(results)
+    many = ["experiment"] if len(results.sources) > 1 else []
+    settings = results.varied or results.searched
+    kept = [*many, "number", *settings, "runs", "mean", "std", "low", "high", "iqm"]
+    frame = table[kept + [name for name in ("test", "test_low", "test_high", "seconds") if name in table]]
+    if not (table["runs"] > 1).any():
+        frame = frame.drop(columns=["std", "iqm"])
+    names = {"mean": results.metric, "low": f"{results.metric} low", "high": f"{results.metric} high"}
+    tests = {"test": "test_accuracy", "test_low": "test_accuracy low", "test_high": "test_accuracy high"}
+    frame = frame.rename(columns={**names, **tests}).dropna(axis="columns", how="all").head(top or len(frame))
+    return Table(frame.reset_index(drop=True), (f"{INTERVALS}.", *notes(results)))
+
+
+def group_table(results: Results, by: Sequence[str], sort: str | None = None) -> Table:
+    """One row for each combination of values of the columns `by`, best validation first.
+
+    Columns: `configurations` and `runs` that completed, `pruned` and `failed` where there are any, mean and standard
+    deviation of the metric with a bootstrap interval (over configurations, each the mean of its seeds; over the
+    seeds where the group is one configuration), `best`, and the test values, size and seconds of that best one.
+    """
+    columns = find_columns(results.trials, by)
+    if not columns:
+        raise SearchError("no column to group by is named; expected --by PARAM[,PARAM].")
+    results.complete()
+    grouped_by, told = _binned(results, columns)
+    table = configurations(results)
+    runs = with_configuration(results, results.complete())
+    rows = [
+        _group(results, dict(zip(columns, values, strict=True)), part, table, runs)
+        for values, part in grouped_by.groupby(columns, sort=True, dropna=False, observed=True)
+    ]
+    frame = pd.DataFrame(rows).dropna(axis="columns", how="all")
+    dull = [name for name in ("pruned", "failed", "running") if not frame[name].any()]
+    dull += [name for name in _SHOWN if name in frame and name not in [*_sizes(results.trials), *columns]]
+    if "sample_size" in frame and results.trials["sample_size"].nunique() == 1 and "sample_size" not in columns:
+        dull.append("sample_size")
+    frame = frame.drop(columns=dull)
+    order = find_column(frame, sort) if sort else f"best {results.metric}"
+    said = (_sorting(order),) if sort else ()
+    ascending = _ascending(order, results) if sort else results.mode == "min"
+    frame = frame.sort_values(order, ascending=ascending, kind="stable", na_position="last")
+    return Table(frame.reset_index(drop=True), (*said, *told, *_meaning(frame, results), *notes(results)))
+
+
+def _group(
+    results: Results, values: dict[str, object], part: pd.DataFrame, table: pd.DataFrame, runs: pd.DataFrame
+) -> dict[str, object]:
+    """One row of `group_table`."""
+    metric = results.metric
+    own = table[table.index.isin(part["key"])]
+    mine = runs[runs["configuration"].isin(own.index)]
+    states = part["state"].value_counts()
+    row = {**values, "configurations": len(own), "runs": len(mine)}
+    row.update({state: int(states.get(state, 0)) for state in ("pruned", "failed", "running")})
+    spread = mine[metric] if len(own) == 1 else own["mean"]
+    interval = bootstrap(spread) if len(spread) > 1 else bootstrap([])
+    row[metric] = spread.mean()
+    row["std"] = spread.std()
+    row[f"{metric} low"], row[f"{metric} high"] = interval.low, interval.high
+    row[f"best {metric}"] = np.nan
+    if len(own):
+        best = own.iloc[0]
+        row[f"best {metric}"] = best["mean"]
+        tests = {"test_accuracy": "test", "test_accuracy low": "test_low", "test_accuracy high": "test_high"}
+        row.update({name: best[column] for name, column in tests.items() if column in own})
+        for name in ("test_loss", *_SHOWN, "seconds"):
+            if name in own and name not in values:
+                row[name] = (
+                    mine.loc[mine["configuration"] == best.name, name].mean() if name == "test_loss" else best[name]
+                )
+    return row
+
+
+def _binned(results: Results, columns: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The trials with columns of many floats in ranges of about equal counts, and sentences that tell so."""
+    trials, told = results.trials.copy(), []
+    for column in columns:
+        if pd.api.types.is_float_dtype(trials[column]) and trials[column].nunique() > MOST_VALUES:
+            edges = np.unique(trials[column].quantile([0, 0.2, 0.4, 0.6, 0.8, 1.0]))
+            names = [f"{low:.3g} to {high:.3g}" for low, high in pairwise(edges)]
+            trials[column] = pd.cut(trials[column], list(edges), labels=names, include_lowest=True)
+            told.append(f"{shown(column)} is grouped in {len(names)} ranges of about as many trials each.")
+    return trials, tuple(told)
+
+
+def _meaning(frame: pd.DataFrame, results: Results) -> tuple[str, ...]:
+    """What the columns of a grouped table are means of."""
+    over = "seeds" if (frame["configurations"] <= 1).all() else "configurations"
+    said = [f"{results.metric}: mean over the {over} of a group, with its bootstrap interval."]
+    if "test_accuracy" in frame:
+        said.append(f"Test values are those of the configuration with the best {results.metric} of each group.")
+    if "pruned" in frame:
+        said.append("Pruned trials are counted and not averaged: what was stopped early would have lowered the means.")
+    return tuple(said)
