@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -68,8 +69,19 @@ def _print_best(console: Console, result: Result, config: Mapping[str, object]) 
     metric, plan = result.plan.space.metric, result.plan
     mean = f"mean of {result.best_runs} seeds" if result.best_runs > 1 else "one seed"
     _say(console, f"best {metric}: {show_value(result.best_mean)} ({mean})")
-    words = ["python", "-m", "search.run", _relative(plan.source.path), *set_words(dict(config)), "--trials", "1"]
-    _say(console, f"again:   {shlex.join([*words, '--name', f'{plan.name}-best'])}")
+    words = ["python", "-m", "search.run", _relative(plan.source.path), *_asked_words(plan, config), "--trials", "1"]
+    _say(console, f"again:   {shlex.join([*words, '--stopping', 'none', '--name', f'{plan.name}-best'])}")
+
+
+def _asked_words(plan: Plan, config: Mapping[str, object]) -> list[str]:
+    """The words that pin the configuration, beside what was asked for on the first command line."""
+    pins = plan.asked.get("set") or {}
+    assert isinstance(pins, Mapping)
+    before = {name: ast.literal_eval(text) for name, text in pins.items()}
+    words = set_words({**before, **config})
+    if plan.asked.get("dataset"):
+        words += ["--dataset", str(plan.asked["dataset"])]
+    return words + (["--seed", str(plan.seed)] if plan.seed else [])
 
 
 def _relative(path: str) -> str:

@@ -46,6 +46,7 @@ class Ledger:
         self.workers: set[str] = set()
         self.exhausted = False
         self.ended_here = 0
+        self.first_end = 0.0
         self.latest_failure: tuple[str, str] | None = None
         self._leading: Ended | None = None
         self._counts: Counter[str] = Counter()
@@ -104,13 +105,18 @@ class Ledger:
             if any(live.repeat_of is None for live in self.live.values()):
                 return None
             values = self.values_by_configuration()
-            wanted = [(first, len(values[first])) for first in next_round(values, space.mode, space.repeats)]
+            wanted = [(first, k) for first in next_round(values, space.mode, space.repeats) for k in self._seeds(first)]
         for first, k in wanted:
             trial_id = f"{first}r{k}"
-            if trial_id not in self.live and trial_id not in self.ended:
+            if k < space.repeats and trial_id not in self.live and trial_id not in self.ended:
                 of = self.ended[first]
                 return self._start(trial_id, of.number, dict(of.config), repeat_of=first, seed_offset=k)
         return None
+
+    def _seeds(self, first: str) -> list[int]:
+        """Which further seed the configuration runs with next; a failed repeat is not made up for."""
+        tried = [k for k in range(1, self.plan.space.repeats) if f"{first}r{k}" in self.ended]
+        return [] if f"{first}r{len(tried) + 1}" in self.live else [len(tried) + 1]
 
     def values_by_configuration(self) -> dict[str, list[float]]:
         """Metric of the complete runs of each configuration, under the trial id of its first run, in seed order."""
@@ -186,6 +192,7 @@ class Ledger:
         trial_id = live.spec.trial_id
         ended = Ended(trial_id, live.number, ending.state, value, live.config, live.repeat_of, ending.error, log, row)
         self._remember(ended)
+        self.first_end = self.first_end or time.monotonic()
         self.ended_here += ended.repeat_of is None
         self._rows.append(row)
         self._tells.append(ended)

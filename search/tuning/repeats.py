@@ -20,14 +20,13 @@ def next_round(values: Mapping[str, Sequence[float]], mode: str, repeats: int) -
     that difference, with the spread pooled over the leading configurations, gets no more.
     """
     sign = 1 if mode == "max" else -1
-    ranked = sorted((t for t in values if values[t]), key=lambda t: (-sign * fmean(values[t]), t))
-    fewest = [t for t in ranked if len(values[t]) < 2]
-    begun = [t for t in ranked if len(values[t]) >= 2]
-    if not begun:
-        return fewest[:LEADERS] if repeats > 1 else []
-    spread = _pooled_deviation([values[t] for t in begun])
-    best = begun[0]
-    near = [t for i, t in enumerate(begun) if i < LEAST or _is_near(values[best], values[t], spread)]
+    usable = [trial_id for trial_id in values if values[trial_id]]
+    leaders = sorted(usable, key=lambda t: (-sign * values[t][0], t))[:LEADERS]
+    if any(len(values[t]) < 2 for t in leaders):
+        return [t for t in leaders if len(values[t]) < min(2, repeats)]
+    ranked = sorted(leaders, key=lambda t: (-sign * fmean(values[t]), t))
+    spread = _pooled_deviation([values[t] for t in ranked])
+    near = [t for i, t in enumerate(ranked) if i < LEAST or _is_near(values[ranked[0]], values[t], spread)]
     return [t for t in near if len(values[t]) < repeats]
 
 

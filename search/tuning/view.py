@@ -33,7 +33,7 @@ def snapshot(ledger: Ledger, slots: int, begun: float) -> Snapshot:
         slots=slots,
         best=BestTrial(best.trial_id, best.value, best.config) if best and best.value is not None else None,
         elapsed_s=elapsed,
-        left_s=_left(elapsed, ledger.ended_here, plan.trials - done),
+        left_s=_left(ledger, plan.trials - done),
         max_epochs=plan.max_epochs,
         closing=ledger.closing,
         latest_failure=ledger.latest_failure,
@@ -41,6 +41,8 @@ def snapshot(ledger: Ledger, slots: int, begun: float) -> Snapshot:
     )
 
 
-def _left(elapsed: float, ended: int, to_do: int) -> float | None:
-    """Time for the trials to do at the pace of those that this driver has seen end."""
-    return elapsed / ended * to_do if ended >= 2 else None
+def _left(ledger: Ledger, to_do: int) -> float | None:
+    """Time for the trials to do at the pace of those that this driver has seen end, the first one's start left out."""
+    if ledger.ended_here < 4:
+        return None
+    return (time.monotonic() - ledger.first_end) / (ledger.ended_here - 1) * to_do
