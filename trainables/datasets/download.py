@@ -139,7 +139,7 @@ def _reason(error: Exception) -> str:
 
 
 def _in_a_process(program: str, *arguments: str) -> None:
-    """Run a Python program; its last line of output is the reason when it fails."""
+    """Run a Python program; the exception that ended it is the reason when it fails."""
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments],
@@ -150,8 +150,8 @@ def _in_a_process(program: str, *arguments: str) -> None:
         check=False,
     )
     if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise OSError(lines[-1][:300])
+        reasons = re.findall(r"^[\w.]+(?:Error|Exception)\w*: .+$", done.stderr, re.MULTILINE)
+        raise OSError(reasons[-1][:300] if reasons else f"exit code {done.returncode}")
 
 
 @contextmanager
