@@ -23,6 +23,7 @@ _DRAWS = 10
 _BY_CHANCE = 1000
 """Draws by chance before a space that cannot be listed counts as exhausted."""
 _KNOW_ONLY_COMPLETE = ("gp", "cmaes")
+"""Samplers that learn nothing from pruned and failed trials."""
 _LISTED = 10_000
 """Configurations up to which a finite space is listed to pick what is left."""
 
@@ -49,7 +50,8 @@ class Drawing:
         self._sampler, self._seed = sampler, seed
         self._size = space.size() if space.declared else None
         self._grid = space.grid() if sampler == "grid" else None
-        self._worst = -math.inf if space.mode == "max" else math.inf
+        self._worse = min if space.mode == "max" else max
+        self._worst: float | None = None
         self._storage = InMemoryStorage()
         self._study = optuna.create_study(
             storage=self._storage,
@@ -147,10 +149,13 @@ class Drawing:
         """The end of a trial as the sampler sees it, who would otherwise learn nothing from what did not complete.
 
         TPE takes no notice of FAIL, and goes on proposing where training diverges: to it a failed trial is a pruned one
-        without a value, the worst there is. The model-based others know complete trials only.
+        without a value, the worst there is. GP and CMA-ES know complete trials only: to them a pruned trial is one that
+        completed with its last value, a failed one has the worst value so far.
         """
         if self._sampler not in _KNOW_ONLY_COMPLETE:
             return (TrialState.PRUNED, None) if failed else (state, value)
-        if failed or (state == TrialState.PRUNED and value is None):
-            return TrialState.COMPLETE, self._worst
-        return (TrialState.COMPLETE if state == TrialState.PRUNED else state), value
+        if value is not None and math.isfinite(value):
+            self._worst = value if self._worst is None else self._worse(self._worst, value)
+        elif failed or state == TrialState.PRUNED:
+            value = self._worst
+        return (TrialState.FAIL if value is None else TrialState.COMPLETE), value
