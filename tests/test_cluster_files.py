@@ -95,7 +95,7 @@ def test_nodes_install_this_project_from_files_that_exist(launched: dict[str, An
     assert installs
     local = [path for path in launched["file_mounts"].values() if not path.startswith("~")]
     assert {"pyproject.toml", "README.md", "search", "trainables", "spaces", "analysis"} == set(local)
-    assert all((ROOT / path).exists() for path in local if path != "README.md")
+    assert all((ROOT / path).exists() for path in local)
 
 
 def test_extras_that_are_installed_are_declared() -> None:

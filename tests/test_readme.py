@@ -1,0 +1,55 @@
+"""What the README shows is what there is."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from search.loading import load_space
+from search.options import parse
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+SPACES = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("text", SPACES)
+def test_example_is_a_space_that_can_be_planned(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "my_space.py"
+    file.write_text(text)
+    command = [sys.executable, "-m", "search.run", str(file), "--dry-run", "--results", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_first_example_is_the_file_that_it_names(tmp_path: Path) -> None:
+    (tmp_path / "shown.py").write_text(SPACES[0])
+    shown, there = load_space(str(tmp_path / "shown.py"))[1], load_space(str(ROOT / "spaces/digits_filters.py"))[1]
+    assert (shown.parameters, shown.fixed, shown.trials) == (there.parameters, there.fixed, there.trials)
+
+
+@pytest.mark.slow
+def test_trainable_of_the_example_is_searched_to_its_end(tmp_path: Path) -> None:
+    file = tmp_path / "my_space.py"
+    file.write_text(SPACES[2])
+    command = [sys.executable, "-m", "search.run", str(file), "--trials", "4", "--results", str(tmp_path / "results")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "4 complete" in done.stdout or "pruned" in done.stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_that_are_shown_have_options_that_there_are(page: Path) -> None:
+    text = page.read_text().replace("\\\n", " ")
+    for command in re.findall(r"python -m search\.run ([^`'\n#]+)", text):
+        if command.strip() != "--help":  # which ends the process
+            parse(command.split())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_within_the_project_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+    assert [target for target in targets if not (page.parent / target).exists()] == []
