@@ -1,5 +1,6 @@
 """The node's cache: written once, rebuilt when torn, bounded, and safe among processes."""
 
+import io
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from trainables.datasets.cache import cached, default_cache_dir, is_whole, make_room, open_array
+from trainables.datasets.progress import Progress
 from trainables.errors import TrainableError
 
 
@@ -77,14 +79,21 @@ def build(folder):
     for part in range(5):
         np.save(folder / f"{part}.npy", np.full(100_000, part, np.uint8))
         time.sleep(0.05)
+print("ready", flush=True)
+sys.stdin.readline()
 entry = cached(pathlib.Path(sys.argv[1]), "a", build)
 print(sum(int(open_array(entry, str(part)).sum()) for part in range(5)))
 """
 
 
 def test_processes_that_ask_at_once_build_once_and_see_the_same(tmp_path: Path) -> None:
-    processes = [run_python(CONCURRENT, tmp_path) for _ in range(5)]
-    assert [process.communicate()[0].strip() for process in processes] == ["1000000"] * 5
+    processes = [run_python(CONCURRENT, tmp_path, stdin=subprocess.PIPE) for _ in range(5)]
+    assert [process.stdout.readline() for process in processes if process.stdout] == ["ready\n"] * 5
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    assert [process.communicate()[0] for process in processes] == ["1000000\n"] * 5
     assert (tmp_path / "builds").read_text() == "x"
 
 
@@ -142,6 +151,34 @@ def test_entry_in_use_by_a_process_is_not_removed(tmp_path: Path, monkeypatch: p
     process.communicate("")
     make_room(tmp_path, 0)
     assert not (tmp_path / "used").exists()
+
+
+def test_process_that_opens_many_entries_lets_go_of_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(30):
+        cached(tmp_path, f"size-{number:02d}", Builder())
+    monkeypatch.setenv("SEARCH_CACHE_GB", "0.000000001")
+    make_room(tmp_path, 0)
+    assert sorted(path.name for path in tmp_path.glob("size-*")) == [f"size-{number:02d}" for number in range(14, 30)]
+
+
+class Terminal(io.StringIO):
+    """What is written to a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("stream", "is_shown"), [(Terminal(), True), (io.StringIO(), False)])
+def test_progress_is_drawn_on_a_terminal_only(
+    monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, is_shown: bool
+) -> None:
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setattr("trainables.datasets.progress._QUIET_S", 0.0)
+    with Progress("decoding pets", 40) as progress:
+        for _ in range(40):
+            progress.advance()
+    assert stream.getvalue().endswith("] 40 of 40 images\n") == is_shown
+    assert bool(stream.getvalue()) == is_shown
 
 
 def test_disk_without_room_is_one_line_that_names_the_folder(tmp_path: Path) -> None:

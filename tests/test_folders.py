@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from trainables.data import Data
 from trainables.datasets.find import find_dataset
 from trainables.datasets.load import load_data
+from trainables.datasets.parallel import in_threads
 from trainables.errors import TrainableError
 from trainables.trial import Trial
 
@@ -82,6 +84,14 @@ def test_archive_is_decoded_row_by_row_like_its_folder(tmp_path: Path, monkeypat
     for suffix in (".tar", ".tgz", ".zip"):
         monkeypatch.setenv("SEARCH_CACHE_DIR", str(tmp_path / f"cache{suffix}"))
         assert np.array_equal(load(pack(folder, tmp_path / f"pets{suffix}")).train.images, expected)
+
+
+def test_results_of_threads_come_in_the_order_of_the_items() -> None:
+    def slow_now_and_then(number: int) -> int:
+        time.sleep(0.002 if number % 50 == 0 else 0)
+        return number
+
+    assert list(in_threads(slow_now_and_then, range(500))) == list(range(500))
 
 
 def test_published_folders_keep_their_test_set(tmp_path: Path) -> None:
@@ -268,6 +278,7 @@ def test_broken_archive_is_one_line(tmp_path: Path) -> None:
 LOAD = """
 import sys, pathlib, zlib
 from trainables.datasets.load import load_data
+from trainables.datasets.parallel import in_threads
 from trainables.trial import Trial
 data = load_data({"dataset": sys.argv[2], "image_size": 32}, Trial(data_dir=pathlib.Path(sys.argv[1])))
 print(zlib.crc32(data.train.images.tobytes()), data.info.num_train)

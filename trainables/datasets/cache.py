@@ -21,7 +21,9 @@ DEFAULT_LIMIT_GB = 20.0
 _BLOCK = 4096
 _NUM_BLOCKS = 256
 _in_use: dict[tuple[str, int], int] = {}
-"""(lock file, process) -> the descriptor whose shared lock keeps an entry until this process ends."""
+"""(lock file, process) -> the descriptor whose shared lock keeps an entry from being evicted."""
+_MOST_IN_USE = 16
+"""Entries that one process keeps: a search over many image sizes must be able to let go of the first ones."""
 
 
 def default_cache_dir() -> Path:
@@ -46,8 +48,8 @@ def cache_limit() -> int:
 def cached(cache_dir: Path, key: str, build: Callable[[Path], None], expected_bytes: int = 0) -> Path:
     """The folder of `key`, made by `build` (which fills an empty folder) if it is not there or torn.
 
-    Any number of processes may ask at once: one builds, the others wait. The folder is not evicted while a process
-    that asked for it lives. Raises TrainableError when the disk cannot hold it.
+    Any number of processes may ask at once: one builds, the others wait. The folder is not evicted while it is among
+    the last 16 that a living process asked for. Raises TrainableError when the disk cannot hold it.
     """
     entry = cache_dir / key
     try:
@@ -178,12 +180,16 @@ def _sync(path: Path) -> None:
 
 
 def _keep(cache_dir: Path, key: str) -> None:
-    """Hold a shared lock on the entry until this process ends, so that nobody evicts it."""
+    """Hold a shared lock on the entry, so that nobody evicts it while it is among the latest of this process."""
     lock = _lock_path(cache_dir, key, "use")
-    if (str(lock), os.getpid()) not in _in_use:
+    mine = (str(lock), os.getpid())
+    descriptor = _in_use.pop(mine, -1)
+    if descriptor < 0:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
-        _in_use[str(lock), os.getpid()] = descriptor
+    _in_use[mine] = descriptor  # the dictionary is in the order of use
+    while len(_in_use) > _MOST_IN_USE:
+        os.close(_in_use.pop(next(iter(_in_use))))
 
 
 @contextmanager
