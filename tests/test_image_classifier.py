@@ -212,7 +212,7 @@ def test_own_model_trains_with_settings_of_its_own(tmp_path: Path) -> None:
         ({"optimizer": ["adamm"]}, "adamw"),
         ({"head_units": [(128, 0)]}, "from 1"),
         ({"sample_size": [100, 5000]}, "at most"),
-        ({"network": ["mid"]}, "at least 36 pixels"),
+        ({"network": ["inception"]}, "at least 21 pixels"),
         ({"network": ["two_conv"], "image_size": [3, 28]}, "at least 4 pixels"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 from trainables.datasets.settings import DATA_SETTINGS, check_data_settings, image_size_of
 from trainables.errors import TrainableError
-from trainables.networks.smallest import SMALLEST_SIDE
+from trainables.networks.published import NETWORK_SETTINGS, PUBLISHED, SMALLEST_SIDE
 from trainables.settings import Setting, check_settings, number, one_of, optional, whole
 from trainables.trial import DatasetInfo
 
@@ -33,17 +33,17 @@ _WIDTHS = Setting(_is_widths, "a number of units from 1, or a tuple of them for 
 
 @dataclass(frozen=True)
 class ImageSettings:
-    """One trial's settings; None for `filters`, `kernel_size` and `head_units` means as published for the network."""
+    """One trial's settings. The network's own (those of PUBLISHED) are as published for it where they are not given."""
 
     network: str = _row("two_conv", one_of(*SMALLEST_SIDE), structural=True)
-    filters: int | None = _row(None, optional(whole(1)), structural=True)
-    kernel_size: int | None = _row(None, optional(whole(1)), structural=True)
-    batch_norm: str = _row("after_relu", one_of("after_relu", "before_relu", "none"), structural=True)
-    """Place of batch normalisation in `two_conv`."""
-    pooling: str = _row("flatten", one_of("flatten", "avg", "max"), structural=True)
-    head_units: tuple[int, ...] | None = _row(None, optional(_WIDTHS), structural=True)
-    dropout: float = _row(0.5, number(0, 1, below=True))
-    head_dropout: float = _row(0.0, number(0, 1, below=True))
+    filters: int = _row(None, whole(1), structural=True)
+    kernel_size: int = _row(None, whole(1), structural=True)
+    batch_norm: str = _row(None, one_of("after_relu", "before_relu", "none"), structural=True)
+    pooling: str = _row(None, one_of("flatten", "avg", "max"), structural=True)
+    head_units: tuple[int, ...] = _row(None, _WIDTHS, structural=True)
+    """Widths of the hidden layers between the pooling and the output."""
+    dropout: float = _row(None, number(0, 1, below=True))
+    head_dropout: float = _row(None, number(0, 1, below=True))
     """Dropout behind each hidden layer of the head."""
     augmentation: str = _row("none", one_of(*AUGMENTATIONS), structural=True)
     rescaling: str = _row("unit", one_of(*RESCALINGS), structural=True)
@@ -62,6 +62,11 @@ class ImageSettings:
     class_weight: str | None = _row(None, optional(one_of("balanced")))
     """balanced: an image counts inversely to the share of its class in training."""
 
+    def __post_init__(self) -> None:
+        for name, value in PUBLISHED[self.network].items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)  # How a frozen class completes itself.
+
     @classmethod
     def of(cls, config: Mapping[str, object]) -> ImageSettings:
         """The settings that the configuration names, checked; other names (data, a user's own) are left out."""
@@ -72,7 +77,7 @@ class ImageSettings:
     def structure(self) -> tuple[object, ...]:
         """Equal for settings that need the same graph. A rate of 0 and no decay leave their operations out of it."""
         fields = [getattr(self, field.name) for field in dataclasses.fields(self) if field.metadata["structural"]]
-        return (*fields, self.dropout > 0, self.head_dropout > 0, self.weight_decay is not None)
+        return (*fields, bool(self.dropout), bool(self.head_dropout), self.weight_decay is not None)
 
 
 IMAGE_SETTINGS: dict[str, Setting] = {
@@ -87,7 +92,20 @@ def check_image_settings(
     check_settings(settings, IMAGE_SETTINGS | DATA_SETTINGS, others_allowed=others_allowed)
     check_data_settings(settings, info)
     if not others_allowed:
+        _check_effect(settings)
         _check_image_size(settings, info)
+
+
+def _check_effect(settings: Mapping[str, Sequence[object]]) -> None:
+    """Raise TrainableError for a setting that none of the networks reads."""
+    networks = [str(network) for network in settings.get("network", (ImageSettings.network,))]
+    read = set().union(*(PUBLISHED[network] for network in networks))
+    for name in settings:
+        if name in NETWORK_SETTINGS - read:
+            raise TrainableError(
+                f"setting '{name}' has no effect on network {' or '.join(networks)}, which reads "
+                f"{', '.join(sorted(read))}. Remove it, or take another network."
+            )
 
 
 def _check_image_size(settings: Mapping[str, Sequence[object]], info: DatasetInfo | None) -> None:

@@ -9,12 +9,22 @@ import keras
 
 from trainables.augmentation import augmentation, rescaling
 from trainables.image_settings import ImageSettings, check_side
+from trainables.networks.inception import inception
+from trainables.networks.plain_stacks import four_conv, mid, simple
+from trainables.networks.resnet import resnet
 from trainables.networks.two_conv import two_conv
 
 Network = Callable[[Any, ImageSettings, int], Any]
 """(rescaled images, settings, number of classes) -> class probabilities."""
 
-NETWORKS: dict[str, Network] = {"two_conv": two_conv}
+NETWORKS: dict[str, Network] = {
+    "two_conv": two_conv,
+    "four_conv": four_conv,
+    "simple": simple,
+    "mid": mid,
+    "resnet": resnet,
+    "inception": inception,
+}
 
 
 def build_model(settings: ImageSettings, image_shape: tuple[int, int, int], num_classes: int) -> keras.Model:

@@ -10,12 +10,12 @@ from trainables.image_settings import ImageSettings
 from trainables.training.layers import Dropout
 
 
-def head(x: Any, settings: ImageSettings, num_classes: int, units: tuple[int, ...]) -> Any:
+def head(x: Any, settings: ImageSettings, num_classes: int) -> Any:
     """Class probabilities, shape (batch, classes); two classes get two units too."""
     x = {"flatten": layers.Flatten, "avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}[
         settings.pooling
     ]()(x)
-    for width in units if settings.head_units is None else settings.head_units:
+    for width in settings.head_units:
         x = layers.Dense(width, activation="relu")(x)
         x = dropout(x, settings, "head_dropout")
     return layers.Dense(num_classes, activation="softmax")(x)

@@ -7,22 +7,19 @@ from typing import Any
 from keras import layers
 
 from trainables.image_settings import ImageSettings
+from trainables.networks.convolution import padding_for
 from trainables.networks.head import dropout, head
 from trainables.training.layers import BatchNormalization
 
 
 def two_conv(x: Any, settings: ImageSettings, num_classes: int) -> Any:
-    """32 filters of 3x3, then `filters` (64) of `kernel_size` (3); Dense 128.
-
-    Convolutions are valid, as published; images too small for that (8x8 digits) get padded ones.
-    """
-    kernel_size = settings.kernel_size or 3
-    padding = "valid" if ((min(x.shape[1:3]) - 2) // 2 - kernel_size + 1) // 2 >= 1 else "same"
-    for filters, size in ((32, 3), (settings.filters or 64, kernel_size)):
+    """32 filters of 3x3, then `filters` of `kernel_size`, each pooled."""
+    padding = padding_for(x, [(3,), (settings.kernel_size,)])
+    for filters, size in ((32, 3), (settings.filters, settings.kernel_size)):
         x = layers.Conv2D(filters, size, padding=padding)(x)
         x = BatchNormalization()(x) if settings.batch_norm == "before_relu" else x
         x = layers.ReLU()(x)
         x = BatchNormalization()(x) if settings.batch_norm == "after_relu" else x
         x = layers.MaxPooling2D()(x)
         x = dropout(x, settings)
-    return head(x, settings, num_classes, units=(128,))
+    return head(x, settings, num_classes)

@@ -1,0 +1,57 @@
+"""Each network's settings as published, and the smallest images that it takes: known without Keras.
+
+A network reads the settings of its line and no others, so that a space cannot vary what has no effect.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+PUBLISHED: dict[str, dict[str, Any]] = {
+    # Study 003; 001 is batch_norm="none", dropout=0, head_dropout=0.5; 004 is batch_norm="before_relu", dropout=0,
+    # head_units=(128, 64). `filters` and `kernel_size` are those of the second convolution.
+    "two_conv": {
+        "filters": 64,
+        "kernel_size": 3,
+        "batch_norm": "after_relu",
+        "dropout": 0.5,
+        "pooling": "flatten",
+        "head_units": (128,),
+        "head_dropout": 0.0,
+    },
+    # Study 000: `filters`, twice, four times and four times as many.
+    "four_conv": {
+        "filters": 32,
+        "kernel_size": 3,
+        "dropout": 0.0,
+        "pooling": "flatten",
+        "head_units": (512,),
+        "head_dropout": 0.0,
+    },
+    # Study 002, as all that follow. `filters` and `kernel_size` are those of the second convolution.
+    "simple": {
+        "filters": 64,
+        "kernel_size": 3,
+        "dropout": 0.0,
+        "pooling": "flatten",
+        "head_units": (),
+        "head_dropout": 0.0,
+    },
+    # The rates of dropout are not printed in the study.
+    "mid": {
+        "filters": 32,
+        "kernel_size": 3,
+        "dropout": 0.25,
+        "pooling": "flatten",
+        "head_units": (128,),
+        "head_dropout": 0.0,
+    },
+    "resnet": {"filters": 64, "pooling": "avg", "head_units": (1000,), "head_dropout": 0.0},
+    "inception": {"filters": 64, "pooling": "flatten", "head_units": (1000,), "head_dropout": 0.5},
+}
+
+SMALLEST_SIDE = {"two_conv": 4, "four_conv": 16, "simple": 2, "mid": 8, "resnet": 8, "inception": 21}
+"""Network -> pixels of the shorter side."""
+
+NETWORK_SETTINGS = frozenset().union(*PUBLISHED.values())
+"""The settings that some network reads."""

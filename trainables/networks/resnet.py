@@ -1,0 +1,36 @@
+"""The residual network of study 002: blocks of two convolutions, biases everywhere, shortcuts without normalisation.
+
+After He, Zhang, Ren, Sun, Deep Residual Learning for Image Recognition (2016).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import layers
+
+from trainables.image_settings import ImageSettings
+from trainables.networks.head import head
+from trainables.training.layers import BatchNormalization
+
+
+def resnet(x: Any, settings: ImageSettings, num_classes: int) -> Any:
+    """7x7 stem of `filters`; two identity blocks; a convolution and an identity block at 2, 4, 8 times the width."""
+    width = settings.filters
+    x = layers.ReLU()(_normalised(x, width, 7, strides=2))
+    x = layers.MaxPooling2D(3, 2, padding="same")(x)
+    x = _block(_block(x, width), width)
+    for times in (2, 4, 8):
+        x = _block(_block(x, times * width, strides=2), times * width)
+    return head(x, settings, num_classes)
+
+
+def _block(x: Any, width: int, strides: int = 1) -> Any:
+    """Two 3x3 convolutions beside the input, which a 1x1 convolution brings to their shape where strides say so."""
+    shortcut = layers.Conv2D(width, 1, strides)(x) if strides > 1 else x
+    y = layers.ReLU()(_normalised(x, width, 3, strides))
+    return layers.ReLU()(layers.Add()([_normalised(y, width, 3), shortcut]))
+
+
+def _normalised(x: Any, width: int, size: int, strides: int = 1) -> Any:
+    return BatchNormalization()(layers.Conv2D(width, size, strides, padding="same")(x))
