@@ -56,7 +56,7 @@ def _lines(plan: Plan) -> list[tuple[str, str]]:
     else:
         where = f"as many trials at once as fit on the cluster at {plan.address}"
     gpus = f" and {space.gpus_per_trial:g} GPUs" if space.gpus_per_trial else ""
-    lines.append(("workers", f"{where}, {space.cpus_per_trial:g} CPUs{gpus} each"))
+    lines.append(("workers", f"{where}, each with {space.cpus_per_trial:g} CPUs{gpus}"))
     lines.append(("results", "thrown away" if plan.throwaway else str(plan.root)))
     return lines
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import ast
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
@@ -23,10 +24,23 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """The options as given, None for those that were not; raises SearchError."""
-    options = _parser().parse_args(words)
-    if options.space is None and not options.list:
+    options = _parser().parse_args(list(_one_set_each(words)))
+    if not options.space and not options.list:
         raise SearchError("no space file is given; expected one, like `python -m search.run spaces/mnist_filters.py`.")
+    if options.retry_failed and not options.resume:
+        raise SearchError("--retry-failed runs the failed trials of an earlier search again; give --resume with it.")
     return options
+
+
+def _one_set_each(words: Sequence[str]) -> Iterator[str]:
+    """The words with `--set a=1 b=2` as `--set a=1 --set b=2`: argparse would take a SPACE that follows as one more."""
+    in_set, before = False, ""
+    for word in words:
+        more = in_set and re.match(r"[A-Za-z_]\w*=", word) is not None
+        if more and before != "--set":
+            yield "--set"
+        yield word
+        in_set, before = more or word == "--set" or word.startswith("--set="), word
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,22 +62,30 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--seed", type=_seed, metavar="N", help="seed of splits, sampler and trials (default: 0)")
     what.add_argument("--dataset", metavar="NAME", help="another data set: a name, a folder of class folders, a tar")
     what.add_argument(
-        "--set", action="append", type=_setting, metavar="KEY=VALUE", help="pin a setting; may be repeated"
+        "--set",
+        action="append",
+        type=_setting,
+        metavar="KEY=VALUE",
+        help="pin a setting; more may follow",
     )
     what.add_argument("--smoke", action="store_true", help="2 trials of 1 epoch on a few images: does it run at all?")
     where = parser.add_argument_group("where it runs and what it leaves")
     where.add_argument("--name", type=_name, metavar="NAME", help="name of the experiment (default: the space's stem)")
-    where.add_argument("--results", type=Path, metavar="DIR", help="folder of experiments (default: results)")
+    where.add_argument("--results", type=_folder, metavar="DIR", help="folder of experiments (default: results)")
     where.add_argument("--resume", action="store_true", help="go on with the experiment of that name")
     where.add_argument("--retry-failed", action="store_true", help="with --resume: run failed trials again")
     where.add_argument(
         "--data-dir",
-        type=Path,
+        type=_folder,
         metavar="DIR",
         help="data sets and weights (default: SEARCH_DATA_DIR, else the cache of Keras)",
     )
     where.add_argument(
-        "--address", default="local", metavar="A", help="Ray cluster: local, auto or HOST:PORT (default: local)"
+        "--address",
+        type=_address,
+        default="local",
+        metavar="A",
+        help="Ray cluster: local, auto or HOST:PORT",
     )
     where.add_argument("--max-concurrent", type=_count, metavar="N", help="trials at once (default: as many as fit)")
     where.add_argument(
@@ -87,13 +109,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
     return int(text)
 
 
 def _seed(text: str) -> int:
-    if not text.isdigit() or int(text) >= 2**31:
+    if not text.isdecimal() or int(text) >= 2**31:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to 2147483647")
     return int(text)
 
@@ -114,6 +136,18 @@ def _name(text: str) -> str:
     return text
 
 
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("'' is no folder; expected a path")
+    return Path(text).expanduser()
+
+
+def _address(text: str) -> str:
+    if text not in ("local", "auto") and not re.fullmatch(r"[^\s:/]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no address; expected local, auto or HOST:PORT")
+    return text
+
+
 def _duration(text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h|d)?", text)
     if match is None or float(match[1]) <= 0:
@@ -125,10 +159,17 @@ def _setting(text: str) -> tuple[str, object]:
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise argparse.ArgumentTypeError(f"{text!r} is no setting; expected KEY=VALUE")
-    try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return name, value
+    return name, _literal(value)
+
+
+def _literal(text: str) -> object:
+    """A Python literal as its value, any other text as it is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Of Python's parser, on a text that is none of its own.
+        try:
+            return ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return text
 
 
 def set_words(config: dict[str, object]) -> list[str]:
@@ -139,8 +180,4 @@ def set_words(config: dict[str, object]) -> list[str]:
 def _word(value: object) -> str:
     if not isinstance(value, str):
         return repr(value)
-    try:
-        ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return value
-    return repr(value)  # A string that reads like a number or None keeps its quotes.
+    return value if _literal(value) == value else repr(value)  # What reads like a number or None keeps its quotes.

@@ -11,29 +11,28 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from search.address import check_address
 from search.errors import SearchError
-from search.experiment import is_experiment, read_manifest
-from search.experiment.folder import existing
-from search.loading import SpaceSource, load_space
+from search.experiment import is_experiment
+from search.loading import load_space
 from search.plan import Plan
-from search.provenance import describe_space
 from search.resources import local_resources, slots
+from search.resuming import asked_options, check_unchanged, keep_options, manifest_to_resume
 from search.smoke import smoke_space
 from search.space import Choice, Float, Int, Space, nearest
 from search.stopping import make_rule
 from trainables.errors import DatasetMissing, TrainableError
 
 RESULTS = Path("results")
-_DECIDING = ("sampler", "stopping", "seed", "dataset", "set", "smoke")
-"""Options on which results depend: a resumed search keeps them."""
 
 
 def make_plan(options: argparse.Namespace, words: tuple[str, ...], say: Callable[[str], None]) -> Plan:
     """Load, apply the options and check; raises SearchError. `say` is told what the user should know beforehand."""
     source, space = load_space(options.space)
     name = options.name or source.stem
-    manifest = _resumed(options, source, name) if options.resume else None
+    manifest = manifest_to_resume(_results(options), name, source) if options.resume else None
     asked = asked_options(options, manifest)
+    keep_options(options, manifest)
     space = _with_options(space, options, asked)
     seed = int(str(asked["seed"] or 0))
     data_dir = _data_dir(options.data_dir)
@@ -64,7 +63,7 @@ def make_plan(options: argparse.Namespace, words: tuple[str, ...], say: Callable
     )
     _check(plan)
     if manifest is not None:
-        _check_unchanged(plan, manifest)
+        check_unchanged(plan, manifest)
     elif is_experiment(plan.root):
         raise SearchError(
             f"{plan.root} holds an experiment already; continue it with --resume, or give this one another --name."
@@ -74,35 +73,6 @@ def make_plan(options: argparse.Namespace, words: tuple[str, ...], say: Callable
 
 def _results(options: argparse.Namespace) -> Path:
     return options.results or RESULTS
-
-
-def asked_options(options: argparse.Namespace, manifest: Mapping[str, Any] | None) -> dict[str, object]:
-    """The options that decide results, as given; on a resume those of the first run, which must not be contradicted."""
-    pins = {name: repr(value) for name, value in options.set or ()}
-    given: dict[str, object] = {name: getattr(options, name) for name in _DECIDING}
-    given |= {"set": pins or None, "smoke": options.smoke or None}
-    if manifest is None:
-        return given
-    recorded = dict(manifest.get("asked", {}))
-    in_force = {**manifest.get("options", {}), "dataset": (manifest.get("dataset") or {}).get("name")}
-    for name, value in given.items():
-        if value is not None and value != recorded.get(name) and value != in_force.get(name):
-            before = recorded.get(name, in_force.get(name))
-            raise SearchError(
-                f"--{name} {value} differs from the experiment's {before}; a resumed search keeps what decides its "
-                "results. Leave it out, or search under another --name."
-            )
-    return {**dict.fromkeys(_DECIDING), **recorded}
-
-
-def _resumed(options: argparse.Namespace, source: SpaceSource, name: str) -> dict[str, Any]:
-    manifest = read_manifest(existing(_results(options), name))
-    if manifest.get("space", {}).get("sha256") != source.sha256:
-        raise SearchError(
-            f"{source.path} differs from the space that {_results(options) / name} was searched with "
-            f"({_results(options) / name / 'space.py'}); restore it, or search under another --name."
-        )
-    return manifest
 
 
 def _with_options(space: Space, options: argparse.Namespace, asked: Mapping[str, object]) -> Space:
@@ -125,11 +95,19 @@ def _with_options(space: Space, options: argparse.Namespace, asked: Mapping[str,
                 f"--set {name}=... cannot change the {name}; edit the space file"
                 + (", or use --dataset." if name == "dataset" else ".")
             )
-        space = space.pin(name, ast.literal_eval(text))
+        space = space.pin(name, _option(space, name, ast.literal_eval(text)))
     if asked["smoke"]:
         declaration = getattr(space.trainable, "declaration", None)
         space = smoke_space(space, getattr(declaration, "smoke", {}))
     return space
+
+
+def _option(space: Space, name: str, value: object) -> object:
+    """The option that a text stands for, where the options cannot be written on a command line themselves."""
+    parameter = space.parameters.get(name) if space.declared else None
+    if not isinstance(parameter, Choice) or not isinstance(value, str) or value in parameter.options:
+        return value
+    return dict(zip(parameter.texts(), parameter.options, strict=True)).get(value, value)
 
 
 def _data_dir(given: Path | None) -> Path | None:
@@ -145,7 +123,10 @@ def _find_dataset(
     space: Space, explicit: bool, data_dir: Path | None, seed: int, say: Callable[[str], None]
 ) -> tuple[Any, str | None]:
     """What the data set holds, and the name that was asked for if the offline fallback takes its place."""
-    find = getattr(getattr(space.trainable, "declaration", None), "find_dataset", None)
+    declaration = getattr(space.trainable, "declaration", None)
+    find = getattr(declaration, "find_dataset", None)
+    if space.dataset is not None and declaration is not None and find is None:
+        raise SearchError(f"the trainable takes no data set, and {space.dataset!r} is given; leave it out.")
     if space.dataset is None or find is None:
         return None, None
     try:
@@ -213,22 +194,11 @@ def _check(plan: Plan) -> None:
         from search.sampling.samplers import make_sampler  # noqa: PLC0415  # Optuna takes half a second to import
 
         make_sampler(space.sampler, plan.seed)
-    if plan.address == "local":
-        slots(local_resources(), space.cpus_per_trial, space.gpus_per_trial, plan.max_concurrent)
-
-
-def _check_unchanged(plan: Plan, manifest: Mapping[str, Any]) -> None:
-    """What makes results comparable must be as it was: parameters, fixed settings, the data."""
-    before, after = manifest["space"], describe_space(plan)
-    for part in ("parameters", "fixed", "metric", "mode", "dataset"):
-        if before.get(part) != after[part]:
-            raise SearchError(
-                f"the space's {part} differ from those that {plan.root} was searched with; restore them, "
-                "or search under another --name."
-            )
-    recorded, found = manifest.get("dataset"), plan.dataset
-    if recorded and found is not None and recorded["fingerprint"] != found.fingerprint:
+    if space.gpus_per_trial > 1 and space.gpus_per_trial % 1:
         raise SearchError(
-            f"data set {found.name!r} at {found.source} is not the one that {plan.root} was searched with "
-            f"({recorded['source']}); restore it, or search under another --name."
+            f"gpus_per_trial={space.gpus_per_trial}; expected a whole number, or a share of one GPU like 0.5."
         )
+    if plan.address != "local":
+        check_address(plan.address)
+    else:
+        slots(local_resources(), space.cpus_per_trial, space.gpus_per_trial, plan.max_concurrent)
