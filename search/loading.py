@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from search.errors import SearchError
+from search.hypermodel import declare
 from search.space import Space, nearest
 
 
@@ -112,6 +113,6 @@ def _expected(folder: Path, name: str = "") -> str:
 
 
 def load_space(path: str) -> tuple[SpaceSource, Space]:
-    """Read and run a space file."""
+    """Read and run a space file; a HyperModel in it is turned into declared parameters, which workers do not need."""
     source = read_space(path)
-    return source, source.execute()
+    return source, declare(source.execute())

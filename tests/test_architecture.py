@@ -25,7 +25,7 @@ LAYERS = (
     {"progress", "provenance", "smoke"},
     {"plan", "options", "snapshot"},
     {"loading", "resources", "address"},
-    {"sampling", "stopping"},
+    {"sampling", "stopping", "hypermodel"},
     {"experiment"},
     {"space"},
     {"parameters"},
