@@ -7,12 +7,16 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
 
 from rich.console import Console
 
 from search.dry_run import print_plan
 from search.errors import SearchError
-from search.experiment import Experiment, read_manifest
+from search.experiment import Experiment, read_manifest, read_trials
+from search.experiment.folder import LOCK
+from search.experiment.manifest import MANIFEST
 from search.listing import print_experiments
 from search.options import parse
 from search.plan import Plan
@@ -32,7 +36,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except SearchError as error:
         print(" ".join(str(error).split("\n")), file=sys.stderr)
         return USER_ERROR
-    except KeyboardInterrupt:  # Before there was anything to save.
+    except KeyboardInterrupt:
+        print("interrupted.", file=sys.stderr)
         return INTERRUPTED
 
 
@@ -43,7 +48,7 @@ def _main(words: tuple[str, ...]) -> int:
         print_experiments(console, options.results or RESULTS)
         return DONE
     plan = make_plan(options, words, say=lambda line: console.print(line, style="bold yellow", markup=False))
-    for note in plan.dataset.notes if plan.dataset is not None else ():
+    for note in plan.dataset.notes if plan.dataset is not None and not options.quiet else ():
         console.print(note, markup=False, highlight=False)
     if options.dry_run:
         print_plan(console, plan)
@@ -62,13 +67,8 @@ def make_console() -> Console:
 
 
 def _search(plan: Plan, console: Console, quiet: bool) -> int:
-    if plan.resume:
-        manifest = read_manifest(plan.root)
-        sessions = [*manifest.get("sessions", []), new_session(plan)]
-        changes = {"state": "running", "options": describe_options(plan), "sessions": sessions}
-        experiment = Experiment.reopen(plan.root, plan.space, {**manifest, **changes})
-    else:
-        experiment = Experiment.create(plan.root, plan.space, plan.source.text, make_manifest(plan))
+    before = read_manifest(plan.root) if plan.resume else None
+    experiment = _open(plan, before)
     begun = time.monotonic()
     try:
         # Ray takes a second to import, which no refusal should wait for.
@@ -81,6 +81,9 @@ def _search(plan: Plan, console: Console, quiet: bool) -> int:
             )
         experiment.compact()
         _close_manifest(experiment, outcome.end)
+    except (SearchError, KeyboardInterrupt):
+        _take_back(experiment, before)
+        raise
     finally:
         experiment.close()
     ledger = outcome.ledger
@@ -105,6 +108,25 @@ def _search(plan: Plan, console: Console, quiet: bool) -> int:
     return _exit_code(console, plan, outcome.end, outcome.reason, succeeded=any(e.state != "failed" for e in ranked))
 
 
+def _open(plan: Plan, before: dict[str, Any] | None) -> Experiment:
+    if before is None:
+        return Experiment.create(plan.root, plan.space, plan.source.text, make_manifest(plan))
+    sessions = [*before["sessions"], new_session(plan)]
+    changes = {"state": "running", "options": describe_options(plan), "sessions": sessions}
+    return Experiment.reopen(plan.root, plan.space, {**before, **changes})
+
+
+def _take_back(experiment: Experiment, before: dict[str, Any] | None) -> None:
+    """After a start that came to nothing: as if the command had not been given. What has a trial stays."""
+    if before is not None:
+        experiment.update_manifest(before)
+    elif not read_trials(experiment.root).table.num_rows:
+        for name in (MANIFEST, "space.py", experiment.journal.name, LOCK):
+            (experiment.root / name).unlink(missing_ok=True)
+        with suppress(OSError):  # It holds something that is none of ours.
+            experiment.root.rmdir()
+
+
 def _close_manifest(experiment: Experiment, end: str) -> None:
     manifest = read_manifest(experiment.root)
     sessions = manifest["sessions"]
@@ -115,12 +137,17 @@ def _close_manifest(experiment: Experiment, end: str) -> None:
 
 def _exit_code(console: Console, plan: Plan, end: str, reason: str | None, succeeded: bool) -> int:
     if reason is not None:
-        print(f"the search was ended: {reason}. Mend that, then go on with --resume --retry-failed.", file=sys.stderr)
+        print(
+            f"the search was ended: {reason}. Mend that and go on with --resume --retry-failed, or, where the space "
+            "file has changed, search again under another --name.",
+            file=sys.stderr,
+        )
         return NOTHING_SUCCEEDED
-    if end in ("interrupted", "time budget"):
+    if end in ("interrupted", "time budget") and not plan.throwaway:
         words = [word for word in plan.command if word != "--resume"]
         line = f"resume:  {shlex.join(['python', '-m', 'search.run', *words, '--resume'])}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if end in ("interrupted", "time budget"):
         return INTERRUPTED if end == "interrupted" else DONE
     if not succeeded:
         print("no trial succeeded; the table of trials names the error of each.", file=sys.stderr)
