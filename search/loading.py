@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import hashlib
 import linecache
+import re
 import sys
 import traceback
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from types import ModuleType
 
 from search.errors import SearchError
 from search.hypermodel import declare
-from search.space import Space, nearest
+from search.space import Space
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,9 @@ class SpaceSource:
             raise SearchError(f"{where} is no Python: {error.msg}. Mend that line.") from None
         except SearchError as error:
             raise SearchError(f"{self._where(error)}: {error}") from None
-        except Exception as error:
-            raise SearchError(f"{self._where(error)}: {type(error).__name__}: {error}") from error
+        except (Exception, SystemExit) as error:
+            text = f"{type(error).__name__}: {error}".rstrip(": ")
+            raise SearchError(f"{self._where(error)}: {text}{_origin(error, self.path)}") from error
         return self._space_of(module)
 
     def _space_of(self, module: ModuleType) -> Space:
@@ -79,6 +82,13 @@ class SpaceSource:
         return self.path
 
 
+def _origin(error: BaseException, path: str) -> str:
+    """Where the error arose, if that is in another file of the user's own, which the space file imports."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    theirs = last.filename != path and last.filename.endswith(".py") and "site-packages" not in last.filename
+    return f" (in {last.filename}, line {last.lineno})" if theirs else ""
+
+
 def _docstring(text: str) -> str:
     try:
         return ast.get_docstring(ast.parse(text)) or ""
@@ -93,23 +103,28 @@ def read_space(path: str) -> SpaceSource:
         raise SearchError(f"{path} is a folder; expected a space file. {_expected(file)}")
     try:
         return SpaceSource(str(file.resolve()), file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        folder = file.parent if file.parent.is_dir() else Path("spaces")
-        raise SearchError(f"no space file at {path}. {_expected(folder, file.name)}") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise SearchError(f"no space file at {path}. {_expected(file.parent, file.name)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SearchError(f"{path} cannot be read: {error}. Expected a Python file.") from None
 
 
 def _expected(folder: Path, name: str = "") -> str:
-    names = sorted(entry.name for entry in folder.glob("*.py") if entry.name != "__init__.py")
-    if not names:
-        return "There is no space file in that folder."
-    near = nearest(name, names)
-    return (
-        f"{near} Expected one of {folder}/: {', '.join(names)}."
-        if near.startswith("Did")
-        else (f"Expected one of {folder}/: {', '.join(names)}.")
-    )
+    """The space files of the folder, else of spaces/, the near ones first."""
+    for where in (folder, Path("spaces")):
+        names = sorted(file.name for file in where.glob("*.py") if _has_space(file))
+        if names:
+            near = difflib.get_close_matches(name, names, n=2)
+            hint = f"Did you mean {' or '.join(str(where / file) for file in near)}? " if near else ""
+            return f"{hint}Expected one of {where}/: {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}."
+    return "There is no space file in that folder."
+
+
+def _has_space(file: Path) -> bool:
+    try:
+        return re.search(r"^space\b.*=", file.read_text(encoding="utf-8"), re.MULTILINE) is not None
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def load_space(path: str) -> tuple[SpaceSource, Space]:
