@@ -87,6 +87,8 @@ class PartWriter:
         self._folder = root / name
         self._levels: dict[int, list[Path]] = {}
         self._next = 0
+        for left_over in self._folder.glob(".*.tmp"):  # Of a writer that was killed.
+            left_over.unlink(missing_ok=True)
         for path in sorted(self._folder.glob("part-*.parquet")):
             match = _PART.search(path.name)
             if match:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import json
 import math
 import shutil
@@ -40,8 +41,10 @@ def run_attempt(trainable: Trainable, spec: TrialSpec, context: RunContext, link
     generator = None
     try:
         generator = trainable(dict(spec.config), attempt.trial)
+        _watch(context)
         for metrics in generator:
             attempt.take(metrics)
+            _watch(context)
         return attempt.complete()
     except _Stopped:
         return None
@@ -55,6 +58,12 @@ def run_attempt(trainable: Trainable, spec: TrialSpec, context: RunContext, link
         if generator is not None:
             with contextlib.suppress(Exception):
                 generator.close()
+
+
+def _watch(context: RunContext) -> None:
+    """Write the stack to the trial's output if the next epoch takes so long that the worker will end the process."""
+    if context.trial_timeout_s:
+        faulthandler.dump_traceback_later(context.trial_timeout_s * 0.95)
 
 
 def _failed(error: BaseException) -> Ending:

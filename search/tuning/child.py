@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
+import io
 import os
 import signal
 import sys
-import tempfile
 from multiprocessing.connection import Connection
-from typing import IO
 
 import psutil
 
 from search.tuning.attempt import run_attempt
 from search.tuning.messages import RunContext, TrialSpec
 
-OUTPUT_BYTES = 64 << 10
-"""How much of a trial's own output is kept: its end."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -31,17 +28,17 @@ def main() -> None:
     _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the driver decides what it means.
     link = Connection(int(sys.argv[1]))
-    output = tempfile.TemporaryFile("w+b", buffering=0)  # noqa: SIM115  # for as long as the process lives
-    for stream in (1, 2):
-        os.dup2(output.fileno(), stream)
+    for stream in (sys.stdout, sys.stderr):
+        assert isinstance(stream, io.TextIOWrapper)
+        stream.reconfigure(line_buffering=True)  # So that the lines of both stand in their order.
     faulthandler.enable()
     try:
-        _serve(link, output)
+        _serve(link)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # The worker is gone, and with it the reason to be here.
 
 
-def _serve(link: Connection, output: IO[bytes]) -> None:
+def _serve(link: Connection) -> None:
     context = link.recv()
     assert isinstance(context, RunContext)
     sys.path[:] = [*dict.fromkeys([*context.import_path, *sys.path])]
@@ -50,28 +47,24 @@ def _serve(link: Connection, output: IO[bytes]) -> None:
         spec = link.recv()
         if not isinstance(spec, TrialSpec):
             continue  # A `stop` that crossed the trial's own end.
-        os.ftruncate(output.fileno(), 0)
-        output.seek(0)
-        if context.trial_timeout_s:
-            faulthandler.dump_traceback_later(context.trial_timeout_s * 0.95, file=output)
+        _clear_output()
         if space is None:
             space = context.source.execute()
         ending = run_attempt(space.trainable, spec, context, link)
         faulthandler.cancel_dump_traceback_later()
         if ending is not None:
-            ending.output = _tail(output)
+            sys.stdout.flush()
+            sys.stderr.flush()
             ending.resident_bytes = psutil.Process().memory_info().rss
             link.send(ending)
 
 
-def _tail(output: IO[bytes]) -> str:
+def _clear_output() -> None:
+    """Standard output and error are one file, which the worker reads at the end of each trial."""
     sys.stdout.flush()
     sys.stderr.flush()
-    size = output.seek(0, os.SEEK_END)
-    output.seek(max(0, size - OUTPUT_BYTES))
-    text = output.read().decode(errors="replace")
-    output.seek(0, os.SEEK_END)
-    return text
+    os.ftruncate(1, 0)
+    os.lseek(1, 0, os.SEEK_SET)
 
 
 def _die_with_parent() -> None:

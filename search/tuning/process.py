@@ -6,12 +6,16 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from socket import socketpair
 
 from search.tuning.messages import CLOSING, Ending, Metrics, Report, RunContext, TrialSpec
+
+OUTPUT_BYTES = 64 << 10
+"""How much of a trial's own output is kept: its end."""
 
 
 class ProcessDied(Exception):
@@ -23,6 +27,7 @@ class TrainingProcess:
 
     def __init__(self, context: RunContext) -> None:
         self.trials = 0
+        self._output = tempfile.TemporaryFile("w+b", buffering=0)  # noqa: SIM115  # closed by `kill`
         ours, theirs = socketpair()
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, context.import_path))}
         environment.update(_thread_limits(context.cpus))
@@ -31,6 +36,8 @@ class TrainingProcess:
             pass_fds=[theirs.fileno()],
             env=environment,
             stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=self._output,
         )
         theirs.close()
         self.link = Connection(ours.detach())
@@ -46,11 +53,19 @@ class TrainingProcess:
         code = self._process.wait()
         return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
+    def output(self) -> str:
+        """The end of what the trial has written to its standard output and error so far."""
+        # `pread`, because the position is shared with the process.
+        descriptor = self._output.fileno()
+        size = os.fstat(descriptor).st_size
+        return os.pread(descriptor, OUTPUT_BYTES, max(0, size - OUTPUT_BYTES)).decode(errors="replace")
+
     def kill(self) -> None:
         """End the process now."""
         self._process.kill()
         self._process.wait()
         self.link.close()
+        self._output.close()
 
 
 def _thread_limits(cpus: int) -> dict[str, str]:
@@ -122,6 +137,7 @@ class TrialRunner:
         report.node, report.worker = self.node, f"{self.node}:{process.pid}"
         if isinstance(message, Ending):
             report.end = message
+            message.output = process.output()
             self._recycle_if_due(message, report)
             return True
         kind, *content = message
@@ -139,6 +155,7 @@ class TrialRunner:
         assert self._spec is not None
         worker = f"{self.node}:{self._process.pid}"
         hung = how.startswith("gave")
+        output = self._process.output()
         self.close()
         report.worker, report.node = worker, self.node
         if (Path(self.context.experiment) / CLOSING).exists():
@@ -150,7 +167,7 @@ class TrialRunner:
             self._start()
             return False
         times = "" if self._deaths == 1 else f", {self._deaths} times"
-        report.end = Ending("failed", error=f"its training process {how}{times}")
+        report.end = Ending("failed", error=f"its training process {how}{times}", output=output)
         return True
 
     def _recycle_if_due(self, ending: Ending, report: Report) -> None:

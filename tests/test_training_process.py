@@ -1,0 +1,229 @@
+"""The training process, for real: whatever a trainable does, it costs its own trial and nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from search.loading import SpaceSource
+from search.tuning.messages import CLOSING, Report, RunContext, TrialSpec
+from search.tuning.process import TrialRunner
+
+SPACE = """
+    import json, os, sys, time
+    from search.space import Choice, Space
+
+    def train(config, trial):
+        act, epochs = config["act"], config.get("epochs", 3)
+        if act == "print":
+            print("a word from the trial")
+            os.write(2, b"and one past Python")
+        first = 1
+        if trial.checkpoint is not None:
+            first = json.loads((trial.checkpoint / "state.json").read_text())["epoch"] + 1
+        for epoch in range(first, epochs + 1):
+            def save(folder, epoch=epoch):
+                (folder / "state.json").write_text(json.dumps({"epoch": epoch}))
+            trial.save = save
+            if act == "raise" and epoch == 2:
+                raise KeyError("no such layer")
+            if act == "exit":
+                sys.exit(7)
+            if act == "vanish" and epoch == 2:
+                os._exit(3)
+            if act == "hang" and epoch == 2:
+                time.sleep(600)
+            if act == "slow":
+                time.sleep(0.2)
+            loss = {"nan": float("nan"), "explode": 1e9}.get(act, 1.0) if epoch == 2 else 1.0
+            name = "val_acuracy" if act == "misspelt" else "score"
+            yield {name: float(epoch), "loss": loss, "first": first}
+        if act == "summary":
+            yield {"test_score": 0.5}
+
+    space = Space(trainable=train, parameters={"act": Choice("good", "bad")}, metric="score", trials=2)
+"""
+
+
+def context(root: Path, **changes: object) -> RunContext:
+    options: dict[str, object] = {
+        "source": SpaceSource(str(root / "acts.py"), textwrap.dedent(SPACE)),
+        "import_path": (str(Path(__file__).parents[1]), *sys.path),
+        "experiment": str(root),
+        "metric": "score",
+        "mode": "max",
+        "split_seed": 0,
+        "data_dir": None,
+        "cpus": 1,
+        "gpus": 0.0,
+        "rungs": (),
+        "report_every_s": 0.0,
+        **changes,
+    }
+    return RunContext(**options)  # type: ignore[arg-type]  # a dict of mixed values
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[TrialRunner]:
+    one = TrialRunner(context(tmp_path), "here")
+    yield one
+    one.close()
+
+
+def run(runner: TrialRunner, trial_id: str = "00000", decides: bool = True, **config: object) -> list[Report]:
+    """All reports of one trial."""
+    runner.begin(TrialSpec(trial_id, dict(config), seed=0, proposed_at=time.time(), decides=decides))
+    reports = [runner.proceed()]
+    while reports[-1].end is None:
+        reports.append(runner.proceed())
+    return reports
+
+
+def scores(reports: list[Report]) -> list[float]:
+    return [metrics["score"] for report in reports for metrics in report.epochs]
+
+
+def test_a_trial_reports_every_epoch_and_its_end(runner: TrialRunner) -> None:
+    reports = run(runner, act="summary")
+    assert scores(reports) == [1.0, 2.0, 3.0]
+    assert [m["epoch"] for r in reports for m in r.epochs] == [1, 2, 3]
+    end = reports[-1].end
+    assert end is not None
+    assert (end.state, end.summary) == ("complete", {"test_score": 0.5})
+
+
+def test_the_process_is_kept_from_trial_to_trial(runner: TrialRunner) -> None:
+    workers = {run(runner, trial_id, act="good")[-1].worker for trial_id in ("00000", "00001", "00002")}
+    assert len(workers) == 1
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "diverged"),
+    [
+        ("raise", "KeyError: 'no such layer'", False),
+        ("exit", "SystemExit: 7", False),
+        ("nan", "loss became nan in epoch 2", True),
+        ("explode", "loss exploded from 1 to 1e+09 in epoch 2", True),
+        ("misspelt", "the trainable yielded no 'score', the metric of the space", False),
+    ],
+)
+def test_a_failed_trial_says_why_and_the_next_one_runs(
+    runner: TrialRunner, act: str, error: str, diverged: bool
+) -> None:
+    end = run(runner, act=act)[-1].end
+    assert end is not None
+    assert (end.state, end.diverged) == ("failed", diverged)
+    assert error in str(end.error)
+    assert "acts.py" in end.traceback or act in ("nan", "explode", "misspelt")
+    assert scores(run(runner, "00001", act="good")) == [1.0, 2.0, 3.0]
+
+
+def test_what_a_trial_prints_comes_back_with_its_end_and_no_other(runner: TrialRunner) -> None:
+    first, second = run(runner, act="print")[-1].end, run(runner, "00001", act="good")[-1].end
+    assert first is not None
+    assert second is not None
+    assert first.output == "a word from the trial\nand one past Python"
+    assert second.output == ""
+
+
+def test_a_trial_whose_process_keeps_dying_fails_after_three_attempts(runner: TrialRunner) -> None:
+    reports = run(runner, act="vanish")
+    end = reports[-1].end
+    assert end is not None
+    assert end.error == "its training process ended with exit code 3, 3 times"
+    assert len([event for report in reports for event in report.events]) == 3
+    assert scores(run(runner, "00001", act="good")) == [1.0, 2.0, 3.0]
+
+
+def test_a_killed_process_costs_no_epoch_that_was_saved(tmp_path: Path) -> None:
+    runner = TrialRunner(context(tmp_path, checkpoint_every_s=0.0), "here")
+    runner.begin(TrialSpec("00000", {"act": "slow", "epochs": 6}, seed=0, proposed_at=time.time()))
+    reports = [runner.proceed(), runner.proceed()]
+    os.kill(int(reports[-1].worker.split(":")[1]), signal.SIGKILL)
+    while reports[-1].end is None:
+        reports.append(runner.proceed())
+    runner.close()
+    last = reports[-2].epochs[-1]
+    assert reports[-1].end.state == "complete"
+    assert last["epoch"] == 6
+    assert last["first"] >= 3  # It went on behind the second epoch, and did not begin anew.
+
+
+def test_a_hanging_trial_fails_after_the_time_limit(tmp_path: Path) -> None:
+    runner = TrialRunner(context(tmp_path, trial_timeout_s=3.0), "here")
+    end = run(runner, act="hang")[-1].end
+    assert end is not None
+    assert end.error == "its training process gave no report for 3 s"
+    assert 'acts.py", line 28 in train' in end.output  # Where it hung.
+    assert scores(run(runner, "00001", act="good")) == [1.0, 2.0, 3.0]
+    runner.close()
+
+
+def test_a_trial_waits_at_its_rungs_only_and_stops_when_told(tmp_path: Path) -> None:
+    runner = TrialRunner(context(tmp_path, rungs=(1, 3)), "here")
+    runner.begin(TrialSpec("00000", {"act": "good", "epochs": 5}, seed=0, proposed_at=time.time()))
+    reports = [runner.proceed()]
+    while not (reports[-1].waits and reports[-1].epochs[-1]["epoch"] == 3):
+        reports.append(runner.proceed())
+    assert [r.epochs[-1]["epoch"] for r in reports if r.waits] == [1, 3]
+    # The next trial's start is what tells the old one to stop.
+    assert scores(run(runner, "00001", decides=False, act="good")) == [1.0, 2.0, 3.0]
+    runner.close()
+
+
+def test_a_closing_search_saves_its_running_trials(tmp_path: Path) -> None:
+    runner = TrialRunner(context(tmp_path), "here")
+    (tmp_path / CLOSING).touch()
+    end = run(runner, act="good")[-1].end
+    assert end is not None
+    assert end.state == "interrupted"
+    (tmp_path / CLOSING).unlink()
+    reports = run(runner, act="good")
+    assert scores(reports) == [1.0, 2.0, 3.0]  # The saved epoch is reported again, not trained again.
+    assert [m["first"] for r in reports for m in r.epochs] == [1.0, 2.0, 2.0]
+    runner.close()
+
+
+def test_a_process_is_replaced_after_its_share_of_trials(tmp_path: Path) -> None:
+    runner = TrialRunner(context(tmp_path, recycle_trials=2), "here")
+    reports = [run(runner, f"{n:05d}", act="good") for n in range(4)]
+    runner.close()
+    workers = [r[-1].worker for r in reports]
+    assert workers[0] == workers[1] != workers[2] == workers[3]
+    assert sum("recycled" in event for rs in reports for r in rs for event in r.events) == 2
+
+
+def test_a_process_that_grew_too_large_is_replaced(tmp_path: Path) -> None:
+    runner = TrialRunner(context(tmp_path, recycle_bytes=1), "here")
+    first, second = run(runner, act="good"), run(runner, "00001", act="good")
+    runner.close()
+    assert first[-1].worker != second[-1].worker
+
+
+def test_the_training_process_ends_with_its_worker(tmp_path: Path) -> None:
+    """A worker that is killed leaves no process behind."""
+    reader, writer = os.pipe()
+    parent = os.fork()
+    if parent == 0:
+        runner = TrialRunner(context(tmp_path), "here")
+        os.write(writer, str(run(runner, act="good")[-1].worker.split(":")[1]).encode())
+        time.sleep(60)
+        os._exit(0)
+    child = int(os.read(reader, 100))
+    os.kill(parent, signal.SIGKILL)
+    os.waitpid(parent, 0)
+    os.close(reader)
+    os.close(writer)
+    for _ in range(100):
+        if not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE:
+            break
+        time.sleep(0.05)
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
