@@ -260,6 +260,15 @@ def _frame(table: pa.Table, experiment: str, alone: bool) -> pd.DataFrame:
     return frame
 
 
+def stored_predictions(source: Source) -> set[str]:
+    """The trials whose test predictions are stored."""
+    selector = pafs.FileSelector(f"{source.root}/predictions", allow_not_found=True)
+    try:
+        return {info.base_name.removesuffix(".parquet") for info in source.files.get_file_info(selector)}
+    except (OSError, pa.ArrowException):
+        return set()
+
+
 def read_predictions(source: Source, trial_id: str) -> pd.DataFrame | None:
     """The stored test predictions of a trial (`row, label, predicted, probability_<class>`); None where absent."""
     path = f"{source.root}/predictions/{trial_id}.parquet"

@@ -12,7 +12,7 @@ from analysis.figures.bars import bars
 from analysis.figures.curves import curves, group_curves, spread
 from analysis.load import load
 from search.errors import SearchError
-from tests.analysis_world import searched, trial, write
+from tests.analysis_world import searched, trial, write, write_predictions
 
 
 def test_curves_have_a_row_for_each_trial_and_end_where_it_was_stopped(tmp_path: Path) -> None:
@@ -46,10 +46,19 @@ def test_bars_stand_in_order_of_validation_with_the_test_interval(tmp_path: Path
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_written_as_png_and_svg(tmp_path: Path, kind: str) -> None:
-    results = load(write(tmp_path / "a", searched(40, repeats=1)))
-    png, svg = save(make(kind, results), tmp_path, kind)
+    rows = searched(40, repeats=1)
+    for row in rows:
+        row["sample_size"] = 500 if row["config.filters"] == 32 else 1000
+    root = write(tmp_path / "a", rows)
+    write_predictions(root, "t00035")
+    png, svg = save(make(kind, load(root)), tmp_path, kind)
     assert png.read_bytes().startswith(b"\x89PNG")
     assert "<svg" in svg.read_text()
+
+
+def test_kind_that_cannot_group_refuses_to_rather_than_ignore_it(tmp_path: Path) -> None:
+    with pytest.raises(SearchError, match="timeline does not group"):
+        make("timeline", load(write(tmp_path / "a", searched(5))), ["filters"])
 
 
 def test_same_results_give_the_same_files(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def figures(words: list[str] | None = None) -> None:
     results.complete()
     for kind in options.kind or KINDS:
         try:
-            drawn = make(kind, results, options.by)
+            drawn = make(kind, results, options.by if options.kind or KINDS[kind].groups else ())
         except SearchError as error:
             if options.kind:
                 raise

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from analysis.columns import shown
 from analysis.configurations import configurations
-from analysis.figures.style import GREY, TEST, VALIDATION, label, panels, shorten, style
+from analysis.figures.style import GREY, TEST, VALIDATION, annotate_bar, label, panels, shorten, style
 from analysis.findings import INTERVALS, settings
 from analysis.formats import cell
 from analysis.load import Results
@@ -72,7 +72,7 @@ def draw_bars(axes: Axes, data: pd.DataFrame, measure: str, colour: str) -> None
     for row, end, value in zip(rows, ends, values, strict=True):
         if np.isfinite(value):
             text = f"{value:.{decimals}f}" if decimals else cell(float(value))
-            axes.annotate(text, (end, row), xytext=(7, 0), textcoords="offset points", va="center", fontsize=7)
+            annotate_bar(axes, text, end, row)
 
 
 def _leave_room(axes: Axes, values: Values, lows: pd.Series | None, ends: Values) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 # The palette of Okabe and Ito, "Color Universal Design" (2008), and two greys.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
@@ -91,6 +91,29 @@ def label(metric: str) -> str:
 def whole_ticks(axes: Axes, which: str = "x") -> None:
     """Ticks at whole numbers only."""
     (axes.xaxis if which == "x" else axes.yaxis).set_major_locator(MaxNLocator(integer=True))
+
+
+def annotate_bar(axes: Axes, text: str, end: float, row: float) -> None:
+    """A text behind the end of a horizontal bar or interval."""
+    axes.annotate(text, (end, row), xytext=(6, 0), textcoords="offset points", va="center", fontsize=7.5)
+
+
+def compact(value: float) -> str:
+    """A large or small number in few characters: 1.2M, 35k, 0.02."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size:
+            return f"{value / (1e3 if unit == 'k' else size):.3g}{unit}"
+    return f"{value:g}"
+
+
+def cost_axis(axes: Axes, low: float, high: float) -> None:
+    """A horizontal axis of sizes or times: logarithmic where they span much, with few and plain labels."""
+    axes.xaxis.set_major_formatter(lambda value, _: compact(value))
+    if low > 0 and high > 8 * low:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 200 * low else (1,)))
+        axes.xaxis.set_major_formatter(lambda value, _: compact(value))
+        axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def shorten(text: str, length: int = 40) -> str:

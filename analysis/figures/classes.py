@@ -1,0 +1,101 @@
+"""The confusion matrix of the best trial, and how many images each class has."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from numpy.typing import NDArray
+
+from analysis.classes import Predictions, best_predictions, per_class
+from analysis.figures.style import TEST, TRAIN, VALIDATION, panels, shorten, style
+from analysis.load import Results
+from search.errors import SearchError
+
+SPLITS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
+
+
+def draw_confusion(axes: Axes, counts: NDArray[np.int64], names: tuple[str, ...]) -> AxesImage:
+    """Shares of each true class as colours, counts as numbers; the numbers are left out for very many classes."""
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    drawn = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    shown = [shorten(name, 16) for name in names]
+    axes.set_xticks(range(len(names)), shown, rotation=45 if max(map(len, shown)) > 2 else 0, ha="center")
+    if max(map(len, shown)) > 2:
+        axes.set_xticks(range(len(names)), shown, rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(names)), shown)
+    axes.grid(visible=False)
+    if len(names) <= 20:
+        for row, column in np.ndindex(*counts.shape):
+            if counts[row, column]:
+                colour = "white" if shares[row, column] > 0.55 else "#222222"
+                text = f"{counts[row, column]}"
+                axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9 - len(names) / 8)
+    return drawn
+
+
+def confusion_figure(results: Results) -> Figure:
+    """The confusion matrix of the best trial on the test set."""
+    predictions = best_predictions(results)
+    counts = predictions.confusion
+    with style():
+        side = min(max(3.6, 0.42 * len(counts) + 1.6), 11)
+        whole, (axes,) = panels(width=side + 0.9, height=side)
+        drawn = draw_confusion(axes, counts, predictions.names)
+        axes.set(xlabel="predicted", ylabel="true class")
+        axes.set_title(_confusion_title(predictions, counts), fontsize=9)
+        whole.colorbar(drawn, ax=axes, label="share of the true class", fraction=0.046, pad=0.03)
+    return whole
+
+
+def _confusion_title(predictions: Predictions, counts: NDArray[np.int64]) -> str:
+    scores = per_class(predictions)
+    worst = scores.sort_values("recall").iloc[0]
+    title = f"Trial {predictions.number}: {np.trace(counts):,} of {counts.sum():,} test images right"
+    return f"{title}\nleast recall: {shorten(str(worst['class']), 24)}, {worst['recall']:.3f}"
+
+
+def images_per_class(results: Results) -> pd.DataFrame:
+    """Images of each class (index) by split (columns): from the manifest, else of the stored test labels.
+
+    Raises SearchError where neither is stored.
+    """
+    for source in results.sources:
+        counts = source.dataset.get("class_counts")
+        if counts:
+            names = [str(name) for name in source.dataset.get("class_names") or range(len(next(iter(counts.values()))))]
+            return pd.DataFrame({split: list(counts[split]) for split in SPLITS if split in counts}, index=names)
+    predictions = best_predictions(results)
+    return pd.DataFrame({"test": predictions.confusion.sum(axis=1)}, index=list(predictions.names))
+
+
+def draw_images(axes: Axes, data: pd.DataFrame) -> None:
+    """Horizontal bars, the splits one after the other."""
+    rows = np.arange(len(data))[::-1]
+    left = np.zeros(len(data))
+    for split in data.columns:
+        axes.barh(rows, data[split], left=left, color=SPLITS[split], height=0.7, label=split)
+        left += data[split].to_numpy(float)
+    for row, total in zip(rows, left, strict=True):
+        axes.annotate(
+            f"{total:,.0f}", (total, row), xytext=(4, 0), textcoords="offset points", va="center", fontsize=7.5
+        )
+    axes.set_yticks(rows, [shorten(str(name), 24) for name in data.index])
+    axes.grid(visible=False, axis="y")
+    axes.set_xlim(0, 1.1 * left.max())
+
+
+def images_figure(results: Results) -> Figure:
+    """How many images each class has, by split where that is known."""
+    data = images_per_class(results)
+    if len(data) > 60:
+        raise SearchError(f"{results.told} has {len(data)} classes, too many for one figure.")
+    with style():
+        whole, (axes,) = panels(width=6.0, height=1.3 + 0.25 * len(data))
+        draw_images(axes, data)
+        axes.set_xlabel("images" if len(data.columns) > 1 else "test images")
+        if len(data.columns) > 1:
+            whole.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=3)
+    return whole

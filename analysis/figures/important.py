@@ -1,0 +1,37 @@
+"""Which parameters mattered, as bars."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.figures.style import BLUE, SKY, annotate_bar, label, panels, style
+from analysis.importance import importance
+from analysis.load import Results
+
+
+def draw_importance(axes: Axes, data: pd.DataFrame) -> None:
+    """Horizontal bars, the largest on top; parameters that not all configurations have are lighter."""
+    rows = np.arange(len(data))[::-1]
+    colours = [SKY if where else BLUE for where in data["where"]]
+    axes.barh(rows, data["importance"], color=colours, height=0.65)
+    names = [f"{p}\n(where {w})" if w else p for p, w in zip(data["parameter"], data["where"], strict=True)]
+    axes.set_yticks(rows, names)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlim(0, max(1.0, float(data["importance"].max())) * 1.12)
+    for row, share, count in zip(rows, data["importance"], data["configurations"], strict=True):
+        annotate_bar(axes, f"{share:.2f}  ({count} configurations)", share, row)
+
+
+def figure(results: Results) -> Figure:
+    """Share of the metric's variation that each parameter explains."""
+    data = importance(results)
+    with style():
+        whole, (axes,) = panels(width=7.2, height=1.3 + 0.42 * len(data))
+        draw_importance(axes, data)
+        axes.set_xlabel(f"share of the variation of {label(results.metric)} that it explains (fANOVA)")
+        if (data["where"] != "").any():
+            axes.set_title("Light: judged among the configurations that have the parameter", fontsize=8.5)
+    return whole

@@ -1,0 +1,112 @@
+"""Parallel coordinates: every configuration as a line through its settings, coloured by its result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from analysis.columns import shown
+from analysis.configurations import configurations
+from analysis.figures.scales import Scale, scale
+from analysis.figures.style import BLACK, CONTINUOUS, label, panels, shorten, style
+from analysis.load import Results
+from search.errors import SearchError
+
+MOST = 500
+"""Lines in one figure: of more configurations the best MOST are drawn, and the title says so."""
+INACTIVE = -0.09
+"""Height of a parameter that is inactive, below its axis."""
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """Heights of all configurations on all axes, shape (configurations, columns), best configuration first."""
+
+    columns: list[str]
+    scales: list[Scale]
+    heights: NDArray[np.float64]
+    values: NDArray[np.float64]
+    total: int
+
+
+def parallel(results: Results) -> Parallel:
+    """The settings that varied, and the metric as the last axis; raises SearchError where nothing varied."""
+    table = configurations(results)
+    columns = [name for name in results.varied if table[name].nunique(dropna=False) > 1]
+    if not columns:
+        raise SearchError(f"{results.told} has no parameter with two values among its finished trials.")
+    part = table.head(MOST)
+    metric = part["mean"].astype(float)
+    scales = [scale(results, name, part) for name in columns]
+    heights = [np.nan_to_num(one.unit(), nan=INACTIVE) for one in scales]
+    last = Scale(np.asarray(metric, dtype=np.float64), *_metric_ticks(metric), discrete=False)
+    matrix = np.stack([*heights, last.unit()], axis=1)
+    return Parallel([*columns, "mean"], [*scales, last], matrix, last.positions, len(table))
+
+
+def _metric_ticks(values: pd.Series) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    ticks = np.linspace(values.min(), values.max(), 4)
+    return tuple(map(float, ticks)), tuple(f"{tick:.4g}" for tick in ticks)
+
+
+def draw_parallel(axes: Axes, data: Parallel, names: list[str]) -> ScalarMappable:
+    """Lines with the best on top; choices are spread a little, so that lines do not hide each other."""
+    rng = np.random.default_rng(0)
+    heights = data.heights.copy()
+    for column, one in enumerate(data.scales):
+        if one.discrete:
+            heights[:, column] += rng.uniform(-0.22, 0.22, len(heights)) / len(one.ticks)
+    places = np.arange(heights.shape[1], dtype=float)
+    lines = np.stack([np.broadcast_to(places, heights.shape), heights], axis=2)[::-1]
+    colours = Normalize(float(np.quantile(data.values, 0.05)), float(data.values.max()))
+    if data.values[0] == data.values.min():
+        colours = Normalize(float(data.values.min()), float(np.quantile(data.values, 0.95)))
+    drawn = LineCollection(list(lines), cmap=CONTINUOUS, norm=colours, linewidth=1.0, alpha=0.75)
+    drawn.set_array(data.values[::-1])
+    axes.add_collection(drawn)
+    axes.plot(places, heights[0], color=BLACK, linewidth=2.2, label="best")
+    _draw_axes(axes, data, names)
+    return drawn
+
+
+def _draw_axes(axes: Axes, data: Parallel, names: list[str]) -> None:
+    for place, one in enumerate(data.scales):
+        axes.axvline(place, color="#444444", linewidth=0.9, zorder=0)
+        low, high = one.limits()
+        for tick, text in zip(one.ticks, one.labels, strict=True):
+            axes.annotate(
+                text, (place, (tick - low) / (high - low)), xytext=(-4, 0), textcoords="offset points",
+                ha="right", va="center", fontsize=7.5, zorder=5,
+                bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.6},
+            )  # fmt: skip
+        if not one.discrete and np.isnan(one.positions).any():
+            axes.annotate("–", (place, INACTIVE), xytext=(-4, 0), textcoords="offset points", ha="right", va="center")
+    axes.set(xlim=(-0.45, len(names) - 0.75), ylim=(-0.14, 1.06))
+    axes.set_xticks(range(len(names)), names)
+    axes.set_yticks([])
+    axes.grid(visible=False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)
+    axes.tick_params(axis="x", length=0)
+
+
+def figure(results: Results) -> Figure:
+    """Every finished configuration as a line through its settings to its result; the best in black."""
+    data = parallel(results)
+    names = [shorten(shown(name), 22) for name in data.columns[:-1]] + [label(results.metric)]
+    with style():
+        whole, (axes,) = panels(width=max(6.4, 1.55 * len(names)), height=4.2)
+        drawn = draw_parallel(axes, data, names)
+        whole.colorbar(drawn, ax=axes, label=label(results.metric), pad=0.01, aspect=30)
+        drawn.colorbar.solids.set_alpha(1.0)  # type: ignore[union-attr]  # the colour bar just made
+        more = f"Best {MOST} of {data.total:,} configurations" if data.total > MOST else f"{data.total} configurations"
+        axes.set_title(f"{more}, the best in black", fontsize=9)
+    return whole

@@ -1,0 +1,104 @@
+"""How a search went: the best value so far, against trials and time, and where trials were stopped."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.figures.style import BEST, BLUE, GREY, STATES, label, panels, robust_limits, style, whole_ticks
+from analysis.load import Results
+from search.errors import SearchError
+
+
+def progress(results: Results) -> pd.DataFrame:
+    """The trials of each experiment in the order in which they ended, repeats left out.
+
+    Columns: `experiment, state, value, best` (among complete ones so far; a failed trial improves nothing),
+    `finished` (1, 2, ...) and, where times are stored, `seconds` since the first trial began.
+    """
+    trials = results.trials[results.trials["state"] != "running"]
+    if "repeat_of" in trials:
+        trials = trials[trials["repeat_of"].isna()]
+    order = "finished_at" if "finished_at" in trials else "number"
+    frame = trials.sort_values(["experiment", order], kind="stable")
+    values = frame[results.metric] if results.metric in frame else pd.Series(np.nan, frame.index)
+    complete = values.where(frame["state"] == "complete").groupby(frame["experiment"])
+    best = complete.cummax() if results.mode == "max" else complete.cummin()
+    table = pd.DataFrame({"experiment": frame["experiment"], "state": frame["state"], "value": values})
+    table["best"] = best.groupby(frame["experiment"]).ffill()
+    table["finished"] = frame.groupby("experiment").cumcount() + 1
+    if {"started_at", "finished_at"} <= set(frame):
+        start = frame.groupby("experiment")["started_at"].transform("min")
+        table["seconds"] = (frame["finished_at"] - start).dt.total_seconds()
+    return table.reset_index(drop=True)
+
+
+def survivors(results: Results) -> pd.DataFrame:
+    """How far trials went: index `epoch`; `reached` and, of those, `pruned` there. Raises SearchError."""
+    trials = results.trials
+    if "epochs" not in trials or not trials["epochs"].notna().any():
+        raise SearchError(f"{results.told} does not say how many epochs its trials went.")
+    lengths = trials["epochs"].fillna(0).astype(int)
+    epochs = np.arange(1, max(int(lengths.max()), 1) + 1)
+    reached = (lengths.to_numpy()[:, None] >= epochs).sum(axis=0)
+    pruned = lengths[trials["state"] == "pruned"].value_counts().reindex(epochs, fill_value=0)
+    return pd.DataFrame({"reached": reached, "pruned": pruned.to_numpy()}, index=pd.Index(epochs, name="epoch"))
+
+
+def draw_progress(axes: Axes, data: pd.DataFrame, against: str, mode: str) -> None:
+    """Every trial as a point, failed ones at the bottom, and the best so far as steps."""
+    for state, marker, size in (("pruned", "x", 14), ("complete", "o", 14)):
+        part = data[(data["state"] == state) & data["value"].notna()]
+        axes.scatter(
+            part[against], part["value"], s=size, marker=marker, color=STATES[state], label=state, linewidths=1
+        )
+    failed = data[data["state"] == "failed"]
+    if len(failed):
+        place = axes.get_xaxis_transform()
+        axes.scatter(
+            failed[against], np.full(len(failed), 0.015), s=22, marker="|", color=STATES["failed"], label="failed",
+            transform=place, clip_on=False,
+        )  # fmt: skip
+    for index, (_, part) in enumerate(data.groupby("experiment", sort=False)):
+        name = "best so far" if index == 0 else None
+        axes.step(part[against], part["best"], where="post", color=BEST, linewidth=1.8, label=name)
+    limits = robust_limits(data["value"].dropna().tolist(), mode)
+    if limits:
+        axes.set_ylim(*limits)
+        axes.set_title("cut where only bad trials lie", fontsize=8)
+
+
+def draw_survivors(axes: Axes, data: pd.DataFrame) -> None:
+    """Trials that reached each epoch as steps; the rungs, where some were stopped, as bars."""
+    epochs = data.index.to_numpy()
+    axes.bar(epochs, data["pruned"], color=GREY, width=0.6, label="pruned here")
+    axes.step(epochs, data["reached"], where="mid", color=BLUE, label="trials that reached it")
+    axes.set_ylim(bottom=0)
+
+
+def figure(results: Results) -> Figure:
+    """Best so far against trials and against time, and how far trials went before a rung stopped them."""
+    data = progress(results)
+    if data["value"].isna().all():
+        raise SearchError(f"{results.told} has no finished trial with {results.metric}.")
+    timed = "seconds" in data and bool(data["seconds"].notna().any())
+    reached = survivors(results) if "epochs" in results.trials and results.trials["epochs"].max() > 1 else None
+    with style():
+        whole, axes = panels(1 + timed + (reached is not None), width=4.6, columns=3)
+        draw_progress(axes[0], data, "finished", results.mode)
+        axes[0].set(xlabel="trials ended", ylabel=label(results.metric))
+        whole_ticks(axes[0])
+        if timed:
+            unit, size = ("hours", 3600) if data["seconds"].max() > 7200 else ("minutes", 60)
+            draw_progress(axes[1], data.assign(time=data["seconds"] / size), "time", results.mode)
+            axes[1].set_xlabel(f"{unit} since the start")
+        if reached is not None:
+            draw_survivors(axes[-1], reached)
+            axes[-1].set(xlabel="epoch", ylabel="trials")
+            axes[-1].legend()
+            whole_ticks(axes[-1])
+        handles, labels = axes[0].get_legend_handles_labels()
+        whole.legend(handles, labels, loc="outside lower left", ncols=4)
+    return whole
