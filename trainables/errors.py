@@ -10,4 +10,4 @@ class DatasetMissing(TrainableError):
 
 
 class TrialDiverged(TrainableError):
-    """The loss became NaN, infinite or exploded: the trial failed, the search goes on and does not count it as a fault."""
+    """The loss became NaN, infinite or exploded: the trial failed; the search goes on and counts it as no fault."""
