@@ -57,6 +57,11 @@ def test_an_epoch_that_is_reported_twice_is_one_row(experiment: Experiment) -> N
     assert table["loss"].to_pylist() == [3.0, None]
 
 
+def test_two_rows_of_a_trial_that_are_written_together_are_one(experiment: Experiment) -> None:
+    experiment.append([row(0, "running"), row(0, "complete")])
+    assert read_trials(experiment.root).table["state"].to_pylist() == ["complete"]
+
+
 def test_merging_keeps_every_row_in_few_files(experiment: Experiment) -> None:
     for number in range(3 * MERGE_AT + 5):
         experiment.append([row(number, "running")])

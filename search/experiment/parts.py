@@ -98,7 +98,8 @@ class PartWriter:
     def append(self, rows: Sequence[Row]) -> None:
         """Write rows durably as one part; columns that the schema does not know are numbers (metrics) or text."""
         if rows:
-            self._write(self._table(rows), level=0)
+            latest = {tuple(row.get(name) for name in self._key): row for row in rows}
+            self._write(self._table(list(latest.values())), level=0)
             self._merge()
 
     def compact(self) -> None:
