@@ -177,6 +177,10 @@ class Choice:
         texts = tuple(option if isinstance(option, str) else repr(option) for option in self.options)
         return texts if len(set(texts)) == len(texts) else tuple(repr(option) for option in self.options)
 
+    def text(self, option: object) -> str:
+        """The text of one of the options."""
+        return next(text for other, text in zip(self.options, self.texts(), strict=True) if same(option, other))
+
     def column_type(self) -> str:
         """Type of its column in `trials.parquet`; mixed options are stored by their text."""
         kinds = {type(option) for option in self.options if option is not None}

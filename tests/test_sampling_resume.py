@@ -49,8 +49,14 @@ def ask(sampling: Sampling, count: int) -> list[Proposal]:
     return [proposal for proposal in proposals if proposal]
 
 
+def row(config: Config) -> Config:
+    """The configuration as the table holds it: mixed options by their texts."""
+    texts = {"mixed": SPACE.parameters["mixed"].text(config["mixed"]), "depth": float(str(config.get("depth", "nan")))}
+    return {"rate": None, **config, **texts}
+
+
 def ended(proposal: Proposal) -> Finished:
-    return Finished("complete", 0.5, proposal.config, {1: 0.4, 2: 0.5})
+    return Finished("complete", 0.5, row(proposal.config), {1: 0.4, 2: 0.5})
 
 
 def test_trial_cut_off_keeps_its_number_and_costs_one_fail(tmp_path: Path) -> None:
@@ -74,7 +80,7 @@ def test_resume_without_a_new_attempt_adds_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "state", "value"),
+    ("end", "state", "value"),
     [
         (Finished("complete", 0.7, {}, {1: 0.7, 2: 0.6}), TrialState.COMPLETE, 0.7),
         (Finished("pruned", 0.7, {}, {1: 0.7, 2: 0.6}), TrialState.PRUNED, 0.6),
@@ -82,15 +88,15 @@ def test_resume_without_a_new_attempt_adds_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_trial_with_a_row_that_was_not_told_is_told(
-    tmp_path: Path, row: Finished, state: TrialState, value: float | None
+    tmp_path: Path, end: Finished, state: TrialState, value: float | None
 ) -> None:
     sampling = sampling_in(tmp_path)
     (proposal,) = ask(sampling, 1)
     sampling.report(proposal.trial_id, 1, 0.7)
     resumed = sampling_in(tmp_path)
-    resumed.resume({proposal.trial_id: row})
+    resumed.resume({proposal.trial_id: end})
     (trial,) = trials_in(tmp_path)
-    assert (trial.state, trial.value, trial.intermediate_values) == (state, value, row.reports)
+    assert (trial.state, trial.value, trial.intermediate_values) == (state, value, end.reports)
     next_one = resumed.ask()
     assert next_one
     assert next_one.number == 1
@@ -121,7 +127,7 @@ def test_study_is_rebuilt_from_the_table_when_the_journal_is_lost(tmp_path: Path
     (tmp_path / "study.journal").unlink()
     rebuilt = sampling_in(tmp_path)
     rows = {p.trial_id: ended(p) for p in proposals[:10]}
-    rebuilt.resume(rows, running={p.trial_id: p.config for p in proposals[10:]})
+    rebuilt.resume(rows, running={p.trial_id: row(p.config) for p in proposals[10:]})
     trials = trials_in(tmp_path)
     assert [trial.user_attrs["trial_id"] for trial in trials] == list(rows)
     assert {trial.state for trial in trials} == {TrialState.COMPLETE}
@@ -131,11 +137,11 @@ def test_study_is_rebuilt_from_the_table_when_the_journal_is_lost(tmp_path: Path
 
 
 def test_rows_with_the_wider_types_of_a_table_give_the_configuration_back() -> None:
-    row = {"network": "vgg16", "rate": None, "depth": 3.0, "mixed": "(3, 3)", "accuracy": 0.5}
-    config = translate(SPACE).read(row)
+    stored = {"network": "vgg16", "rate": None, "depth": 3.0, "mixed": "(3, 3)", "accuracy": 0.5}
+    config = translate(SPACE).read(stored)
     assert config == {"network": "vgg16", "depth": 3, "mixed": (3, 3)}
     assert type(config["depth"]) is int
-    mixed = {text: translate(SPACE).read({**row, "mixed": text})["mixed"] for text in ("1", "True", "'1'")}
+    mixed = {text: translate(SPACE).read({**stored, "mixed": text})["mixed"] for text in ("1", "True", "'1'")}
     assert [repr(value) for value in mixed.values()] == ["1", "True", "'1'"]
     numbers = Space(trainable=train, parameters={"a": Choice(1, 2.5, None)}, metric="value")
     assert [translate(numbers).read({"a": value})["a"] for value in (1.0, 2.5, float("nan"))] == [1, 2.5, None]
@@ -151,11 +157,26 @@ def test_journal_torn_at_any_byte_of_its_end_is_resumed(tmp_path: Path) -> None:
     for length in range(0, len(whole), 7):
         journal.write_bytes(whole[:length])
         resumed = sampling_in(tmp_path)
-        resumed.resume({first.trial_id: ended(first)}, running={second.trial_id: second.config})
+        resumed.resume({first.trial_id: ended(first)}, running={second.trial_id: row(second.config)})
         assert resumed.ask() == second, f"torn after {length} of {len(whole)} bytes"
         complete = [trial for trial in trials_in(tmp_path) if trial.state == TrialState.COMPLETE]
         assert [trial.user_attrs["trial_id"] for trial in complete] == [first.trial_id]
         assert complete[0].intermediate_values[1] in (0.4, 0.5)
+
+
+def test_journal_damaged_in_its_middle_is_kept_aside_and_the_rest_comes_from_the_table(tmp_path: Path) -> None:
+    proposals = ask(sampling_in(tmp_path), 5)
+    journal = tmp_path / "study.journal"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    damaged = b"".join([*lines[:3], b"\0" * 40 + b"\n", *lines[4:]])
+    journal.write_bytes(damaged)
+    resumed = sampling_in(tmp_path)
+    resumed.resume(
+        {p.trial_id: ended(p) for p in proposals[:4]}, running={proposals[4].trial_id: row(proposals[4].config)}
+    )
+    assert (tmp_path / "study.journal.damaged").read_bytes() == damaged
+    assert {trial.user_attrs["trial_id"] for trial in trials_in(tmp_path)} == set(rows)
+    assert resumed.ask() == proposals[4]
 
 
 @pytest.mark.timeout(20)  # Optuna's own journal file waits 30 s for the link to go away.
@@ -167,7 +188,7 @@ def test_link_of_a_killed_writer_does_not_hold_up_the_next(tmp_path: Path) -> No
 DRIVER = """
 import json, os, sys
 from pathlib import Path
-from tests.test_sampling_resume import sampling_in, read_table
+from tests.test_sampling_resume import sampling_in, read_table, row
 folder = Path(sys.argv[1])
 sampling = sampling_in(folder)
 sampling.resume(read_table(folder))
@@ -181,7 +202,7 @@ with (folder / "table").open("a") as table:
         for epoch in (1, 2):
             sampling.report(proposal.trial_id, epoch, proposal.number / 1000)
         state = ("complete", "pruned", "failed")[proposal.number % 3]
-        table.write(json.dumps([proposal.trial_id, state, proposal.number / 1000, proposal.config]) + "\\n")
+        table.write(json.dumps([proposal.trial_id, state, proposal.number / 1000, row(proposal.config)]) + "\\n")
         table.flush()
         sampling.tell(proposal.trial_id, state, proposal.number / 1000)
 """
@@ -214,10 +235,10 @@ def test_driver_killed_again_and_again_loses_and_doubles_nothing(tmp_path: Path)
     for trial in trials:
         states.setdefault(trial.user_attrs["trial_id"], Counter())[trial.state] += 1
     assert len(table) > 20
-    for trial_id, row in table.items():
-        wanted = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}[row.state]
+    for trial_id, end in table.items():
+        wanted = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}[end.state]
         assert states[trial_id][wanted] >= 1
-        assert sum(states[trial_id].values()) - states[trial_id][TrialState.FAIL] == (row.state != "failed")
+        assert sum(states[trial_id].values()) - states[trial_id][TrialState.FAIL] == (end.state != "failed")
     assert not any(trial.state == TrialState.RUNNING for trial in trials)
     assert len(trials) <= len(table) + 3 * kills
     assert sorted(states) == [f"{number:05d}" for number in range(len(states))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -77,17 +78,19 @@ class _Backend(JournalFileBackend):
 
 
 def cut_torn_end(path: Path) -> None:
-    """Shorten the journal to its whole lines, up to the first that cannot be read."""
+    """Shorten the journal to its whole lines, up to the first that cannot be read.
+
+    A writer that dies leaves at most its last line torn. Where more is lost, by a disk or an editor, the file is kept
+    as it was under the name `study.journal.damaged`; the trials that follow come from the table.
+    """
     if not path.exists():
         return
-    whole = 0
-    with path.open("rb") as file:
-        for line in file:
-            if not _is_whole(line):
-                break
-            whole += len(line)
-    if whole < path.stat().st_size:
-        os.truncate(path, whole)
+    lines = path.read_bytes().splitlines(keepends=True)
+    whole = next((position for position, line in enumerate(lines) if not _is_whole(line)), len(lines))
+    if whole < len(lines) - 1:
+        shutil.copyfile(path, path.with_name(path.name + ".damaged"))
+    if whole < len(lines):
+        os.truncate(path, sum(map(len, lines[:whole])))
 
 
 def _is_whole(line: bytes) -> bool:

@@ -158,9 +158,11 @@ def _read(name: str, parameter: Parameter, value: Any) -> object:
     if not isinstance(parameter, Choice):
         return float(value) if isinstance(parameter, Float) else int(value)
     value = None if _is_null(value) else value
-    for option, text in zip(parameter.options, parameter.texts(), strict=True):
-        if same(option, value) or (option == value and type(option) is not bool) or text == value:
-            return option
+    # A column of texts holds each option's; any other holds the options themselves, 3 perhaps as 3.0.
+    texts = parameter.texts() if parameter.column_type() == "string" else parameter.options
+    for known in (texts, parameter.options):
+        if value in known:
+            return parameter.options[known.index(value)]
     raise SearchError(f"the stored trials have {name}={value!r}, which is none of its options {parameter.describe()}.")
 
 
