@@ -14,6 +14,8 @@ from search.progress import show_value
 
 def print_experiments(console: Console, results: Path) -> None:
     """One line for each experiment: name, state, trials that ended, best, when it was begun, its question."""
+    if results.exists() and not results.is_dir():
+        raise SearchError(f"{results} is no folder; expected the folder of experiments. Name it with --results.")
     found = find_experiments(results)
     if not found:
         console.print(f"no experiment in {results}. Make one: python -m search.run spaces/branin.py", highlight=False)

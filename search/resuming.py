@@ -87,7 +87,7 @@ def check_unchanged(plan: Plan, manifest: Manifest) -> None:
     recorded, found = manifest.get("dataset"), plan.dataset
     if recorded and found is not None and recorded["fingerprint"] != found.fingerprint:
         raise SearchError(
-            f"data set {found.name!r} at {found.source} is not the one that {plan.root} was searched with "
+            f"data set {found.name!r} ({found.source}) is not the one that {plan.root} was searched with "
             f"({recorded['source']}); restore it, or search under another --name."
         )
 

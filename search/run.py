@@ -36,6 +36,9 @@ def main(words: Sequence[str] | None = None) -> int:
     except SearchError as error:
         print(" ".join(str(error).split("\n")), file=sys.stderr)
         return USER_ERROR
+    except PermissionError as error:
+        print(f"{error.filename}: permission denied. Change its permissions, or name another place.", file=sys.stderr)
+        return USER_ERROR
     except KeyboardInterrupt:
         print("interrupted.", file=sys.stderr)
         return INTERRUPTED
