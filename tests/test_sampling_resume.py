@@ -171,9 +171,8 @@ def test_journal_damaged_in_its_middle_is_kept_aside_and_the_rest_comes_from_the
     damaged = b"".join([*lines[:3], b"\0" * 40 + b"\n", *lines[4:]])
     journal.write_bytes(damaged)
     resumed = sampling_in(tmp_path)
-    resumed.resume(
-        {p.trial_id: ended(p) for p in proposals[:4]}, running={proposals[4].trial_id: row(proposals[4].config)}
-    )
+    rows = {proposal.trial_id: ended(proposal) for proposal in proposals[:4]}
+    resumed.resume(rows, running={proposals[4].trial_id: row(proposals[4].config)})
     assert (tmp_path / "study.journal.damaged").read_bytes() == damaged
     assert {trial.user_attrs["trial_id"] for trial in trials_in(tmp_path)} == set(rows)
     assert resumed.ask() == proposals[4]
