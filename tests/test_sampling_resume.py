@@ -10,9 +10,11 @@ from collections import Counter
 from pathlib import Path
 
 import optuna
+import pyarrow as pa
 import pytest
 from optuna.trial import TrialState
 
+from search.experiment.schema import CONFIG_PREFIX, config_value, trial_schema
 from search.sampling import Finished, Proposal, Sampling
 from search.sampling.translation import translate
 from search.space import Choice, Config, Float, Int, Space, fingerprint
@@ -136,15 +138,33 @@ def test_study_is_rebuilt_from_the_table_when_the_journal_is_lost(tmp_path: Path
     assert fingerprint(ask(rebuilt, 1)[0].config) not in {fingerprint(p.config) for p in proposals}
 
 
-def test_rows_with_the_wider_types_of_a_table_give_the_configuration_back() -> None:
-    stored = {"network": "vgg16", "rate": None, "depth": 3.0, "mixed": "(3, 3)", "accuracy": 0.5}
+def test_every_configuration_comes_back_from_the_table_as_it_was() -> None:
+    space = Space(
+        trainable=train,
+        parameters={
+            "network": Choice("two_conv", "vgg16", None),
+            "depth": Int(0, 2, when={"network": "vgg16"}),
+            "rate": Float(0, 0.3, step=0.1, when={"network": ("vgg16", None)}),
+            "mixed": Choice(1, True, "1", "None", None, (3, 3)),
+            "number": Choice(1, 2.5, None, when={"network": "two_conv"}),
+        },
+        metric="value",
+    )
+    configs = list(space.grid())
+    names = [name for name in trial_schema(space).names if name.startswith(CONFIG_PREFIX)]
+    rows = [{CONFIG_PREFIX + n: config_value(space, n, value) for n, value in config.items()} for config in configs]
+    schema = pa.schema([trial_schema(space).field(name) for name in names])
+    table = pa.Table.from_pylist(rows, schema=schema).to_pylist()
+    read = [translate(space).read({k.removeprefix(CONFIG_PREFIX): v for k, v in stored.items()}) for stored in table]
+    assert list(map(fingerprint, read)) == list(map(fingerprint, configs))
+    inactive = [stored for config, stored in zip(configs, table, strict=True) if "number" not in config]
+    assert {stored["config.number"] for stored in inactive} == {None}
+
+
+def test_whole_numbers_that_a_table_made_real_are_whole_again() -> None:
+    stored = {"network": "vgg16", "rate": float("nan"), "depth": 3.0, "mixed": "(3, 3)", "accuracy": 0.5}
     config = translate(SPACE).read(stored)
-    assert config == {"network": "vgg16", "depth": 3, "mixed": (3, 3)}
-    assert type(config["depth"]) is int
-    mixed = {text: translate(SPACE).read({**stored, "mixed": text})["mixed"] for text in ("1", "True", "'1'")}
-    assert [repr(value) for value in mixed.values()] == ["1", "True", "'1'"]
-    numbers = Space(trainable=train, parameters={"a": Choice(1, 2.5, None)}, metric="value")
-    assert [translate(numbers).read({"a": value})["a"] for value in (1.0, 2.5, float("nan"))] == [1, 2.5, None]
+    assert fingerprint(config) == fingerprint({"network": "vgg16", "depth": 3, "mixed": (3, 3)})
 
 
 def test_journal_torn_at_any_byte_of_its_end_is_resumed(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from search.experiment.parts import TableRead, read_parts
-from search.space import Space
+from search.space import Choice, Space
 
 TRIALS, EPOCHS = "trials", "epochs"
 TRIAL_KEY, EPOCH_KEY = ("trial_id",), ("trial_id", "epoch")
@@ -83,11 +83,12 @@ def config_value(space: Space, name: str, value: object) -> object:
     """A setting as its column stores it: text where options are mixed or no plain value."""
     if not space.declared or name not in space.parameters:
         return value if isinstance(value, (bool, int, float, str)) or value is None else repr(value)
-    kind = space.parameters[name].column_type()
+    parameter = space.parameters[name]
+    kind = parameter.column_type()
+    if isinstance(parameter, Choice) and kind == "string":
+        return parameter.text(value)
     if value is None:
-        return None if kind != "string" else "None"
-    if kind == "string":
-        return value if isinstance(value, str) else repr(value)
+        return None
     return float(value) if kind == "double" else value  # type: ignore[arg-type]  # a number, as its column type says
 
 

@@ -34,8 +34,8 @@ def running_row(plan: Plan, live: Live) -> Row:
         "seed": live.spec.seed,
         "repeat_of": live.repeat_of,
     }
-    for name in plan.space.parameters if plan.space.declared else live.config:
-        row[CONFIG_PREFIX + name] = config_value(plan.space, name, live.config.get(name))
+    for name, value in live.config.items():  # An inactive parameter is left out, and null in the table.
+        row[CONFIG_PREFIX + name] = config_value(plan.space, name, value)
     return row
 
 
