@@ -1,0 +1,99 @@
+"""What does the driver alone cost a trial? Branin, a trainable that does nothing, with the interpreter's profiler.
+
+    python -m benchmarks.profile_driver                             # 1,000 trials, random and TPE
+    python -m benchmarks.profile_driver --trials 200 --functions 20
+
+Milliseconds a trial by package, and the functions that take the most by themselves. The profiler itself slows Python
+code by about a half: compare the shares, and take the total from the run without it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.command import ROOT
+from search.run import main as search
+
+PARTS = ("search/experiment", "search/sampling", "search/tuning", "search", "optuna", "ray/tune", "ray", "pyarrow")
+"""Files are counted with the first of these that their path holds."""
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=1000)
+    parser.add_argument("--samplers", nargs="+", default=["random", "tpe"])
+    parser.add_argument("--functions", type=int, default=12, help="how many functions to list")
+    options = parser.parse_args(words)
+    for sampler in options.samplers:
+        wall, cores = timed(options.trials, sampler)
+        print(f"\n{sampler}: {wall:.2f} ms a trial, {cores:.2f} ms of the driver's core")
+        stats = profiled(options.trials, sampler)
+        for line in (*by_part(stats, options.trials), *heaviest(stats, options.trials, options.functions)):
+            print(line)
+
+
+def timed(trials: int, sampler: str) -> tuple[float, float]:
+    """Milliseconds a trial, of the clock and of the driver's cores: what more trials cost, the start left out."""
+    few = max(1, trials // 10)
+    clocks = []
+    for count in (few, trials):
+        began = time.perf_counter(), time.process_time()
+        run(count, sampler)
+        clocks.append((time.perf_counter() - began[0], time.process_time() - began[1]))
+    wall, cores = (1000 * (clocks[1][i] - clocks[0][i]) / (trials - few) for i in range(2))
+    return wall, cores
+
+
+def run(trials: int, sampler: str) -> None:
+    """One search without output."""
+    with tempfile.TemporaryDirectory(prefix="profile-") as folder:
+        words = (str(ROOT / "spaces/branin.py"), "--trials", str(trials), "--sampler", sampler)
+        if search([*words, "--results", folder, "--quiet"]):
+            raise SystemExit("the search failed")
+
+
+def profiled(trials: int, sampler: str) -> pstats.Stats:
+    """The profile of the driver's main thread."""
+    profile = cProfile.Profile()
+    profile.runcall(run, trials, sampler)
+    return pstats.Stats(profile)
+
+
+Entry = tuple[float, int, str]
+"""Seconds by itself, calls, place."""
+
+
+def entries(stats: pstats.Stats) -> list[Entry]:
+    """All functions, waiting left out, the heaviest first."""
+    found = [
+        (own, calls, f"{file}:{line} {name}") for (file, line, name), (_, calls, own, _, _) in stats.stats.items()  # type: ignore[attr-defined]  # documented, not typed
+    ]
+    return sorted((entry for entry in found if "select.poll" not in entry[2]), reverse=True)
+
+
+def by_part(stats: pstats.Stats, trials: int) -> list[str]:
+    """Milliseconds a trial by package."""
+    parts: Counter[str] = Counter()
+    for own, _, place in entries(stats):
+        parts[next((part for part in PARTS if f"/{part}" in place), "Python and the rest")] += 1000 * own / trials
+    return [f"  {milliseconds:6.2f} ms  {part}" for part, milliseconds in parts.most_common()]
+
+
+def heaviest(stats: pstats.Stats, trials: int, count: int) -> list[str]:
+    """The functions that take the most by themselves."""
+    return [
+        f"  {1000 * own / trials:6.2f} ms in {calls / trials:7.1f} calls  {place.replace(str(Path.home()), '~')[-90:]}"
+        for own, calls, place in entries(stats)[:count]
+    ]
+
+
+if __name__ == "__main__":
+    main()
