@@ -32,7 +32,7 @@ def small(**settings: Any) -> ImageSettings:
 
 def program_of(settings: ImageSettings) -> Program:
     model = build_model(settings, (8, 8, 1), 10)
-    program = Program(model, make_optimizer(settings.optimizer, decays=settings.weight_decay is not None))
+    program = Program(model, make_optimizer(settings.optimizer, decays=settings.weight_decay is not None), (8, 8, 1))
     program.start(initial_weights(model, SEED), settings)
     return program
 
@@ -136,7 +136,7 @@ def test_regularizers_constraints_and_a_sigmoid_unit_work_as_under_fit() -> None
             layers.Dense(1, "sigmoid"),
         ]
     )
-    program = Program(model, make_optimizer("adam", decays=False))
+    program = Program(model, make_optimizer("adam", decays=False), (8, 8, 1))
     program.start(initial_weights(model, SEED), ImageSettings())
     model.set_weights(program.get_weights())
     images, labels = digits().train.take()

@@ -28,7 +28,8 @@ def settings(**changed: Any) -> ImageSettings:
 
 
 def program_of(own: ImageSettings) -> Program:
-    return Program(build_model(own, (8, 8, 1), 10), make_optimizer(own.optimizer, decays=own.weight_decay is not None))
+    optimizer = make_optimizer(own.optimizer, decays=own.weight_decay is not None)
+    return Program(build_model(own, (8, 8, 1), 10), optimizer, (8, 8, 1))
 
 
 def epoch(program: Program, own: ImageSettings, **options: Any) -> tuple[float, float]:

@@ -89,8 +89,21 @@ def leaves(model: keras.Model) -> Iterator[Any]:
             yield layer
 
 
+def is_layer_graph(model: keras.Model) -> bool:
+    """Whether the model is sequential or functional, so that it can be cloned; a subclassed one cannot."""
+    return isinstance(model, keras.Sequential) or type(model).__name__ == "Functional"
+
+
+def output_shape(model: keras.Model, image_shape: tuple[int, ...]) -> tuple[int | None, ...]:
+    """Of a batch of any size, (None, units)."""
+    return tuple(model.output_shape if is_layer_graph(model) else model(keras.Input(image_shape)).shape)
+
+
 def plain(model: keras.Model, rates: Mapping[str, float]) -> keras.Model:
-    """The same network of Keras' own layers, rates by layer as constants, weights new: loads without this package."""
+    """The same network of Keras' own layers, rates by layer as constants, weights new: loads without this package.
+
+    A subclassed model is given back itself.
+    """
 
     def exchange(layer: Any) -> Any:
         config = layer.get_config()
@@ -100,4 +113,4 @@ def plain(model: keras.Model, rates: Mapping[str, float]) -> keras.Model:
             return keras.layers.BatchNormalization.from_config(config)
         return layer.__class__.from_config(config)
 
-    return keras.models.clone_model(model, clone_function=exchange)
+    return keras.models.clone_model(model, clone_function=exchange, recursive=True) if is_layer_graph(model) else model

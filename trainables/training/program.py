@@ -8,7 +8,7 @@ seeds, sizes of batches and of the data) enters as variables and arguments, so a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from trainables.image_settings import ImageSettings
 from trainables.training.chunks import Chunk
 from trainables.training.initial_weights import Weights
-from trainables.training.layers import Dropout, leaves
+from trainables.training.layers import Dropout, leaves, output_shape
 from trainables.training.optimizers import set_weight_decay
 from trainables.training.seeds import Stream, derived_seed
 
@@ -29,15 +29,17 @@ State = dict[str, NDArray[np.generic]]
 class Program:
     """One model with functions that train an epoch and evaluate; its state is set anew for every trial."""
 
-    def __init__(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+    def __init__(self, model: keras.Model, optimizer: keras.optimizers.Optimizer, image_shape: tuple[int, ...]) -> None:
         self.model = model
+        self.image_shape = image_shape
+        self._units = output_shape(model, image_shape)[-1] or 1
         self.optimizer = optimizer
         self._dropouts = [layer for layer in leaves(model) if isinstance(layer, Dropout)]
-        self.num_classes = max(2, model.output_shape[-1])
+        self.num_classes = max(2, self._units)
         self._shapes = [tuple(variable.shape) for variable in model.trainable_variables]
         self._sizes = [int(np.prod(shape)) for shape in self._shapes]
         self._places = _places(model)
-        self._loss, self._correct = _objective(model.output_shape[-1])
+        self._loss, self._correct = _objective(self._units)
         self._vector = keras.Variable(np.zeros(sum(self._sizes), np.float32), name="trainable_weights")
         optimizer.build([self._vector])
         self._fresh_optimizer = [variable.numpy() for variable in optimizer.variables]
@@ -45,7 +47,7 @@ class Program:
         self._compile()
 
     def _compile(self) -> None:
-        images = tf.TensorSpec((None, *self.model.input_shape[1:]), tf.uint8)
+        images = tf.TensorSpec((None, *self.image_shape), tf.uint8)
         labels = tf.TensorSpec((None,), tf.int32)
         batch_size = tf.TensorSpec((), tf.int32)
         others = [tf.TensorSpec(value.shape, value.dtype) for value in self._others]
@@ -57,15 +59,16 @@ class Program:
             self._evaluate_chunk, input_signature=[images, labels, batch_size, others], autograph=False
         )
 
-    def start(self, weights: Weights, settings: ImageSettings) -> None:
-        """The state of a trial before its first step."""
+    def start(self, weights: Weights, settings: ImageSettings, rates: Sequence[float] | None = None) -> None:
+        """The state of a trial before its first step; `rates` of the dropout layers, where not those of settings."""
         self.set_weights(weights)
         for variable, value in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
             variable.assign(value)
         self.optimizer.learning_rate = settings.learning_rate
         set_weight_decay(self.optimizer, settings.weight_decay)
-        for layer in self._dropouts:
-            layer.rate_now.assign(getattr(settings, layer.setting))
+        rates = [getattr(settings, layer.setting) for layer in self._dropouts] if rates is None else rates
+        for layer, rate in zip(self._dropouts, rates, strict=True):
+            layer.rate_now.assign(rate)
 
     def seed_layers(self, seed: int, epoch: int) -> None:
         """Let dropout and augmentation draw, from here on, what belongs to this epoch of this seed."""
@@ -126,9 +129,8 @@ class Program:
     def _evaluate_chunk(self, images: Any, labels: Any, batch_size: Any, others: Any) -> Any:
         rows = tf.shape(labels)[0]
         pieces = self._pieces(tf.convert_to_tensor(self._vector))
-        units = self.model.output_shape[-1]
         collected = tf.TensorArray(
-            tf.float32, size=0, dynamic_size=True, infer_shape=False, element_shape=(None, units)
+            tf.float32, size=0, dynamic_size=True, infer_shape=False, element_shape=(None, self._units)
         )
 
         def step(start: Any, loss_sum: Any, correct: Any, collected: Any) -> Any:
@@ -142,7 +144,7 @@ class Program:
         _, loss_sum, correct, collected = tf.while_loop(
             lambda start, *_: start < rows, step, [0, 0.0, 0.0, collected], parallel_iterations=1
         )
-        return loss_sum, correct, tf.ensure_shape(collected.concat(), (None, units))
+        return loss_sum, correct, tf.ensure_shape(collected.concat(), (None, self._units))
 
     def _call(self, images: Any, pieces: list[Any], others: list[Any], *, training: bool) -> tuple[Any, Any, list[Any]]:
         """Outputs, regularisation losses and the new values of what does not train (statistics, seeds)."""

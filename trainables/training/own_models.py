@@ -1,0 +1,92 @@
+"""A user's Keras model made ready for compiled programs: its dropout and batch normalisation exchanged for ours.
+
+Two models get the same program when their layers, all of them Keras' own, are configured alike but for names, seeds
+and rates of dropout. A model with other layers, or a subclassed one, is trained as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from trainables.data import Data
+from trainables.errors import TrainableError
+from trainables.training.layers import BatchNormalization, Dropout, is_layer_graph, leaves, output_shape
+
+
+def checked(model: Any, data: Data) -> keras.Model:
+    """The model, built; raises TrainableError when it is none, or when its outputs do not fit the classes."""
+    if not isinstance(model, keras.Model):
+        raise TrainableError(f"build gave a {type(model).__name__}; expected a keras.Model.")
+    shape = data.train.images.shape[1:]
+    if not model.built:
+        model(np.zeros((1, *shape), np.float32))
+    classes = data.info.num_classes
+    outputs = output_shape(model, shape)
+    if outputs not in {(None, classes), *([(None, 1)] if classes == 2 else [])}:
+        raise TrainableError(
+            f"the model that build gave ends in shape {outputs}; expected (None, {classes}), a softmax unit for each "
+            f"class of '{data.info.name}'{', or (None, 1), a sigmoid unit' if classes == 2 else ''}."
+        )
+    return model
+
+
+def structure_of(model: keras.Model) -> str | None:
+    """Equal for models that can share a program; None for a model that cannot share one."""
+    if not is_layer_graph(model) or not all(_is_keras_own(layer) for layer in leaves(model)):
+        return None
+    config = model.get_config()
+    names = {name: f"#{number}" for number, name in enumerate(_names(config))}
+    return json.dumps(_neutral(config, names), sort_keys=True, default=str)
+
+
+def adapted(model: keras.Model) -> keras.Model:
+    """The same network with our layers in place of Keras' dropout and batch normalisation; its weights are new."""
+    return keras.models.clone_model(model, clone_function=_exchange, recursive=True)
+
+
+def rates_of(model: keras.Model) -> list[float]:
+    """The rates of the layers that `adapted` exchanges, in its order."""
+    return [layer.rate for layer in leaves(model) if _is_plain_dropout(layer)]
+
+
+def _exchange(layer: Any) -> Any:
+    if _is_plain_dropout(layer):
+        config = {name: value for name, value in layer.get_config().items() if name != "noise_shape"}
+        return Dropout.from_config(config)
+    if type(layer) is keras.layers.BatchNormalization:
+        return BatchNormalization.from_config(layer.get_config())
+    return type(layer).from_config(layer.get_config())
+
+
+def _is_plain_dropout(layer: Any) -> bool:
+    return type(layer) is keras.layers.Dropout and layer.noise_shape is None
+
+
+def _is_keras_own(layer: Any) -> bool:
+    """Whether the layer's configuration says all there is to it, which a Lambda's does not."""
+    return type(layer).__module__.startswith("keras.") and not isinstance(layer, keras.layers.Lambda)
+
+
+def _names(config: Any) -> list[str]:
+    """The names of the model and its layers, in the order of the configuration."""
+    if isinstance(config, Mapping):
+        own = [config["name"]] if isinstance(config.get("name"), str) else []
+        return own + [name for value in config.values() for name in _names(value)]
+    if isinstance(config, list | tuple):
+        return [name for value in config for name in _names(value)]
+    return []
+
+
+def _neutral(config: Any, names: Mapping[str, str]) -> Any:
+    """The configuration with places for names, and without seeds and rates of dropout."""
+    if isinstance(config, Mapping):
+        dropped = {"seed", "rate"} if "noise_shape" in config and config["noise_shape"] is None else {"seed"}
+        return {str(key): _neutral(value, names) for key, value in config.items() if key not in dropped}
+    if isinstance(config, list | tuple):
+        return [_neutral(value, names) for value in config]
+    return names.get(config, config) if isinstance(config, str) else config
