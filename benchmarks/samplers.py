@@ -1,0 +1,147 @@
+"""How near each sampler comes to a known optimum, over seeds, and what a trial costs beside its training.
+
+    python -m benchmarks.samplers [--seeds 20] [--trials 40] [--at-once 1 4] [--samplers tpe random qmc]
+
+Quality: mean and median regret of the best trial on functions whose minimum is known; `half fails` is Branin where
+every configuration with x1 + x2 > 8 fails. Cost: milliseconds of ask, five reports and tell, with the journal on disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from search.sampling import Sampling
+from search.space import Choice, Config, Float, Int, Space
+from trainables.branin import MINIMUM, branin
+
+Function = Callable[[dict[str, Any]], float]
+"""Regret of a configuration; NaN where the trial fails."""
+
+# Hartmann's function in six dimensions (Dixon and Szegő 1978).
+_ALPHA = np.array([1, 1.2, 3, 3.2])
+_A = np.array(
+    [[10, 3, 17, 3.5, 1.7, 8], [0.05, 10, 17, 0.1, 8, 14], [3, 3.5, 1.7, 10, 17, 8], [17, 8, 0.05, 10, 0.1, 14]]
+)
+_P = np.array(
+    [
+        [0.1312, 0.1696, 0.5569, 0.0124, 0.8283, 0.5886],
+        [0.2329, 0.4135, 0.8307, 0.3736, 0.1004, 0.9991],
+        [0.2348, 0.1451, 0.3522, 0.2883, 0.3047, 0.6650],
+        [0.4047, 0.8828, 0.8732, 0.5743, 0.1091, 0.0381],
+    ]
+)
+
+
+def hartmann6(config: dict[str, Any]) -> float:
+    """Regret of Hartmann's function."""
+    x = np.array([config[f"x{i}"] for i in range(6)])
+    return 3.32237 - float(_ALPHA @ np.exp(-(_A * (x - _P) ** 2).sum(axis=1)))
+
+
+def transfer(config: dict[str, Any]) -> float:
+    """A bowl for each of three networks, the best of which has two settings of its own."""
+    rate: float = math.log10(config["learning_rate"])
+    if config["network"] == "small":
+        return 0.4 + 0.3 * (rate + 3) ** 2
+    if config["network"] == "large":
+        return 0.2 + 0.3 * (rate + 3.5) ** 2 + (float(config["dropout"]) - 0.7) ** 2
+    second: float = math.log10(config["second_learning_rate"])
+    return 0.3 * (rate + 2) ** 2 + 0.02 * (int(config["unfreeze_depth"]) - 5) ** 2 + 0.2 * (second + 4.5) ** 2
+
+
+def _branin(config: dict[str, Any]) -> float:
+    return branin(config["x1"], config["x2"]) - MINIMUM
+
+
+def _half_fails(config: dict[str, Any]) -> float:
+    return math.nan if config["x1"] + config["x2"] > 8 else _branin(config)
+
+
+_PLANE = {"x1": Float(-5, 10), "x2": Float(0, 15)}
+_NETWORKS = {
+    "network": Choice("small", "backbone", "large"),
+    "learning_rate": Float(1e-5, 1e-1, log=True),
+    "unfreeze_depth": Int(0, 8, when={"network": "backbone"}),
+    "second_learning_rate": Float(1e-6, 1e-2, log=True, when={"network": "backbone"}),
+    "dropout": Float(0, 1, when={"network": "large"}),
+}
+FUNCTIONS: dict[str, tuple[Function, dict[str, Any]]] = {
+    "branin": (_branin, _PLANE),
+    "half fails": (_half_fails, _PLANE),
+    "hartmann6": (hartmann6, {f"x{i}": Float(0, 1) for i in range(6)}),
+    "conditional": (transfer, _NETWORKS),
+}
+
+
+def _never(config: Config, trial: object) -> Iterator[dict[str, float]]:
+    yield {}
+
+
+def _space(parameters: dict[str, Any]) -> Space:
+    return Space(trainable=_never, parameters=parameters, metric="regret", mode="min", trials=1)
+
+
+def best_regret(name: str, sampler: str, seed: int, trials: int, at_once: int) -> float:
+    """Least regret of `trials` trials, `at_once` of which run at a time; they end in the order of their start."""
+    function, parameters = FUNCTIONS[name]
+    sampling = Sampling(_space(parameters), None, sampler=sampler, seed=seed)
+    running: list[tuple[str, float]] = []
+    best = math.inf
+    for _ in range(trials + at_once - 1):
+        proposal = sampling.ask()
+        assert proposal
+        running.append((proposal.trial_id, function(proposal.config)))
+        if len(running) == at_once:
+            trial_id, regret = running.pop(0)
+            sampling.tell(trial_id, "failed" if math.isnan(regret) else "complete", regret)
+            best = min(best, math.inf if math.isnan(regret) else regret)
+    return best
+
+
+def milliseconds_per_trial(sampler: str, trials: int) -> float:
+    """Time of ask, five reports and tell, averaged over the trials of one search with a journal."""
+    with tempfile.TemporaryDirectory() as folder:
+        sampling = Sampling(_space(_NETWORKS), Path(folder) / "study.journal", sampler=sampler, seed=0)
+        began = time.perf_counter()
+        for _ in range(trials):
+            proposal = sampling.ask()
+            assert proposal
+            regret = transfer(proposal.config)
+            for epoch in range(1, 6):
+                sampling.report(proposal.trial_id, epoch, regret)
+            sampling.tell(proposal.trial_id, "complete", regret)
+        return 1000 * (time.perf_counter() - began) / trials
+
+
+def main() -> None:
+    """Print both tables as Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--trials", type=int, default=40)
+    parser.add_argument("--at-once", type=int, nargs="+", default=[1, 4])
+    parser.add_argument("--samplers", nargs="+", default=["tpe", "random", "qmc"])
+    parser.add_argument("--cost-trials", type=int, default=1000)
+    options = parser.parse_args()
+    print("| function | at once | sampler | mean regret | median |\n|---|---:|---|---:|---:|")
+    for name in FUNCTIONS:
+        for at_once in options.at_once:
+            for sampler in options.samplers:
+                runs = [best_regret(name, sampler, seed, options.trials, at_once) for seed in range(options.seeds)]
+                mean, median = statistics.mean(runs), statistics.median(runs)
+                print(f"| {name} | {at_once} | {sampler} | {mean:.3f} | {median:.3f} |", flush=True)
+    print(f"\n| sampler | ms a trial over {options.cost_trials} trials |\n|---|---:|")
+    for sampler in options.samplers:
+        print(f"| {sampler} | {milliseconds_per_trial(sampler, options.cost_trials):.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
