@@ -13,8 +13,13 @@ from rich.text import Text
 from search.snapshot import BestTrial, Snapshot
 
 REFRESH_S = 0.25
-PLAIN_S = 5.0
-"""Seconds between two plain lines, unless the best changed or a trial failed."""
+SHOWN_FAILURES = 10
+"""So many failed trials are told as they fail; the tables have all."""
+
+
+def plain_interval(elapsed_s: float) -> float:
+    """Seconds between two plain lines: 5 at first, a fiftieth of the search later, never more than a minute."""
+    return min(60.0, max(5.0, elapsed_s / 50))
 
 
 def show_config(config: Mapping[str, object]) -> str:
@@ -37,18 +42,21 @@ def show_seconds(seconds: float) -> str:
 
 def headline(snapshot: Snapshot) -> str:
     """Counts and times on one line."""
-    parts = [f"{snapshot.done}/{snapshot.trials} trials"]
-    if len(snapshot.running):
-        parts.append(f"{len(snapshot.running)} running")
-    parts += [f"{n} {word}" for n, word in ((snapshot.pruned, "pruned"), (snapshot.failed, "failed")) if n]
-    if snapshot.repeats:
-        parts.append(f"{snapshot.repeats} repeats")
-    parts.append(show_seconds(snapshot.elapsed_s))
+    return ", ".join([f"{snapshot.done}/{snapshot.trials} trials", *_states(snapshot), *_times(snapshot)])
+
+
+def _states(snapshot: Snapshot) -> list[str]:
+    counts = ((len(snapshot.running), "running"), (snapshot.pruned, "pruned"), (snapshot.failed, "failed"))
+    return [f"{n} {word}" for n, word in (*counts, (snapshot.repeats, "repeats")) if n]
+
+
+def _times(snapshot: Snapshot) -> list[str]:
+    times = [show_seconds(snapshot.elapsed_s)]
     if snapshot.closing:
-        parts.append("closing: running trials save and end")
-    elif snapshot.left_s is not None and snapshot.done < snapshot.trials:
-        parts.append(f"about {show_seconds(snapshot.left_s)} left")
-    return ", ".join(parts)
+        times.append("closing: running trials save and end")
+    elif snapshot.left_s is not None and snapshot.left_s >= 1 and snapshot.done < snapshot.trials:
+        times.append(f"about {show_seconds(snapshot.left_s)} left")
+    return times
 
 
 def best_line(metric: str, best: BestTrial) -> str:
@@ -57,23 +65,28 @@ def best_line(metric: str, best: BestTrial) -> str:
 
 
 class Progress:
-    """Shows snapshots; use as a context. `look` is called only when there is something to draw."""
+    """Shows snapshots; use as a context. `look` is called only when there is something to draw.
 
-    def __init__(self, console: Console, quiet: bool = False) -> None:
-        self._console, self._quiet = console, quiet
-        self._live = Live(console=console, auto_refresh=False, transient=True) if self._in_terminal else None
+    `opening` stands there until the first snapshot.
+    """
+
+    def __init__(self, console: Console, opening: str, quiet: bool = False) -> None:
+        self._console, self._quiet, self._opening = console, quiet, opening
+        in_place = console.is_terminal and not console.is_dumb_terminal and not quiet
+        self._live = Live(console=console, auto_refresh=False, transient=True) if in_place else None
         self._next = 0.0
-        self._line: tuple[object, ...] = ()
+        self._best: str | None = None
+        self._done = 0
+        self._line_at = 0.0
         self._failed = 0
         self._events = 0
-
-    @property
-    def _in_terminal(self) -> bool:
-        return self._console.is_terminal and not self._quiet
 
     def __enter__(self) -> Progress:
         if self._live is not None:
             self._live.start()
+            self._live.update(Text(self._opening), refresh=True)
+        elif not self._quiet:
+            self._print(self._opening)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -87,60 +100,69 @@ class Progress:
             return
         self._next = now + REFRESH_S
         snapshot = look()
-        if self._live is None:
-            self._print_lines(snapshot, now)
-            return
         self._print_news(snapshot)
-        self._live.update(draw(snapshot), refresh=True)
+        if self._live is None:
+            self._print_line(snapshot, now)
+        else:
+            self._live.update(draw(snapshot, self._console.width, self._console.height), refresh=True)
 
     def _print_news(self, snapshot: Snapshot) -> None:
         """Failures and faults stay on the screen above the live lines."""
-        if snapshot.failed > self._failed and snapshot.latest_failure is not None:
+        if snapshot.failed > self._failed and snapshot.latest_failure is not None and self._failed < SHOWN_FAILURES:
             trial_id, error = snapshot.latest_failure
-            self._console.print(f"trial {trial_id} failed: {error}", style="red", markup=False, highlight=False)
+            self._print(f"trial {trial_id} failed: {error}", style="red")
+            if snapshot.failed >= SHOWN_FAILURES:
+                self._print("further failures are only counted here; the table of trials has them all", style="red")
         self._failed = snapshot.failed
         for event in snapshot.events[self._events :]:
-            self._console.print(event, style="yellow", markup=False, highlight=False)
+            self._print(event, style="yellow")
         self._events = len(snapshot.events)
 
-    def _print_lines(self, snapshot: Snapshot, now: float) -> None:
-        self._print_news(snapshot)
+    def _print_line(self, snapshot: Snapshot, now: float) -> None:
+        """A plain line when something has changed: soon for a new best, later for a count, in the end in any case."""
         best = snapshot.best.trial_id if snapshot.best else None
-        line = (snapshot.done, snapshot.repeats, best)
-        last_best, last_time = (self._line[2], self._line[3]) if self._line else (None, -PLAIN_S)
-        assert isinstance(last_time, float)
-        if (best == last_best or now < last_time + 1) and now < last_time + PLAIN_S:
+        interval = plain_interval(snapshot.elapsed_s)
+        factor = 1 if snapshot.done != self._done else 6
+        if now < self._line_at + (interval / 5 if best != self._best else factor * interval):
             return
-        if self._line and line == self._line[:3] and now < last_time + 6 * PLAIN_S:
-            return
-        text = headline(snapshot) + (f"; {best_line(snapshot.metric, snapshot.best)}" if snapshot.best else "")
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
-        self._line = (*line, now)
+        self._print(headline(snapshot) + (f"; {best_line(snapshot.metric, snapshot.best)}" if snapshot.best else ""))
+        self._best, self._done, self._line_at = best, snapshot.done, now
+
+    def _print(self, line: str, style: str | None = None) -> None:
+        self._console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
-def draw(snapshot: Snapshot) -> Group:
-    """The live view: a headline with a bar, the best so far, one row for each running trial."""
-    bar_width = 30
+def draw(snapshot: Snapshot, width: int, height: int) -> Group:
+    """The live view: a headline with a bar, the best so far, one row for each running trial, as many as fit."""
+    words = ", ".join([f"{snapshot.done}/{snapshot.trials} trials", *_times(snapshot)])
+    bar_width = max(5, min(30, width - len(snapshot.name) - len(words) - 2))
     filled = round(bar_width * min(1.0, snapshot.done / max(1, snapshot.trials)))
     bar = Text("━" * filled, style="green") + Text("━" * (bar_width - filled), style="grey37")
-    lines: list[Text | Table] = [Text.assemble((snapshot.name, "bold"), " ", bar, " ", headline(snapshot))]
+    lines: list[Text | Table] = [_line(Text.assemble((snapshot.name, "bold"), " ", bar, " ", words))]
+    lines.append(_line(Text(", ".join(_states(snapshot)))))
     if snapshot.best is not None:
-        lines.append(Text(best_line(snapshot.metric, snapshot.best), style="green"))
+        lines.append(_line(Text(best_line(snapshot.metric, snapshot.best), style="green")))
     if snapshot.running:
-        lines.append(_running_table(snapshot))
+        lines.append(_running_table(snapshot, rows=max(1, min(20, height - 6))))
     return Group(*lines)
 
 
-def _running_table(snapshot: Snapshot) -> Table:
+def _line(text: Text) -> Text:
+    """Never more than one line, so that the view keeps its height."""
+    text.no_wrap, text.overflow = True, "ellipsis"
+    return text
+
+
+def _running_table(snapshot: Snapshot, rows: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("trial", "epoch", snapshot.metric, "time", "configuration"):
-        table.add_column(heading, no_wrap=True, overflow="ellipsis")
-    for trial in snapshot.running[:20]:
+        # The one column that may wrap is the one that rich makes narrow; its cells are cut instead.
+        table.add_column(heading, no_wrap=heading != "configuration")
+    for trial in snapshot.running[:rows]:
         of = f"/{snapshot.max_epochs}" if snapshot.max_epochs else ""
         value = "" if trial.value is None else f"{trial.value:.4f}"
-        table.add_row(
-            trial.trial_id, f"{trial.epochs}{of}", value, show_seconds(trial.seconds), Text(show_config(trial.config))
-        )
-    if len(snapshot.running) > 20:
-        table.add_row(f"and {len(snapshot.running) - 20} more", "", "", "", "")
+        config = _line(Text(show_config(trial.config)))
+        table.add_row(trial.trial_id, f"{trial.epochs}{of}", value, show_seconds(trial.seconds), config)
+    if len(snapshot.running) > rows:
+        table.add_row("...", "", "", "", f"and {len(snapshot.running) - rows} more")
     return table

@@ -78,7 +78,7 @@ def _search(plan: Plan, console: Console, quiet: bool) -> int:
         from search.tuning.execution import execute  # noqa: PLC0415
         from search.tuning.view import snapshot  # noqa: PLC0415
 
-        with Progress(console, quiet) as progress:
+        with Progress(console, _opening(plan), quiet) as progress:
             outcome = execute(
                 plan, experiment, lambda ledger, slots: progress.show(lambda: snapshot(ledger, slots, begun))
             )
@@ -109,6 +109,11 @@ def _search(plan: Plan, console: Console, quiet: bool) -> int:
         ),
     )
     return _exit_code(console, plan, outcome.end, outcome.reason, succeeded=any(e.state != "failed" for e in ranked))
+
+
+def _opening(plan: Plan) -> str:
+    data = f" on {plan.dataset.name}" if plan.dataset is not None else ""
+    return f"{plan.name}: {plan.trials} configurations{data}, sampler {plan.space.sampler}; starting workers"
 
 
 def _open(plan: Plan, before: dict[str, Any] | None) -> Experiment:

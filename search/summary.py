@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from search.experiment import CONFIG_PREFIX
 from search.options import set_words
@@ -49,7 +51,10 @@ def print_summary(console: Console, result: Result) -> None:
     if result.exhausted:
         console.print("The space is exhausted: every configuration that it has was tried.", highlight=False)
     if result.ranked:
-        console.print(best_table(result))
+        console.print(f"\nBest trials by {plan.space.metric}", style="bold", highlight=False)
+        table = best_table(result)
+        wanted = Measurement.get(console, console.options.update_width(10_000), table).maximum
+        console.print(table if wanted <= console.width else best_table(result, a_column_each=True))
     if result.best_config is not None:
         _print_best(console, result, result.best_config)
     _print_failures(console, result)
@@ -97,18 +102,26 @@ def _print_failures(console: Console, result: Result) -> None:
         _say(console, f"failed:  and {len(result.failures) - 3} more")
 
 
-def best_table(result: Result) -> Table:
-    """The leading trials: rank, metrics, configuration. Chosen by the metric; test values are only shown."""
+def best_table(result: Result, a_column_each: bool = False) -> Table:
+    """The leading trials: metrics, configuration. Chosen by the metric; test values are only shown.
+
+    A trial has a row, or a column where the terminal is too narrow for that.
+    """
     space = result.plan.space
-    table = Table(title=f"Best trials by {space.metric}", title_justify="left", title_style="bold")
-    table.add_column("trial")
     metrics = [name for name in dict.fromkeys((space.metric, *_METRICS)) if _any(result.ranked, name)]
     configs = [name for name in _columns(result.ranked) if _any(result.ranked, name)]
-    for name in [*metrics, "epochs", *(column.removeprefix(CONFIG_PREFIX) for column in configs), "seconds"]:
-        table.add_column(name, justify="right")
+    names = [*metrics, "epochs", *configs]
+    rows = [["trial", *(name.removeprefix(CONFIG_PREFIX) for name in names), "seconds"]]
     for row in result.ranked[:ROWS]:
-        values = [_cell(row.get(name)) for name in [*metrics, "epochs", *configs]]
-        table.add_row(str(row["trial_id"]), *values, f"{float(str(row['train_seconds'])):.1f}")
+        seconds = f"{float(str(row['train_seconds'])):.1f}"
+        state = "" if row["state"] == "complete" else f" {row['state']}"
+        rows.append([f"{row['trial_id']}{state}", *(_cell(row.get(name)) for name in names), seconds])
+    headings, *body = zip(*rows, strict=True) if a_column_each else rows
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for position, heading in enumerate(headings):
+        table.add_column(Text(heading), justify="right" if position else "left", no_wrap=position == 0)
+    for cells in body:
+        table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in cells))
     return table
 
 
