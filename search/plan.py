@@ -10,6 +10,9 @@ from typing import Any
 from search.loading import SpaceSource
 from search.space import Space
 
+RESULTS = Path("results")
+"""The folder of experiments, where none is named."""
+
 
 @dataclass(frozen=True)
 class Plan:

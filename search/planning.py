@@ -15,15 +15,13 @@ from search.address import check_address
 from search.errors import SearchError
 from search.experiment import is_experiment
 from search.loading import load_space
-from search.plan import Plan
+from search.plan import RESULTS, Plan
 from search.resources import local_resources, slots
 from search.resuming import asked_options, check_unchanged, keep_options, manifest_to_resume
 from search.smoke import smoke_space
 from search.space import Choice, Float, Int, Space, nearest
 from search.stopping import make_rule
 from trainables.errors import DatasetMissing, TrainableError
-
-RESULTS = Path("results")
 
 
 def make_plan(options: argparse.Namespace, words: tuple[str, ...], say: Callable[[str], None]) -> Plan:

@@ -19,8 +19,8 @@ from search.experiment.folder import LOCK
 from search.experiment.manifest import MANIFEST
 from search.listing import print_experiments
 from search.options import parse
-from search.plan import Plan
-from search.planning import RESULTS, make_plan
+from search.plan import RESULTS, Plan
+from search.planning import make_plan
 from search.progress import Progress
 from search.provenance import describe_options, make_manifest, new_session, now
 from search.summary import Result, print_summary

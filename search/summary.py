@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from rich.text import Text
 
 from search.experiment import CONFIG_PREFIX
 from search.options import set_words
-from search.plan import Plan
+from search.plan import RESULTS, Plan
 from search.progress import show_seconds, show_value
 
 ROWS = 5
@@ -47,15 +48,15 @@ def print_summary(console: Console, result: Result) -> None:
     counts = ", ".join(f"{n} {state}" for state, n in result.counts.items() if n) or "no trial ended"
     repeats = f", {result.repeats} repeats" if result.repeats else ""
     line = f"\n{plan.name}: {counts}{repeats} in {show_seconds(result.seconds)} on {result.workers} workers."
-    console.print(line, highlight=False)
+    console.print(line, markup=False, highlight=False)
     if result.exhausted:
         console.print("The space is exhausted: every configuration that it has was tried.", highlight=False)
     if result.ranked:
-        console.print(f"\nBest trials by {plan.space.metric}", style="bold", highlight=False)
+        console.print(f"\nBest trials by {plan.space.metric}", style="bold", markup=False, highlight=False)
         table = best_table(result)
         wanted = Measurement.get(console, console.options.update_width(10_000), table).maximum
         console.print(table if wanted <= console.width else best_table(result, a_column_each=True))
-    if result.best_config is not None:
+    if result.best_config is not None and not plan.throwaway:
         _print_best(console, result, result.best_config)
     _print_failures(console, result)
     if plan.throwaway:
@@ -86,6 +87,12 @@ def _asked_words(plan: Plan, config: Mapping[str, object]) -> list[str]:
     words = set_words({**before, **config})
     if plan.asked.get("dataset"):
         words += ["--dataset", str(plan.asked["dataset"])]
+    if plan.data_dir is not None and os.environ.get("SEARCH_DATA_DIR") != str(plan.data_dir):
+        words += ["--data-dir", str(plan.data_dir)]
+    if plan.asked.get("smoke"):
+        words += ["--smoke"]
+    if plan.results != RESULTS:
+        words += ["--results", str(plan.results)]
     return words + (["--seed", str(plan.seed)] if plan.seed else [])
 
 
