@@ -55,8 +55,8 @@ def _lines(plan: Plan) -> list[tuple[str, str]]:
         where = f"{count} trials at once on this machine"
     else:
         where = f"as many trials at once as fit on the cluster at {plan.address}"
-    gpus = f" and {space.gpus_per_trial:g} GPUs" if space.gpus_per_trial else ""
-    lines.append(("workers", f"{where}, each with {space.cpus_per_trial:g} CPUs{gpus}"))
+    gpus = f" and {space.gpus_per_trial:g} GPU" if space.gpus_per_trial else ""
+    lines.append(("workers", f"{where}, {space.cpus_per_trial:g} CPU{gpus} each"))
     lines.append(("results", "thrown away" if plan.throwaway else str(plan.root)))
     return lines
 

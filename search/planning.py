@@ -19,7 +19,7 @@ from search.plan import RESULTS, Plan
 from search.resources import local_resources, slots
 from search.resuming import asked_options, check_unchanged, keep_options, manifest_to_resume
 from search.smoke import smoke_space
-from search.space import Choice, Float, Int, Space, nearest
+from search.space import Choice, Int, Parameter, Space, nearest
 from search.stopping import make_rule
 from trainables.errors import DatasetMissing, TrainableError
 
@@ -146,18 +146,28 @@ def _capped(space: Space, most: int, say: Callable[[str], None]) -> Space:
     """Sample sizes cut to what the offline fallback has, announced."""
     name = "sample_size"
     fixed = space.fixed.get(name)
-    if isinstance(fixed, int) and fixed > most:
+    if _is_count(fixed) and fixed != _at_most(fixed, most):
         say(f"NOTE: sample_size={fixed} is cut to {most}, all that {space.dataset!r} has.")
         return space.pin(name, most)
     parameter = space.parameters.get(name) if space.declared else None
-    if parameter is None or max(parameter.bounds()) <= most:
+    if parameter is None or all(value == _at_most(value, most) for value in parameter.bounds()):
         return space
     say(f"NOTE: {name} ({parameter.describe()}) is cut to {most}, all that {space.dataset!r} has.")
-    if isinstance(parameter, (Int, Float)) and parameter.low < most:
-        cut: Any = dataclasses.replace(parameter, high=most)
+    if isinstance(parameter, Int) and parameter.step == 1 and parameter.low < most:
+        cut: Parameter = dataclasses.replace(parameter, high=most)
     else:
-        cut = Choice(*dict.fromkeys(min(value, most) for value in parameter.bounds()), when=parameter.when)
+        values = parameter.values() or parameter.bounds()
+        cut = Choice(*dict.fromkeys(_at_most(value, most) for value in values), when=parameter.when)
     return dataclasses.replace(space, parameters={**space.parameters, name: cut})
+
+
+def _at_most(value: object, most: int) -> object:
+    """A sample size, or the `most` that there is; 'all' and None stay."""
+    return min(int(str(value)), most) if _is_count(value) else value
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _trials(space: Space, options: argparse.Namespace, manifest: Mapping[str, Any] | None) -> int:

@@ -50,9 +50,9 @@ def _main(words: tuple[str, ...]) -> int:
     if options.list:
         print_experiments(console, options.results or RESULTS)
         return DONE
-    plan = make_plan(options, words, say=lambda line: console.print(line, style="bold yellow", markup=False))
+    plan = make_plan(options, words, say=lambda line: _warn(console, line))
     for note in plan.dataset.notes if plan.dataset is not None and not options.quiet else ():
-        console.print(note, markup=False, highlight=False)
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
     if options.dry_run:
         print_plan(console, plan)
         return DONE
@@ -61,6 +61,10 @@ def _main(words: tuple[str, ...]) -> int:
     finally:
         if plan.throwaway:
             shutil.rmtree(plan.results, ignore_errors=True)
+
+
+def _warn(console: Console, line: str) -> None:
+    console.print(line, style="bold yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def make_console() -> Console:
