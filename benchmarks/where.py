@@ -12,7 +12,7 @@ from search.experiment import read_epochs, read_trials
 
 def where(experiment: Path, run: Run) -> str:
     """A Markdown list: the way to the first trial, what workers do once, a trial once warm, the way out."""
-    trials = _trials(experiment)
+    trials = trial_times(experiment)
     first = trials.groupby("worker").head(1)
     warm = trials.iloc[len(trials) // 2 :]
     proposed = trials["started_at"].min() - first["wait_seconds"].max()
@@ -24,8 +24,8 @@ def where(experiment: Path, run: Run) -> str:
         f"- command to first proposal (imports, plan, Ray): {proposed - run.began_at:.2f} s",
         f"- first proposal to first work (actors, processes): {first['wait_seconds'].max():.2f} s",
         f"- a process's first trial outside its epochs (import, data, model): {first['outside'].median():.2f} s",
-        f"- epochs that trace a program: {len(traced)}, together {traced['first_epoch'].sum() / len(first):.2f} s a process",
-        f"- median trial of the second half: {inside:.1f} ms in epochs, {outside:.1f} ms beside them (weights, test, report)",
+        f"- epochs that trace a program: {len(traced)}, {traced['first_epoch'].sum() / len(first):.2f} s a process",
+        f"- median trial of the second half: {inside:.1f} ms in epochs, {outside:.1f} ms beside them (weights, test)",
         f"- from one trial to the worker's next (decision, storage, proposal, hand-over): {gap:.1f} ms, "
         f"{wait:.1f} ms of them behind the proposal",
         f"- last trial to end of command: {end:.2f} s",
@@ -34,9 +34,10 @@ def where(experiment: Path, run: Run) -> str:
     return "\n".join(lines)
 
 
-def _trials(experiment: Path) -> pd.DataFrame:
+def trial_times(experiment: Path) -> pd.DataFrame:
     """Trials in the order of their start, with seconds `inside` and `outside` epochs, and `gap` before them."""
-    trials: pd.DataFrame = read_trials(experiment).table.to_pandas().set_index("trial_id").sort_values("started_at")
+    trials: pd.DataFrame = read_trials(experiment).table.to_pandas()
+    trials = trials.set_index("trial_id").sort_values("started_at")
     for name in ("started_at", "finished_at"):
         trials[name] = trials[name].astype("datetime64[us, UTC]").astype("int64") / 1e6
     epochs = read_epochs(experiment).table.to_pandas()
