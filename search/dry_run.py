@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from search.plan import Plan
-from search.progress import show_value
+from search.progress import counted, show_value
 from search.resources import local_resources, slots
 from search.space import Space
 from search.stopping import make_rule
@@ -20,7 +20,9 @@ def print_plan(console: Console, plan: Plan) -> None:
     if space.declared:
         console.print(_parameters(space))
         size = space.size()
-        console.print(f"size:      {f'{size} configurations' if size is not None else 'infinite'}", highlight=False)
+        console.print(
+            f"size:      {counted(size, 'configuration') if size is not None else 'infinite'}", highlight=False
+        )
     else:
         console.print("parameters are given by a function; they are known once it has been run", highlight=False)
     for heading, text in _lines(plan):
@@ -48,15 +50,17 @@ def _lines(plan: Plan) -> list[tuple[str, str]]:
     lines.append(("metric", f"{space.metric}, {space.mode}imal"))
     repeats = f", the leading ones with {space.repeats} seeds" if space.repeats > 1 and space.repeat == "top" else ""
     repeats = f", each with {space.repeats} seeds" if space.repeats > 1 and space.repeat == "all" else repeats
-    lines.append(("trials", f"{plan.trials} configurations{repeats}; sampler {space.sampler}, seed {plan.seed}"))
+    lines.append(
+        ("trials", f"{counted(plan.trials, 'configuration')}{repeats}; sampler {space.sampler}, seed {plan.seed}")
+    )
     lines.append(("stopping", _stopping(plan)))
     if plan.address == "local":
         count = slots(local_resources(), space.cpus_per_trial, space.gpus_per_trial, plan.max_concurrent)
-        where = f"{count} trials at once on this machine"
+        where = f"{counted(count, 'trial')} at once on this machine"
     else:
         where = f"as many trials at once as fit on the cluster at {plan.address}"
-    gpus = f" and {space.gpus_per_trial:g} GPU" if space.gpus_per_trial else ""
-    lines.append(("workers", f"{where}, {space.cpus_per_trial:g} CPU{gpus} each"))
+    gpus = f" and {counted(space.gpus_per_trial, 'GPU')}" if space.gpus_per_trial else ""
+    lines.append(("workers", f"{where}, {counted(space.cpus_per_trial, 'CPU')}{gpus} each"))
     lines.append(("results", "thrown away" if plan.throwaway else str(plan.root)))
     return lines
 

@@ -37,6 +37,8 @@ def make_plan(options: argparse.Namespace, words: tuple[str, ...], say: Callable
     dataset, asked_dataset = _find_dataset(space, asked["dataset"] is not None, data_dir, seed, say)
     if asked_dataset is not None:
         space = _capped(dataclasses.replace(space, dataset=dataset.name), dataset.num_train, say)
+    elif asked["smoke"] and dataset is not None:
+        space = _capped(space, dataset.num_train, say)
     trials = _trials(space, options, manifest)
     throwaway = bool(asked["smoke"]) and options.results is None
     plan = Plan(
@@ -96,7 +98,7 @@ def _with_options(space: Space, options: argparse.Namespace, asked: Mapping[str,
         space = space.pin(name, _option(space, name, ast.literal_eval(text)))
     if asked["smoke"]:
         declaration = getattr(space.trainable, "declaration", None)
-        space = smoke_space(space, getattr(declaration, "smoke", {}))
+        space = smoke_space(space, getattr(declaration, "smoke", {}), pins)
     return space
 
 

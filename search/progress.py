@@ -40,6 +40,11 @@ def show_seconds(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def counted(number: float, noun: str) -> str:
+    """A number and its noun: 1 trial, 2 trials."""
+    return f"{number:g} {noun}{'' if number == 1 else 's'}"
+
+
 def headline(snapshot: Snapshot) -> str:
     """Counts and times on one line."""
     return ", ".join([f"{snapshot.done}/{snapshot.trials} trials", *_states(snapshot), *_times(snapshot)])

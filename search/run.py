@@ -21,7 +21,7 @@ from search.listing import print_experiments
 from search.options import parse
 from search.plan import RESULTS, Plan
 from search.planning import make_plan
-from search.progress import Progress
+from search.progress import Progress, counted
 from search.provenance import describe_options, make_manifest, new_session, now
 from search.summary import Result, print_summary
 
@@ -117,7 +117,7 @@ def _search(plan: Plan, console: Console, quiet: bool) -> int:
 
 def _opening(plan: Plan) -> str:
     data = f" on {plan.dataset.name}" if plan.dataset is not None else ""
-    return f"{plan.name}: {plan.trials} configurations{data}, sampler {plan.space.sampler}; starting workers"
+    return f"{plan.name}: {counted(plan.trials, 'configuration')}{data}, sampler {plan.space.sampler}; starting workers"
 
 
 def _open(plan: Plan, before: dict[str, Any] | None) -> Experiment:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from search.space import Choice, Parameter, Space, same, with_conditions
 
@@ -12,11 +12,14 @@ ARCHITECTURE = "network"
 TRIALS = 2
 
 
-def smoke_space(space: Space, shortest: Mapping[str, object]) -> Space:
-    """The space with the settings of its own `smoke` and of `shortest` pinned, two trials, or one per architecture."""
+def smoke_space(space: Space, shortest: Mapping[str, object], pinned: Collection[str] = ()) -> Space:
+    """The space with the settings of its own `smoke` and of `shortest` pinned, two trials, or one per architecture.
+
+    What the user `pinned` stays as it is.
+    """
     cut = dataclasses.replace(space, repeats=1, stopping="none", stopping_options={}, trials=TRIALS)
     for name, value in {**shortest, **space.smoke}.items():
-        cut = cut.pin(name, value)
+        cut = cut if name in pinned else cut.pin(name, value)
     if not cut.declared or not isinstance(cut.parameters.get(ARCHITECTURE), Choice):
         return dataclasses.replace(cut, sampler="random")
     one_each = _one_per_architecture(cut)

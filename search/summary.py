@@ -17,7 +17,7 @@ from rich.text import Text
 from search.experiment import CONFIG_PREFIX
 from search.options import set_words
 from search.plan import RESULTS, Plan
-from search.progress import show_seconds, show_value
+from search.progress import counted, show_seconds, show_value
 
 ROWS = 5
 _METRICS = ("val_accuracy", "val_loss", "test_accuracy", "test_loss")
@@ -46,8 +46,8 @@ def print_summary(console: Console, result: Result) -> None:
     """Print it; the first part is a table, the rest are lines that can be copied."""
     plan = result.plan
     counts = ", ".join(f"{n} {state}" for state, n in result.counts.items() if n) or "no trial ended"
-    repeats = f", {result.repeats} repeats" if result.repeats else ""
-    line = f"\n{plan.name}: {counts}{repeats} in {show_seconds(result.seconds)} on {result.workers} workers."
+    repeats = f", {counted(result.repeats, 'repeat')}" if result.repeats else ""
+    line = f"\n{plan.name}: {counts}{repeats} in {show_seconds(result.seconds)} on {counted(result.workers, 'worker')}."
     console.print(line, markup=False, highlight=False)
     if result.exhausted:
         console.print("The space is exhausted: every configuration that it has was tried.", highlight=False)
