@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any
 
 from search.experiment import CONFIG_PREFIX, Experiment, read_epochs, read_trials
 from search.sampling import Finished
@@ -22,6 +23,8 @@ class History:
     """`Ended` of every trial with a final row, repeats too."""
     reports: list[tuple[str, int, float]]
     """(trial id, epoch, value) of ended first runs, in the order in which the trials ended."""
+    running: dict[str, dict[str, object]]
+    """Settings of first runs that were cut off, or are to be run again, by trial id."""
     skipped: tuple[str, ...]
     """Files that could not be read."""
 
@@ -35,34 +38,35 @@ def read_history(experiment: Experiment, space: Space, retry_failed: bool) -> Hi
         for trial_id, epoch, value in zip(*columns, strict=True):
             if value is not None:
                 values[trial_id][epoch] = value
-    finished: dict[str, Finished] = {}
-    ended: list[Ended] = []
+    history = History({}, [], [], {}, (*trials.skipped, *epochs.skipped))
     translation = translate(space)
-    for row in sorted(
-        trials.table.to_pylist(), key=lambda row: (row.get("finished_at") is None, str(row.get("finished_at")))
-    ):
+    for row in sorted(trials.table.to_pylist(), key=lambda row: str(row.get("finished_at"))):
+        trial_id, first_run = row["trial_id"], row.get("repeat_of") is None
         if row["state"] == "running" or (retry_failed and row["state"] == "failed"):
+            if first_run:
+                history.running[trial_id] = _settings(row)
             continue
-        trial_id, config, value = row["trial_id"], translation.read(_settings(row)), row.get(space.metric)
-        ended.append(
-            Ended(
-                trial_id,
-                row["number"],
-                row["state"],
-                value,
-                config,
-                row.get("repeat_of"),
-                row.get("error"),
-                row.get("log"),
-                row,
-            )
-        )
-        if row.get("repeat_of") is None:
-            finished[trial_id] = Finished(row["state"], value, config, values.get(trial_id, {}))
-    reports = [
-        (t, epoch, f.reports[epoch]) for t, f in finished.items() if f.state != "failed" for epoch in sorted(f.reports)
-    ]
-    return History(finished, ended, reports, (*trials.skipped, *epochs.skipped))
+        ended = _ended(row, translation.read(_settings(row)), row.get(space.metric))
+        history.ended.append(ended)
+        if first_run:
+            history.finished[trial_id] = Finished(row["state"], ended.value, ended.config, values.get(trial_id, {}))
+        if first_run and ended.state != "failed":
+            history.reports.extend((trial_id, epoch, value) for epoch, value in sorted(values[trial_id].items()))
+    return history
+
+
+def _ended(row: dict[str, Any], config: dict[str, object], value: float | None) -> Ended:
+    return Ended(
+        trial_id=row["trial_id"],
+        number=row["number"],
+        state=row["state"],
+        value=value,
+        config=config,
+        repeat_of=row.get("repeat_of"),
+        error=row.get("error"),
+        log=row.get("log"),
+        row=row,
+    )
 
 
 def _settings(row: dict[str, object]) -> dict[str, object]:

@@ -40,6 +40,7 @@ class Ledger:
         self.plan, self.experiment = plan, experiment
         self._sampling, self._rule = sampling, rule
         self.live: dict[str, Live] = {}
+        self._cut_off: dict[str, Live] = {}
         self.ended: dict[str, Ended] = {}
         self.events: list[str] = []
         self.recycled = 0
@@ -60,7 +61,7 @@ class Ledger:
 
     def restore(self, history: History) -> None:
         """Take in what an earlier run stored, before the first `next`."""
-        self._sampling.resume(history.finished)
+        self._sampling.resume(history.finished, history.running)
         for trial_id, epoch, value in history.reports:
             self._rule.decide(trial_id, epoch, value)
         for ended in history.ended:
@@ -183,9 +184,10 @@ class Ledger:
         return self._rule.decide(live.spec.trial_id, epoch, value)
 
     def _end(self, live: Live, ending: Ending) -> None:
-        if ending.state == "interrupted":
-            return  # Its row stays `running`; `close` returns it to the study.
         del self.live[live.spec.trial_id]
+        if ending.state == "interrupted":
+            self._cut_off[live.spec.trial_id] = live  # Its row stays `running`; `close` returns it to the study.
+            return
         log = self._write_log(live, ending)
         row = finished_row(self.plan, live, ending, log)
         value = score_of(live.epochs, self.plan.space)
@@ -233,7 +235,7 @@ class Ledger:
     def close(self) -> None:
         """Store all, and give trials that were cut off back to the study, which tells them FAIL once."""
         self.flush()
-        for trial_id, live in self.live.items():
+        for trial_id, live in {**self.live, **self._cut_off}.items():
             if live.repeat_of is None:
                 self._sampling.requeue(trial_id)
         self._models.settle(self.best())

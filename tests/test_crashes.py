@@ -1,0 +1,98 @@
+"""Interrupts and crashes of real searches: nothing that was measured is lost, nothing is counted twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from search.experiment import read_manifest, read_trials
+from tests.crashes import Driver, check_whole, ended, study_states
+
+pytestmark = pytest.mark.slow
+
+QUICK = ("--set", "epochs=4", "--set", "sleep_s=0.02")
+
+
+def test_a_search_starts_one_worker_for_each_slot_and_extends(tmp_path: Path) -> None:
+    """And a larger number of trials extends it."""
+    driver = Driver(tmp_path, *QUICK, "--trials", "30", "--max-concurrent", "2")
+    assert driver.finish() == 0
+    assert len(set(read_trials(driver.root).table["worker"].to_pylist())) == 2
+    before = read_trials(driver.root).table.to_pylist()
+    again = Driver(tmp_path, *QUICK, "--trials", "40", "--resume")
+    assert again.finish() == 0
+    check_whole(driver.root, trials=40, epochs=4)
+    assert [row for row in read_trials(driver.root).table.to_pylist() if row["number"] < 30] == sorted(
+        before, key=lambda row: [r["trial_id"] for r in before].index(row["trial_id"])
+    )
+    assert [session["end"] for session in read_manifest(driver.root)["sessions"]] == ["finished", "finished"]
+
+
+def test_a_driver_that_is_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
+    """kill -9 at random moments of one search; the same command with --resume goes on."""
+    chance = random.Random(7)
+    trials, kills, words = 120, 0, (*QUICK, "--trials", "120")
+    driver = Driver(tmp_path, *words)
+    while kills < 4:
+        driver.wait_for_ended(min(trials - 10, ended(driver.root) + chance.randint(3, 25)))
+        driver.kill()
+        kills += 1
+        driver = Driver(tmp_path, *words, "--resume")
+    assert driver.finish() == 0, driver.output
+    check_whole(driver.root, trials, epochs=4, cut_off=2 * kills)
+
+
+def test_a_driver_that_is_killed_before_its_first_trial_can_be_started_again(tmp_path: Path) -> None:
+    driver = Driver(tmp_path, *QUICK, "--trials", "4")
+    driver.wait_for((driver.root / "manifest.json").exists)
+    driver.kill()
+    again = Driver(tmp_path, *QUICK, "--trials", "4", "--resume")
+    assert again.finish() == 0, again.output
+    check_whole(driver.root, trials=4, epochs=4, cut_off=2)
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
+    words = ("--set", "epochs=8", "--set", "sleep_s=0.2", "--trials", "8")
+    driver = Driver(tmp_path, *words)
+    driver.wait_for_ended(2)
+    processes = psutil.Process(driver.process.pid).children(recursive=True)
+    driver.interrupt()
+    assert driver.finish() == 130
+    assert f"resume:  python -m search.run spaces/branin.py --results {tmp_path}" in driver.output
+    assert "Traceback" not in driver.output
+    assert study_states(driver.root)["RUNNING"] == 0
+    assert list((driver.root / "checkpoints").glob("*/*/branin.json"))  # Running trials saved their last epoch.
+    _, alive = psutil.wait_procs(processes, timeout=20)
+    assert not alive
+    again = Driver(tmp_path, *words, "--resume")
+    assert again.finish() == 0, again.output
+    check_whole(driver.root, trials=8, epochs=8, cut_off=2)
+
+
+def test_a_killed_worker_costs_only_its_own_trial(tmp_path: Path) -> None:
+    """A training process, then a whole Ray worker, killed in mid-trial."""
+    driver = Driver(tmp_path, "--set", "epochs=5", "--set", "sleep_s=0.1", "--trials", "16")
+    driver.wait_for_ended(2)
+    driver.training_processes()[0].kill()
+    driver.wait_for_ended(6)
+    os.kill(driver.training_processes()[0].ppid(), signal.SIGKILL)
+    assert driver.finish() == 0, driver.output
+    assert "was killed by signal 9" in driver.output
+    check_whole(driver.root, trials=16, epochs=5)
+
+
+def test_a_time_budget_ends_the_search_with_running_trials_saved(tmp_path: Path) -> None:
+    words = ("--set", "epochs=20", "--set", "sleep_s=0.2", "--trials", "6")
+    driver = Driver(tmp_path, *words, "--time-budget", "12s")
+    assert driver.finish() == 0
+    assert "resume: " in driver.output
+    assert read_manifest(driver.root)["state"] == "interrupted"
+    assert ended(driver.root) < 6
+    again = Driver(tmp_path, *words, "--resume")
+    assert again.finish() == 0, again.output
+    check_whole(driver.root, trials=6, epochs=20, cut_off=2)
