@@ -162,7 +162,9 @@ def _running_table(snapshot: Snapshot, rows: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("trial", "epoch", snapshot.metric, "time", "configuration"):
         # The one column that may wrap is the one that rich makes narrow; its cells are cut instead.
-        table.add_column(heading, no_wrap=heading != "configuration")
+        table.add_column(
+            heading, no_wrap=heading != "configuration", min_width=8 if heading == snapshot.metric else None
+        )
     for trial in snapshot.running[:rows]:
         of = f"/{snapshot.max_epochs}" if snapshot.max_epochs else ""
         value = "" if trial.value is None else f"{trial.value:.4f}"
