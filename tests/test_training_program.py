@@ -1,5 +1,6 @@
 """Compiled programs: nothing is traced twice, and neither rates nor chunks change what a trial computes."""
 
+import gc
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ configure(cpus=1)
 
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
+from tensorflow.python.framework.func_graph import FuncGraph  # noqa: E402
 
 from trainables.networks.build import build_model  # noqa: E402
 from trainables.training.chunks import chunks  # noqa: E402
@@ -20,6 +22,7 @@ from trainables.training.initial_weights import initial_weights  # noqa: E402
 from trainables.training.kept_programs import MOST_PROGRAMS, kept_structures, program_for  # noqa: E402
 from trainables.training.layers import BatchNormalization, Dropout, plain  # noqa: E402
 from trainables.training.optimizers import make_optimizer  # noqa: E402
+from trainables.training.prepared import prepared_program  # noqa: E402
 from trainables.training.program import Program  # noqa: E402
 
 
@@ -38,13 +41,26 @@ def epoch(program: Program, own: ImageSettings, **options: Any) -> tuple[float, 
     return program.train(chunks(digits().train, own.batch_size, **options), own.batch_size)
 
 
-def test_nothing_is_traced_again_for_other_rates_batches_and_data() -> None:
-    program = program_of(settings(weight_decay=0.1))
-    for own in (settings(weight_decay=0.1), settings(weight_decay=0.0, dropout=0.6, learning_rate=0.1, batch_size=50)):
-        epoch(program, own)
-        program.evaluate(chunks(digits(100).validation, own.batch_size), own.batch_size)
-    assert program._train.experimental_get_tracing_count() == 1
-    assert program._evaluate.experimental_get_tracing_count() == 1
+def test_one_program_serves_other_rates_batches_optimizer_settings_and_amounts_of_data() -> None:
+    config = {"filters": 8, "head_units": 16, "weight_decay": 0.1}
+    with prepared_program(config, digits(), seed=0) as first:
+        epoch(first, settings(weight_decay=0.1))
+    other = {"dropout": 0.6, "learning_rate": 0.1, "batch_size": 50, "weight_decay": 0.2, "patience": 3}
+    with prepared_program(config | other, digits(100), seed=1) as second:
+        assert second is first
+    with prepared_program(config | {"filters": 9}, digits(), seed=0) as third:
+        assert third is not first
+
+
+def test_program_that_is_dropped_leaves_no_graph_behind() -> None:
+    def graphs() -> int:
+        gc.collect()
+        return sum(isinstance(held, FuncGraph) for held in gc.get_objects())
+
+    epoch(program_of(settings()), settings())
+    before = graphs()
+    epoch(program_of(settings()), settings())
+    assert graphs() == before
 
 
 def test_dropout_of_zero_is_no_dropout() -> None:

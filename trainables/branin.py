@@ -63,5 +63,5 @@ def _epoch_in(checkpoint: Path | None) -> int:
 
 _DEFAULTS = {"x1": 0.0, "x2": 0.0, "epochs": 1, "sleep_s": 0.0}
 
-DECLARATION = Declaration(metrics=frozenset({"value"}), check=check)
+DECLARATION = Declaration(metrics=frozenset({"value"}), check=check, smoke={"epochs": 1, "sleep_s": 0})
 train.declaration = DECLARATION  # type: ignore[attr-defined]

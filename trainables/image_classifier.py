@@ -12,7 +12,9 @@ from typing import Any
 from trainables.data import Data
 from trainables.datasets.find import find_dataset
 from trainables.datasets.load import load_data
-from trainables.image_settings import check_image_settings
+from trainables.datasets.settings import DATA_SETTINGS
+from trainables.image_settings import IMAGE_SETTINGS, check_image_settings
+from trainables.settings import check_settings
 from trainables.training.runtime import configure
 from trainables.trial import Config, DatasetInfo, Declaration, Metrics, Trial
 
@@ -21,10 +23,13 @@ METRICS = frozenset(
     | {"baseline_accuracy", "num_parameters", "num_trainable_parameters", "sample_size"}
 )
 """What a trial yields: the first five after every epoch, the others once at the end."""
+SMOKE = {"epochs": 1, "sample_size": 200}
+"""The shortest trial that still does everything."""
 
 
 def train(config: Config, trial: Trial) -> Generator[Metrics, None, None]:
     """Train one image classifier and yield its metrics after every epoch, and its test metrics at the end."""
+    check_settings({name: (value,) for name, value in config.items()}, IMAGE_SETTINGS | DATA_SETTINGS)
     data = load_data(config, trial)
     yield from train_on(data, config, trial)
 
@@ -56,7 +61,7 @@ def train_with(build: Callable[[Config, Data], Any]) -> Callable[[Config, Trial]
         with own_program(build, config, data, trial.seed) as program:
             yield from fit(program, data, config, trial)
 
-    train_own.declaration = Declaration(METRICS, _check_own, find_dataset)  # type: ignore[attr-defined]
+    train_own.declaration = Declaration(METRICS, _check_own, find_dataset, smoke=SMOKE)  # type: ignore[attr-defined]
     return train_own
 
 
@@ -64,4 +69,6 @@ def _check_own(settings: Mapping[str, Sequence[object]], info: DatasetInfo | Non
     check_image_settings(settings, info, others_allowed=True)
 
 
-train.declaration = Declaration(METRICS, check_image_settings, find_dataset)  # type: ignore[attr-defined]
+train.declaration = Declaration(  # type: ignore[attr-defined]
+    METRICS, check_image_settings, find_dataset, smoke={**SMOKE, "image_size": 32}
+)

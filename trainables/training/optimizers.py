@@ -20,6 +20,9 @@ _MAKERS: dict[str, Any] = {
 def make_optimizer(name: str, *, decays: bool) -> keras.optimizers.Optimizer:
     """Keras' optimizer with its defaults; `decays` keeps a place for decoupled weight decay, which AdamW always has."""
     optimizer = _MAKERS[name]()
+    # Keras sums gradients over replicas even if there is one, through a TensorFlow function that registers a gradient
+    # for ever, and with it the whole traced graph: several MB for every model that is trained.
+    optimizer._all_reduce_sum_gradients = list
     if decays or optimizer.weight_decay is not None:
         optimizer.weight_decay = tf.Variable(optimizer.weight_decay or 0.0, trainable=False, dtype="float32")
     return optimizer

@@ -52,12 +52,8 @@ class Program:
         batch_size = tf.TensorSpec((), tf.int32)
         others = [tf.TensorSpec(value.shape, value.dtype) for value in self._others]
         weights = tf.TensorSpec((self.num_classes,), tf.float32)
-        self._train = tf.function(
-            self._train_chunk, input_signature=[images, labels, batch_size, others, weights], autograph=False
-        )
-        self._evaluate = tf.function(
-            self._evaluate_chunk, input_signature=[images, labels, batch_size, others], autograph=False
-        )
+        self._train = _traced(self._train_chunk, images, labels, batch_size, others, weights)
+        self._evaluate = _traced(self._evaluate_chunk, images, labels, batch_size, others)
 
     def start(self, weights: Weights, settings: ImageSettings, rates: Sequence[float] | None = None) -> None:
         """The state of a trial before its first step; `rates` of the dropout layers, where not those of settings."""
@@ -82,20 +78,22 @@ class Program:
     ) -> tuple[float, float]:
         """One epoch over the chunks in their order: loss and accuracy as `fit` gives them, means over the images."""
         weights = tf.constant(np.ones(self.num_classes, np.float32) if class_weights is None else class_weights)
+        size = tf.constant(batch_size)
         loss, correct, rows = 0.0, 0.0, 0
         for images, labels in chunks:
             loss_sum, correct_sum, self._others = self._train(
-                tf.constant(images), tf.constant(labels), batch_size, self._others, weights
+                tf.constant(images), tf.constant(labels), size, self._others, weights
             )
             loss, correct, rows = loss + float(loss_sum), correct + float(correct_sum), rows + len(labels)
         return loss / rows, correct / rows
 
     def evaluate(self, chunks: Iterable[Chunk], batch_size: int) -> tuple[float, float, NDArray[np.float32]]:
         """Loss, accuracy and the class probabilities, shape (images, classes), without dropout and augmentation."""
+        size = tf.constant(batch_size)
         loss, correct, parts = 0.0, 0.0, []
         for images, labels in chunks:
             loss_sum, correct_sum, outputs = self._evaluate(
-                tf.constant(images), tf.constant(labels), batch_size, self._others
+                tf.constant(images), tf.constant(labels), size, self._others
             )
             loss, correct = loss + float(loss_sum), correct + float(correct_sum)
             parts.append(outputs.numpy())
@@ -195,6 +193,11 @@ class Program:
         self.set_weights([state[f"weight_{i}"] for i in range(len(self._places))])
         for i, variable in enumerate(self.optimizer.variables):
             variable.assign(state[f"optimizer_{i}"])
+
+
+def _traced(function: Any, *signature: Any) -> Any:
+    """The function as one graph, which is all that it can run: other shapes are an error and never a new trace."""
+    return tf.function(function, input_signature=signature, autograph=False).get_concrete_function()
 
 
 def _places(model: keras.Model) -> list[tuple[bool, int]]:

@@ -19,6 +19,7 @@ def configure(cpus: int, gpus: float = 0.0) -> None:
     _import_quietly()
     import tensorflow as tf  # noqa: PLC0415  # after the environment is set, because its native part reads it when it is loaded
 
+    tf.get_logger().setLevel("ERROR")
     threading = tf.config.threading
     if threading.get_intra_op_parallelism_threads() == cpus:
         return
