@@ -151,6 +151,20 @@ def test_reports_that_a_restarted_trial_repeats_count_once(make: Callable[..., W
     assert read_epochs(world.experiment.root).table["epoch"].to_pylist() == [1, 2, 3]
 
 
+def test_a_trial_whose_worker_is_lost_is_begun_again_first_and_fails_the_third_time(make: Callable[..., World]) -> None:
+    world = make()
+    lost = world.start()
+    for _ in range(2):
+        world.epoch(lost, 1, 0.5)
+        world.ledger.lose(lost.trial_id)
+        again = world.start()
+        assert (again.trial_id, again.config, again.seed) == (lost.trial_id, lost.config, lost.seed)
+    world.ledger.lose(lost.trial_id)
+    world.run()
+    assert world.states()[lost.trial_id] == "failed"
+    assert world.study() == {"COMPLETE": 4, "FAIL": 1}
+
+
 def test_a_failed_trial_is_told_fail_and_never_best(make: Callable[..., World]) -> None:
     world = make()
     failed, good = world.start(), world.start()

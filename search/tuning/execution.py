@@ -111,7 +111,7 @@ class _Run:
                 verbose=0,
                 stop=Halt(self._halted),
                 callbacks=[Clock(self._tick)],
-                failure_config=tune.FailureConfig(max_failures=context.attempts),
+                failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -22,6 +23,9 @@ from search.tuning.rows import epoch_row, finished_row, running_row, score_of
 STORE_EVERY_S = 2.0
 """Longest time for which the epochs of running trials are held in memory only."""
 
+ATTEMPTS = 3
+"""How often a trial is begun whose worker is lost."""
+
 
 class Next(Enum):
     """What there is to do when no trial can be handed out."""
@@ -41,6 +45,7 @@ class Ledger:
         self._sampling, self._rule = sampling, rule
         self.live: dict[str, Live] = {}
         self._cut_off: dict[str, Live] = {}
+        self._lost: dict[str, Live] = {}
         self.ended: dict[str, Ended] = {}
         self.events: list[str] = []
         self.recycled = 0
@@ -81,6 +86,8 @@ class Ledger:
         self.flush()
         if self.closing or self.fault:
             return Next.WAIT if self.live else Next.FINISHED
+        if self._lost:
+            return self._begin_again()
         if self.configurations() < self.plan.trials and not self.exhausted:
             proposal = self._sampling.ask()
             if proposal is not None:
@@ -90,6 +97,11 @@ class Ledger:
         if repeat is not None:
             return repeat
         return Next.WAIT if self.live else Next.FINISHED
+
+    def _begin_again(self) -> TrialSpec:
+        trial_id, live = next(iter(self._lost.items()))
+        self.live[trial_id] = self._lost.pop(trial_id)
+        return dataclasses.replace(live.spec, proposed_at=time.time())
 
     def configurations(self) -> int:
         """Configurations that have ended or run; repeats do not count."""
@@ -214,11 +226,18 @@ class Ledger:
         path.write_text((text or ending.error or "") + "\n", encoding="utf-8")
         return path.relative_to(self.experiment.root).as_posix()
 
-    def lose(self, trial_id: str, reason: str) -> None:
-        """A trial whose worker was lost for good has failed."""
-        live = self.live.get(trial_id)
-        if live is not None:
-            self._end(live, Ending("failed", error=reason))
+    def lose(self, trial_id: str) -> None:
+        """The worker of a trial was lost, with its node or alone: the trial is begun again, a few times."""
+        live = self.live.pop(trial_id, None)
+        if live is None:
+            return
+        live.losses += 1
+        self.events.append(f"the worker of trial {trial_id} was lost")
+        if live.losses < ATTEMPTS:
+            self._lost[trial_id] = live
+            return
+        self.live[trial_id] = live
+        self._end(live, Ending("failed", error=f"its worker was lost {live.losses} times"))
 
     def flush(self) -> None:
         """Store the rows that are held, then tell the study."""
@@ -235,7 +254,7 @@ class Ledger:
     def close(self) -> None:
         """Store all, and give trials that were cut off back to the study, which tells them FAIL once."""
         self.flush()
-        for trial_id, live in {**self.live, **self._cut_off}.items():
+        for trial_id, live in {**self.live, **self._lost, **self._cut_off}.items():
             if live.repeat_of is None:
                 self._sampling.requeue(trial_id)
         self._models.settle(self.best())

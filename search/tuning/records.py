@@ -18,6 +18,8 @@ class Live:
     repeat_of: str | None = None
     epochs: list[Metrics] = field(default_factory=list)
     started_at: float | None = None
+    losses: int = 0
+    """Workers that it lost."""
     node: str = ""
     worker: str = ""
 

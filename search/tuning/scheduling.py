@@ -72,7 +72,7 @@ class Slots(_Here, FIFOScheduler):
         self._handed: set[str] = set()
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
-        """The newest pending trial, each only once; Tune itself restarts those that lost their worker."""
+        """The newest pending trial, each only once."""
         pending = [
             t for t in tune_controller.get_live_trials() if t.status == "PENDING" and t.trial_id not in self._handed
         ]
@@ -94,9 +94,9 @@ class Slots(_Here, FIFOScheduler):
             self._ledger.take(result["report"])
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """The worker was lost more often than a trial is tried again."""
-        reason = getattr(trial, "error_file", None) and "its worker was lost, and so were those that tried again"
-        self._ledger.lose(trial.config["spec"].trial_id, reason or "its worker was lost")
+        """The worker was lost; all other faults are reports."""
+        self._handed.discard(trial.trial_id)
+        self._ledger.lose(trial.config["spec"].trial_id)
 
 
 class Clock(_Here, Callback):
