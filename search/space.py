@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from search.errors import SearchError
 from search.parameters import Choice, Float, Int, Parameter, same
+from search.pinned_function import PinnedFunction
 
 __all__ = ["SAMPLERS", "STOPPING_RULES", "Choice", "Config", "Float", "Int", "Parameter", "Space", "nearest", "same"]
 
@@ -225,7 +226,8 @@ class Space:
     def pin(self, name: str, value: object) -> Space:
         """The space with a setting fixed; children whose condition can no longer hold are dropped."""
         if not self.declared:
-            return dataclasses.replace(self, fixed={**self.fixed, name: value})
+            function = PinnedFunction(self.parameters, {name: value})
+            return dataclasses.replace(self, parameters=function, fixed={**self.fixed, name: value})
         fixed = {**self.fixed, name: value}
         left = {other: parameter for other, parameter in self.parameters.items() if other != name}
         kept: dict[str, Parameter] = {}

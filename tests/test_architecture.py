@@ -28,7 +28,7 @@ LAYERS = (
     {"sampling", "stopping", "hypermodel"},
     {"experiment"},
     {"space"},
-    {"parameters"},
+    {"parameters", "pinned_function"},
     {"errors"},
 )
 """The parts of search/, from the top down: each imports only parts that stand below its own line."""

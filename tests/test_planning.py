@@ -11,6 +11,7 @@ from search.plan import Plan
 from search.planning import make_plan
 from search.provenance import make_manifest
 from search.run import DONE, main
+from search.sampling import Sampling
 from search.space import Choice, Float, Int
 
 HEAD = "from search.space import Choice, Float, Int, Space\nfrom trainables.image_classifier import train\n"
@@ -70,6 +71,23 @@ def test_text_stands_for_an_option_that_no_command_line_can_hold() -> None:
     )
     words = ("own.py", "--set", "share=Fraction(1, 3)")
     assert str(make_plan(parse(words), words, say=print).space.fixed["share"]) == "1/3"
+
+
+def test_pinned_setting_of_a_function_is_neither_suggested_nor_overruled() -> None:
+    Path("own.py").write_text(
+        "from search.space import Space\n"
+        "def train(config, trial):\n    yield {'loss': 1.0}\n"
+        "def settings(trial):\n"
+        "    depth = trial.suggest_int('depth', 1, 3)\n"
+        "    return {'depth': depth, 'units': [8] * depth, 'rate': trial.suggest_float('rate', 0, 1)}\n"
+        "space = Space(train, settings, metric='loss', trials=3)\n"
+    )
+    words = ("own.py", "--set", "depth=2", "rate=0.5")
+    made = make_plan(parse(words), words, say=print)
+    proposal = Sampling(made.space, None, sampler="tpe", seed=0).ask()
+    assert proposal is not None
+    assert proposal.config == {"units": [8, 8]}
+    assert made.trial_config(proposal.config).items() >= {"depth": 2, "rate": 0.5, "units": [8, 8]}.items()
 
 
 def test_command_line_wins_over_the_space_file() -> None:
