@@ -1,6 +1,7 @@
 """What a user can mend is refused before anything is trained: exit code 2, one line, nothing left behind."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -186,3 +187,13 @@ def test_address_auto_without_a_cluster_is_refused_at_once(
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     error = refusal(capsys, BRANIN, "--address", "auto")
     assert "--address auto finds no Ray cluster at 127.0.0.1:1 (connection refused)" in error
+
+
+def test_refused_command_ends_with_two_and_one_line_and_without_a_training_framework(tmp_path: Path) -> None:
+    (tmp_path / "given.py").write_text(space(rest='metric="val_acuracy"'))
+    code = (
+        "import sys; from search.run import main; code = main(sys.argv[1:]); "
+        "print({'tensorflow', 'keras', 'ray', 'optuna'} & sys.modules.keys()); sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "given.py"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (USER_ERROR, "set()\n", 1)
