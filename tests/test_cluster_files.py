@@ -85,6 +85,12 @@ def test_dashboard_listens_on_the_head_alone(launched: dict[str, Any]) -> None:
     assert all("--dashboard-host=127.0.0.1" in command for command in heads)
 
 
+def test_job_that_is_stopped_has_time_to_save(launched: dict[str, Any]) -> None:
+    # Ray kills a job three seconds after `ray job stop`; closing a search waits five for running epochs alone.
+    heads = [command for command in start_commands(launched) if "--head" in command]
+    assert all("RAY_JOB_STOP_WAIT_TIME_S=60" in command for command in heads)
+
+
 def test_no_port_is_opened_beyond_ssh(launched: dict[str, Any]) -> None:
     assert "security_group" not in launched["provider"]  # Ray's own rule: SSH from outside, all ports inside.
     assert "0.0.0.0" not in yaml.safe_dump(launched)
