@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -24,6 +24,9 @@ from search.planning import make_plan
 from search.progress import Progress, counted
 from search.provenance import describe_options, make_manifest, new_session, now
 from search.summary import Result, print_summary
+
+if TYPE_CHECKING:
+    from search.tuning.execution import Outcome  # Ray takes a second to import.
 
 DONE, NOTHING_SUCCEEDED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 
@@ -87,7 +90,7 @@ def _search(plan: Plan, console: Console, quiet: bool) -> int:
                 plan, experiment, lambda ledger, slots: progress.show(lambda: snapshot(ledger, slots, begun))
             )
         experiment.compact()
-        _close_manifest(experiment, outcome.end)
+        _close_manifest(experiment, outcome)
     except (SearchError, KeyboardInterrupt):
         _take_back(experiment, before)
         raise
@@ -139,12 +142,14 @@ def _take_back(experiment: Experiment, before: dict[str, Any] | None) -> None:
             experiment.root.rmdir()
 
 
-def _close_manifest(experiment: Experiment, end: str) -> None:
+def _close_manifest(experiment: Experiment, outcome: Outcome) -> None:
     manifest = read_manifest(experiment.root)
     sessions = manifest["sessions"]
-    sessions[-1] |= {"finished_at": now(), "end": end}
+    sessions[-1] |= {"finished_at": now(), "end": outcome.end}
     states = {"finished": "finished", "exhausted": "finished", "failed": "failed"}
-    experiment.update_manifest({"sessions": sessions, "state": states.get(end, "interrupted")})
+    best = outcome.ledger.best()
+    found = {"trial_id": best.trial_id, "value": best.value, "model": outcome.ledger.best_model} if best else None
+    experiment.update_manifest({"sessions": sessions, "state": states.get(outcome.end, "interrupted"), "best": found})
 
 
 def _exit_code(console: Console, plan: Plan, end: str, reason: str | None, succeeded: bool) -> int:

@@ -14,10 +14,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from search.errors import SearchError
 from search.experiment.atomic import write_file
 from search.space import nearest
 from search.tuning.messages import CLOSING, Ending, Metrics, RunContext, TrialSpec
-from trainables.errors import TrialDiverged
+from trainables.errors import TrainableError, TrialDiverged
 from trainables.trial import Trial
 
 EXPLODED = 1e6
@@ -68,7 +69,8 @@ def _watch(context: RunContext) -> None:
 
 def _failed(error: BaseException) -> Ending:
     text = " ".join(str(error).split())
-    line = text if isinstance(error, TrialDiverged) and text else f"{type(error).__name__}: {text}".rstrip(": ")
+    told = isinstance(error, TrainableError | SearchError) and text
+    line = text if told else f"{type(error).__name__}: {text}".rstrip(": ")
     return Ending(
         "failed",
         error=line[:500],

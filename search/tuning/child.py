@@ -13,6 +13,7 @@ import io
 import os
 import signal
 import sys
+from functools import cache
 from multiprocessing.connection import Connection
 
 import psutil
@@ -42,15 +43,14 @@ def _serve(link: Connection) -> None:
     context = link.recv()
     assert isinstance(context, RunContext)
     sys.path[:] = [*dict.fromkeys([*context.import_path, *sys.path])]
-    space = None
+    space = cache(context.source.execute)
     while True:
         spec = link.recv()
         if not isinstance(spec, TrialSpec):
             continue  # A `stop` that crossed the trial's own end.
         _clear_output()
-        if space is None:
-            space = context.source.execute()
-        ending = run_attempt(space.trainable, spec, context, link)
+        # The file is run within the attempt, so that what it cannot find on this node is the trial's error.
+        ending = run_attempt(lambda config, trial: space().trainable(config, trial), spec, context, link)
         faulthandler.cancel_dump_traceback_later()
         if ending is not None:
             sys.stdout.flush()

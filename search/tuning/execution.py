@@ -23,7 +23,7 @@ from search.tuning import cluster
 from search.tuning.history import read_history
 from search.tuning.ledger import Ledger
 from search.tuning.messages import CLOSING, RunContext
-from search.tuning.scheduling import Clock, Halt, Proposals, Slots
+from search.tuning.scheduling import Clock, Halt, Proposals, Resting, Slots
 from search.tuning.worker import Worker
 
 from ray import tune  # isort: skip  # after `cluster`, which sets what it reads
@@ -95,11 +95,12 @@ class _Run:
         scratch = tempfile.mkdtemp(prefix="search-tune-")
         resources = {"cpu": self._plan.space.cpus_per_trial, "gpu": self._plan.space.gpus_per_trial}
         trainable = tune.with_resources(tune.with_parameters(Worker, context=context), resources)
+        resting: Resting = {}
         tuner = tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=Proposals(self._ledger, self._slots),
-                scheduler=Slots(self._ledger),
+                search_alg=Proposals(self._ledger, self._slots, resting),
+                scheduler=Slots(self._ledger, resting),
                 num_samples=-1,
                 max_concurrent_trials=self._slots,
                 reuse_actors=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from search.tuning.history import History
 from search.tuning.messages import Ending, Metrics, Report, TrialSpec
 from search.tuning.models import KeptModels
 from search.tuning.records import Ended, Live
-from search.tuning.repeats import next_round
+from search.tuning.repeats import LEADERS, next_round
 from search.tuning.rows import epoch_row, finished_row, running_row, score_of
 
 STORE_EVERY_S = 2.0
@@ -31,6 +32,7 @@ class Next(Enum):
     """What there is to do when no trial can be handed out."""
 
     WAIT = "wait"
+    REST = "rest"
     FINISHED = "finished"
 
 
@@ -51,6 +53,7 @@ class Ledger:
         self.recycled = 0
         self.workers: set[str] = set()
         self.exhausted = False
+        self.best_model: str | None = None
         self.ended_here = 0
         self.first_end = 0.0
         self.latest_failure: tuple[str, str] | None = None
@@ -62,7 +65,7 @@ class Ledger:
         self._tells: list[Ended] = []
         self._stored_at = time.monotonic()
         self._faults = Faults()
-        self._models = KeptModels(experiment, keep=1 if plan.space.repeats == 1 else 8, mode=plan.space.mode)
+        self._models = KeptModels(experiment, keep=1 if plan.space.repeats == 1 else LEADERS, mode=plan.space.mode)
 
     def restore(self, history: History) -> None:
         """Take in what an earlier run stored, before the first `next`."""
@@ -82,7 +85,10 @@ class Ledger:
         return self._faults.verdict
 
     def next(self) -> TrialSpec | Next:
-        """The next trial to start. WAIT only while others run: their ends decide."""
+        """The next trial to start. WAIT and REST only while others run: their ends decide.
+
+        REST where repeats may follow: Tune would end an idle worker, and a repeat would start another.
+        """
         self.flush()
         if self.closing or self.fault:
             return Next.WAIT if self.live else Next.FINISHED
@@ -96,7 +102,9 @@ class Ledger:
         repeat = self._next_repeat()
         if repeat is not None:
             return repeat
-        return Next.WAIT if self.live else Next.FINISHED
+        if not self.live:
+            return Next.FINISHED
+        return Next.REST if self.plan.space.repeats > 1 else Next.WAIT
 
     def _begin_again(self) -> TrialSpec:
         trial_id, live = next(iter(self._lost.items()))
@@ -142,13 +150,14 @@ class Ledger:
     def _start(
         self, trial_id: str, number: int, config: dict[str, object], repeat_of: str | None = None, seed_offset: int = 0
     ) -> TrialSpec:
+        up = self.plan.space.mode == "max"
         spec = TrialSpec(
             trial_id,
             self.plan.trial_config(config),
             seed=self.plan.seed + seed_offset,
             proposed_at=time.time(),
             decides=repeat_of is None,
-            keep_above=self._models.threshold(),
+            keep_above=self._models.threshold() if repeat_of is None else math.inf * (1 if up else -1),
         )
         live = self.live[trial_id] = Live(spec, number, config, repeat_of)
         self._rows.append(running_row(self.plan, live))
@@ -214,7 +223,7 @@ class Ledger:
         if ending.state == "failed":
             self._rule.forget(trial_id)
             self.latest_failure = (trial_id, ending.error or "")
-        if ending.state == "complete" and value is not None:
+        if ending.state == "complete" and value is not None and live.repeat_of is None:
             self._models.offer(trial_id, value)
 
     def _write_log(self, live: Live, ending: Ending) -> str | None:
@@ -257,7 +266,7 @@ class Ledger:
         for trial_id, live in {**self.live, **self._lost, **self._cut_off}.items():
             if live.repeat_of is None:
                 self._sampling.requeue(trial_id)
-        self._models.settle(self.best())
+        self.best_model = self._models.settle(self.best())
 
     # What it amounts to
 

@@ -35,12 +35,14 @@ class KeptModels:
             (self._experiment.models / f"{out}.keras").unlink(missing_ok=True)
             (self._experiment.predictions / f"{out}.parquet").unlink(missing_ok=True)
 
-    def settle(self, best: Ended | None) -> None:
-        """At the end: the best trial's model under a fixed name, beside those of its rivals."""
+    def settle(self, best: Ended | None) -> str | None:
+        """At the end: the best trial's model under a fixed name; its path within the experiment, if there is one."""
         if best is None:
-            return
-        model = self._experiment.models / f"{best.trial_id}.keras"
+            return None
+        model, target = self._experiment.models / f"{best.trial_id}.keras", self._experiment.models / BEST
         if model.exists():
-            target = self._experiment.models / BEST
             target.unlink(missing_ok=True)
             target.hardlink_to(model)
+        else:
+            target.unlink(missing_ok=True)  # Of a trial that is the best no more.
+        return f"models/{BEST}" if target.exists() else None

@@ -17,6 +17,9 @@ from ray.tune.search import Searcher
 from search.tuning.ledger import Ledger, Next
 from search.tuning.messages import Report
 
+Resting = dict[int, int]
+"""Workers without a trial, by the count of what they were handed: trials that had ended when they began to rest."""
+
 
 class _Here:
     """Holds what lives in the driver only: Tune pickles it with its experiment, and the copy holds nothing."""
@@ -28,10 +31,11 @@ class _Here:
 class Proposals(_Here, Searcher):
     """Tune's view of the ledger: a trial for every free slot, until there is no more."""
 
-    def __init__(self, ledger: Ledger, slots: int) -> None:
+    def __init__(self, ledger: Ledger, slots: int, resting: Resting) -> None:
         super().__init__()
-        self._ledger, self._slots = ledger, slots
+        self._ledger, self._slots, self._resting = ledger, slots, resting
         self._finished = False
+        self._count = 0
 
     def set_max_concurrency(self, max_concurrent: int) -> bool:
         """The limit on pending trials is wanted, Tune's limiter around this searcher is not."""
@@ -45,13 +49,19 @@ class Proposals(_Here, Searcher):
         """The next trial; None while all slots are taken or the running trials decide what comes."""
         if self._finished:
             return Searcher.FINISHED
-        if len(self._ledger.live) >= self._slots:
+        if len(self._ledger.live) + len(self._resting) >= self._slots:
             return None
         found = self._ledger.next()
         if found is Next.FINISHED:
             self._finished = True
             return Searcher.FINISHED
-        return None if found is Next.WAIT else {"spec": found}
+        if found is Next.WAIT:
+            return None
+        self._count += 1
+        if found is Next.REST:
+            self._resting[self._count] = len(self._ledger.ended)
+            return {"spec": None, "count": self._count}
+        return {"spec": found, "count": self._count}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """The scheduler tells the ledger."""
@@ -66,9 +76,9 @@ class Proposals(_Here, Searcher):
 class Slots(_Here, FIFOScheduler):
     """Hands reports to the ledger, and free workers to the newest trial that has none."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, resting: Resting) -> None:
         super().__init__()
-        self._ledger = ledger
+        self._ledger, self._resting = ledger, resting
         self._handed: set[str] = set()
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
@@ -78,25 +88,36 @@ class Slots(_Here, FIFOScheduler):
         ]
         if not pending:
             return None
-        newest = max(pending, key=lambda trial: trial.config["spec"].proposed_at)
+        newest = max(pending, key=lambda trial: trial.config["count"])
         self._handed.add(newest.trial_id)
         return newest
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """STOP when the stopping rule says so."""
-        report: Report = result["report"]
+        report: Report | None = result["report"]
+        if report is None:
+            return self._rest(trial.config["count"])
         return str(TrialScheduler.STOP if self._ledger.take(report) else TrialScheduler.CONTINUE)
+
+    def _rest(self, count: int) -> str:
+        """A worker rests until another trial has ended, or the search is being closed."""
+        if len(self._ledger.ended) == self._resting[count] and not self._ledger.closing:
+            return str(TrialScheduler.CONTINUE)
+        del self._resting[count]
+        return str(TrialScheduler.STOP)
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
         """The last report of a trial that ended by itself."""
         self._handed.discard(trial.trial_id)
-        if result and "report" in result and result["report"].end is not None:
-            self._ledger.take(result["report"])
+        report: Report | None = (result or {}).get("report")
+        if report is not None and report.end is not None:
+            self._ledger.take(report)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """The worker was lost; all other faults are reports."""
         self._handed.discard(trial.trial_id)
-        self._ledger.lose(trial.config["spec"].trial_id)
+        if self._resting.pop(trial.config["count"], None) is None:
+            self._ledger.lose(trial.config["spec"].trial_id)
 
 
 class Clock(_Here, Callback):
