@@ -35,7 +35,10 @@ LAYERS = (
 
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "v2", "legacy", "misc"}
 LINES = 300
-LONGER: dict[str, int] = {}
+LONGER = {
+    "search/tuning/ledger.py": 330,  # one book: what is in it must agree at every moment
+    "tests/test_ledger.py": 350,
+}
 """File -> lines, for the few that may be longer."""
 
 
