@@ -102,7 +102,7 @@ def read_space(path: str) -> SpaceSource:
     if file.is_dir():
         raise SearchError(f"{path} is a folder; expected a space file. {_expected(file)}")
     try:
-        return SpaceSource(str(file.resolve()), file.read_text(encoding="utf-8"))
+        return SpaceSource(str(file.resolve()), file.read_text(encoding="utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
         raise SearchError(f"no space file at {path}. {_expected(file.parent, file.name)}") from None
     except (OSError, UnicodeDecodeError) as error:
