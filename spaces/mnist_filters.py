@@ -24,5 +24,6 @@ space = Space(
     fixed={"network": "two_conv", "epochs": 10, "batch_size": 128, "sample_size": 12_000},
     metric="val_accuracy",
     mode="max",
+    stopping_options={"min_epochs": 2},  # Batch normalisation needs a hundred steps before its averages mean something.
     trials=40,
 )
