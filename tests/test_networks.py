@@ -14,6 +14,7 @@ configure(cpus=1)
 
 from trainables.networks.build import build_model  # noqa: E402
 
+RATES = ("rate", "momentum")
 MNIST, ANIMALS = ((28, 28, 1), 10), ((100, 100, 3), 5)
 
 
@@ -66,11 +67,11 @@ def test_network_takes_its_smallest_images_and_none_below(network: str) -> None:
 @pytest.mark.parametrize("network", PUBLISHED)
 def test_every_setting_that_a_network_reads_changes_it(network: str) -> None:
     other = {"filters": 7, "kernel_size": 4, "batch_norm": "none", "pooling": "max", "head_units": (5,)}
-    other |= {"dropout": 0.11, "head_dropout": 0.12}
+    other |= {"dropout": 0.11, "head_dropout": 0.12, "batch_norm_momentum": 0.5}
 
     def described(**settings: Any) -> list[Any]:
         model = build_model(ImageSettings(network=network, **settings), (64, 64, 3), 3)
-        return [(type(layer).__name__, layer.output.shape, getattr(layer, "rate", 0)) for layer in model.layers]
+        return [(type(layer), layer.output.shape, *(getattr(layer, n, 0) for n in RATES)) for layer in model.layers]
 
     base = {"head_units": (6,)}
     for name in PUBLISHED[network]:

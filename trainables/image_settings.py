@@ -39,6 +39,9 @@ class ImageSettings:
     filters: int = _row(None, whole(1), structural=True)
     kernel_size: int = _row(None, whole(1), structural=True)
     batch_norm: str = _row(None, one_of("after_relu", "before_relu", "none"), structural=True)
+    batch_norm_momentum: float = _row(None, number(0, 1, below=True), structural=True)
+    """Share of the old statistics at each step. Keras' 0.99 needs several hundred steps before validation means much:
+    take 0.9 for small samples or few epochs."""
     pooling: str = _row(None, one_of("flatten", "avg", "max"), structural=True)
     head_units: tuple[int, ...] = _row(None, _WIDTHS, structural=True)
     """Widths of the hidden layers between the pooling and the output."""

@@ -14,6 +14,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "filters": 64,
         "kernel_size": 3,
         "batch_norm": "after_relu",
+        "batch_norm_momentum": 0.99,
         "dropout": 0.5,
         "pooling": "flatten",
         "head_units": (128,),
@@ -46,7 +47,13 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "head_units": (128,),
         "head_dropout": 0.0,
     },
-    "resnet": {"filters": 64, "pooling": "avg", "head_units": (1000,), "head_dropout": 0.0},
+    "resnet": {
+        "filters": 64,
+        "batch_norm_momentum": 0.99,
+        "pooling": "avg",
+        "head_units": (1000,),
+        "head_dropout": 0.0,
+    },
     "inception": {"filters": 64, "pooling": "flatten", "head_units": (1000,), "head_dropout": 0.5},
 }
 

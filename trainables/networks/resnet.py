@@ -16,21 +16,21 @@ from trainables.training.layers import BatchNormalization
 
 def resnet(x: Any, settings: ImageSettings, num_classes: int) -> Any:
     """7x7 stem of `filters`; two identity blocks; a convolution and an identity block at 2, 4, 8 times the width."""
-    width = settings.filters
-    x = layers.ReLU()(_normalised(x, width, 7, strides=2))
+    width, momentum = settings.filters, settings.batch_norm_momentum
+    x = layers.ReLU()(_normalised(x, momentum, width, 7, strides=2))
     x = layers.MaxPooling2D(3, 2, padding="same")(x)
-    x = _block(_block(x, width), width)
+    x = _block(_block(x, momentum, width), momentum, width)
     for times in (2, 4, 8):
-        x = _block(_block(x, times * width, strides=2), times * width)
+        x = _block(_block(x, momentum, times * width, strides=2), momentum, times * width)
     return head(x, settings, num_classes)
 
 
-def _block(x: Any, width: int, strides: int = 1) -> Any:
+def _block(x: Any, momentum: float, width: int, strides: int = 1) -> Any:
     """Two 3x3 convolutions beside the input, which a 1x1 convolution brings to their shape where strides say so."""
     shortcut = layers.Conv2D(width, 1, strides)(x) if strides > 1 else x
-    y = layers.ReLU()(_normalised(x, width, 3, strides))
-    return layers.ReLU()(layers.Add()([_normalised(y, width, 3), shortcut]))
+    y = layers.ReLU()(_normalised(x, momentum, width, 3, strides))
+    return layers.ReLU()(layers.Add()([_normalised(y, momentum, width, 3), shortcut]))
 
 
-def _normalised(x: Any, width: int, size: int, strides: int = 1) -> Any:
-    return BatchNormalization()(layers.Conv2D(width, size, strides, padding="same")(x))
+def _normalised(x: Any, momentum: float, width: int, size: int, strides: int = 1) -> Any:
+    return BatchNormalization(momentum=momentum)(layers.Conv2D(width, size, strides, padding="same")(x))

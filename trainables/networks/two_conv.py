@@ -17,9 +17,9 @@ def two_conv(x: Any, settings: ImageSettings, num_classes: int) -> Any:
     padding = padding_for(x, [(3,), (settings.kernel_size,)])
     for filters, size in ((32, 3), (settings.filters, settings.kernel_size)):
         x = layers.Conv2D(filters, size, padding=padding)(x)
-        x = BatchNormalization()(x) if settings.batch_norm == "before_relu" else x
+        x = BatchNormalization(momentum=settings.batch_norm_momentum)(x) if settings.batch_norm == "before_relu" else x
         x = layers.ReLU()(x)
-        x = BatchNormalization()(x) if settings.batch_norm == "after_relu" else x
+        x = BatchNormalization(momentum=settings.batch_norm_momentum)(x) if settings.batch_norm == "after_relu" else x
         x = layers.MaxPooling2D()(x)
         x = dropout(x, settings)
     return head(x, settings, num_classes)
