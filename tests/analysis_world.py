@@ -40,7 +40,7 @@ def manifest(name: str, space: Space = SPACE, **changes: Any) -> dict[str, Any]:
         "format": 1,
         "name": name,
         "question": "How many filters do digits need?",
-        "command": ["python", "-m", "search.run", f"spaces/{name}.py"],
+        "command": [f"spaces/{name}.py", "--name", name],
         "space": {
             "file": f"spaces/{name}.py",
             "sha256": "0" * 64,

@@ -63,7 +63,7 @@ class Experiment:
         """One file for each table, no checkpoints left behind."""
         self._epochs.compact()
         self._trials.compact()
-        for folder in (self.root / TRIALS, self.root / EPOCHS):
+        for folder in (self.root / TRIALS, self.root / EPOCHS, self.checkpoints):
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
 

@@ -108,6 +108,8 @@ class PartWriter:
         if not parts and (self._root / f"{self._name}.parquet").exists():
             return
         table = read_parts(self._root, self._name, self._key).table
+        if table.num_columns:
+            table = table.sort_by([(name, "ascending") for name in self._key])
         write_file(self._root / f"{self._name}.parquet", lambda path: pq.write_table(table, path))
         self._remove(parts)
         self._levels = {}
