@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from search.errors import SearchError
 from search.experiment import find_experiments, read_manifest, read_trials
@@ -21,10 +22,10 @@ def print_experiments(console: Console, results: Path) -> None:
         console.print(f"no experiment in {results}. Make one: python -m search.run spaces/branin.py", highlight=False)
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("name", "state", "trials", "best", "begun", "question"):
+    for heading in ("name", "state", "trials", "best", "begun (UTC)", "question"):
         table.add_column(heading, no_wrap=heading != "question")
     for folder in found:
-        table.add_row(folder.name, *_row(folder))
+        table.add_row(*map(Text, (folder.name, *_row(folder))))
     console.print(table)
 
 

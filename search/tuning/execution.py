@@ -8,11 +8,10 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from search.experiment import Experiment
 from search.plan import Plan
@@ -21,6 +20,7 @@ from search.sampling import Sampling
 from search.stopping import make_rule
 from search.tuning import cluster
 from search.tuning.history import read_history
+from search.tuning.interrupts import Interrupts
 from search.tuning.ledger import Ledger
 from search.tuning.messages import CLOSING, RunContext
 from search.tuning.scheduling import Clock, Halt, Proposals, Resting, Slots
@@ -55,12 +55,12 @@ def execute(plan: Plan, experiment: Experiment, watch: Watch) -> Outcome:
     ledger = Ledger(plan, experiment, sampling, rule)
     ledger.restore(read_history(experiment, space, plan.retry_failed))
     (experiment.root / CLOSING).unlink(missing_ok=True)
-    with cluster.connected(plan.address) as nodes:
+    with Interrupts() as interrupts, cluster.connected(plan.address) as nodes:
         slots = fitting_slots(nodes, space.cpus_per_trial, space.gpus_per_trial, plan.max_concurrent)
         slots = max(1, min(slots, plan.trials * space.repeats))
-        run = _Run(plan, experiment, ledger, slots, watch)
-        with run.signals():
-            run.tune(_context(plan, experiment, rule.rungs()))
+        run = _Run(plan, experiment, ledger, slots, watch, interrupts=interrupts)
+        interrupts.arm()
+        run.tune(_context(plan, experiment, rule.rungs()))
     return Outcome(run.end(), run.reason(), ledger, slots)
 
 
@@ -83,10 +83,19 @@ def _context(plan: Plan, experiment: Experiment, rungs: tuple[int, ...] | None) 
 class _Run:
     """The state of one run of Tune."""
 
-    def __init__(self, plan: Plan, experiment: Experiment, ledger: Ledger, slots: int, watch: Watch) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        experiment: Experiment,
+        ledger: Ledger,
+        slots: int,
+        watch: Watch,
+        *,
+        interrupts: Interrupts,
+    ) -> None:
         self._plan, self._experiment, self._ledger, self._slots, self._watch = plan, experiment, ledger, slots, watch
+        self._interrupts = interrupts
         self._begun = time.monotonic()
-        self._interrupts = 0
         self._halt_at: float | None = None
         self._over_budget = False
 
@@ -128,7 +137,7 @@ class _Run:
         if budget is not None and not self._over_budget and time.monotonic() - self._begun > budget:
             self._over_budget = True
             self._close(GRACE_S)
-        if self._interrupts and self._halt_at is None:
+        if self._interrupts.count and self._halt_at is None:
             self._close(GRACE_S)
         self._watch(self._ledger, self._slots)
 
@@ -141,7 +150,7 @@ class _Run:
     def _halted(self) -> bool:
         if self._halt_at is None:
             return False
-        late = self._interrupts > 1 or time.monotonic() > self._halt_at
+        late = self._interrupts.count > 1 or time.monotonic() > self._halt_at
         if late:
             self._kill_local_processes()
         return late or not self._ledger.live
@@ -155,23 +164,9 @@ class _Run:
                 if b"search.tuning.child" in Path(f"/proc/{pid}/cmdline").read_bytes():
                     os.kill(int(pid), signal.SIGKILL)
 
-    @contextmanager
-    def signals(self) -> Iterator[None]:
-        """Take Ctrl-C and SIGTERM as the wish to end the search; a second one ends it without grace."""
-
-        def take(number: int, frame: FrameType | None) -> None:
-            self._interrupts += 1
-
-        before = {number: signal.signal(number, take) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
     def end(self) -> str:
         """How it ended, in one of the words of `Outcome.end`."""
-        if self._interrupts:
+        if self._interrupts.count:
             return "interrupted"
         if self._over_budget:
             return "time budget"
