@@ -180,6 +180,14 @@ def test_a_trial_waits_at_its_rungs_only_and_stops_when_told(tmp_path: Path) -> 
     runner.close()
 
 
+def test_a_trial_that_waits_has_told_what_it_printed(tmp_path: Path) -> None:
+    runner = TrialRunner(context(tmp_path, rungs=(1,)), "here")
+    runner.begin(TrialSpec("00000", {"act": "print"}, seed=0, proposed_at=time.time()))
+    report = runner.proceed()
+    runner.close()
+    assert (report.waits, "a word from the trial" in report.output) == (True, True)
+
+
 def test_a_closing_search_saves_its_running_trials(tmp_path: Path) -> None:
     runner = TrialRunner(context(tmp_path), "here")
     (tmp_path / CLOSING).touch()

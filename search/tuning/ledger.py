@@ -180,7 +180,7 @@ class Ledger:
         if report.end is not None:
             self._end(live, report.end)
         elif decision is Decision.STOP and report.waits:
-            self._end(live, Ending("pruned"))
+            self._end(live, Ending("pruned", output=report.output))
             return True
         if time.monotonic() - self._stored_at > STORE_EVERY_S:
             self.flush()

@@ -75,6 +75,8 @@ class Report:
     """What befell the training process: recycled, died, timed out."""
     waits: bool = False
     """Whether the trial waits for a decision on its last epoch."""
+    output: str = ""
+    """What a trial that waits has written so far: when it is ended, nothing more is heard of it."""
     end: Ending | None = None
 
 

@@ -147,6 +147,8 @@ class TrialRunner:
         epochs: list[Metrics] = content[0]
         report.epochs.extend(epochs)
         self._waits = report.waits = bool(content[1])
+        if report.waits:
+            report.output = process.output()
         return True
 
     def _bury(self, how: str, report: Report) -> bool:
