@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from search.errors import SearchError
@@ -43,7 +44,7 @@ def connected(address: str, cpus: int | None = None) -> Iterator[list[Resources]
         if address == "local":
             ray.init(address="local", num_cpus=cpus or usable_cpus(), **quiet)
         else:
-            ray.init(address=address, log_to_driver=False, logging_level="error")
+            ray.init(address=address, log_to_driver=False, logging_level="error", runtime_env=shipped_code(Path.cwd()))
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise SearchError(
@@ -53,3 +54,11 @@ def connected(address: str, cpus: int | None = None) -> Iterator[list[Resources]
         yield [node["Resources"] for node in ray.nodes() if node["Alive"]]
     finally:
         ray.shutdown()
+
+
+def shipped_code(folder: Path) -> dict[str, Any]:
+    """What every node is sent: the working directory without data, results and what a checkout does not need."""
+    return {"working_dir": str(folder), "excludes": list(_NOT_SHIPPED)}
+
+
+_NOT_SHIPPED = (".git", ".venv", "results", "data", "*.parquet", "*.npz", "*.tar", "*.keras", "*.h5", "__pycache__")

@@ -23,6 +23,7 @@ from search.tuning.history import read_history
 from search.tuning.interrupts import Interrupts
 from search.tuning.ledger import Ledger
 from search.tuning.messages import CLOSING, RunContext
+from search.tuning.nodes import check_nodes
 from search.tuning.scheduling import Clock, Halt, Proposals, Resting, Slots
 from search.tuning.worker import Worker
 
@@ -47,7 +48,7 @@ Watch = Callable[[Ledger, int], None]
 """Called many times a second with the ledger and the number of slots."""
 
 
-def execute(plan: Plan, experiment: Experiment, watch: Watch) -> Outcome:
+def execute(plan: Plan, experiment: Experiment, watch: Watch, say: Callable[[str], None] = print) -> Outcome:
     """Run the search; raises SearchError where the cluster or the plan does not allow it."""
     space = plan.space
     rule = make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs)
@@ -58,6 +59,8 @@ def execute(plan: Plan, experiment: Experiment, watch: Watch) -> Outcome:
     with Interrupts() as interrupts, cluster.connected(plan.address) as nodes:
         slots = fitting_slots(nodes, space.cpus_per_trial, space.gpus_per_trial, plan.max_concurrent)
         slots = max(1, min(slots, plan.trials * space.repeats))
+        if plan.address != "local":
+            check_nodes(plan, experiment, say)
         run = _Run(plan, experiment, ledger, slots, watch, interrupts=interrupts)
         interrupts.arm()
         run.tune(_context(plan, experiment, rule.rungs()))

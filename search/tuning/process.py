@@ -29,7 +29,10 @@ class TrainingProcess:
         self.trials = 0
         self._output = tempfile.TemporaryFile("w+b", buffering=0)  # noqa: SIM115  # closed by `kill`
         ours, theirs = socketpair()
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, context.import_path))}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(dict.fromkeys(filter(None, [*context.import_path, *sys.path]))),
+        }
         environment.update(_thread_limits(context.cpus))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "search.tuning.child", str(theirs.fileno())],

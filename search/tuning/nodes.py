@@ -1,0 +1,93 @@
+"""Whether every node of a cluster can do its part: the same versions, the data in sight, results in reach."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search.errors import SearchError
+from search.experiment import Experiment
+from search.plan import Plan
+from search.provenance import versions
+
+import ray  # isort: skip
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # isort: skip
+
+TIMEOUT_S = 120.0
+"""Longest time for a node to answer; a node may have to fetch the code first."""
+_MUST_MATCH = ("python", "ray", "tensorflow", "keras", "optuna", "numpy")
+
+
+@dataclass(frozen=True)
+class NodeView:
+    """What one node sees."""
+
+    name: str
+    versions: dict[str, str]
+    sees_data: bool
+    sees_results: bool
+
+
+def check_nodes(plan: Plan, experiment: Experiment, say: Callable[[str], None]) -> None:
+    """Ask every node that is there; raises SearchError naming one that has other versions or lacks the data.
+
+    Results that a node cannot reach are only announced: metrics travel to the driver by themselves, checkpoints and
+    models do not.
+    """
+    token = experiment.root / f".seen-by-all-{uuid.uuid4().hex}"
+    token.touch()
+    try:
+        views = _ask_all(str(plan.data_dir.resolve()) if plan.data_dir else None, str(token.resolve()))
+    finally:
+        token.unlink(missing_ok=True)
+    for view in views:
+        check_view(view, plan)
+    blind = [view.name for view in views if not view.sees_results]
+    if blind:
+        say(
+            f"NOTE: {', '.join(blind)} cannot reach {experiment.root}: metrics are stored all the same, but trials "
+            "there save no checkpoint and no model. Name a folder that all nodes share by --results."
+        )
+
+
+def _ask_all(data_dir: str | None, token: str) -> list[NodeView]:
+    ask = ray.remote(num_cpus=0)(_look)
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    asked: list[tuple[str, Any]] = []
+    for node in alive:
+        there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        name = node["NodeManagerAddress"]
+        asked.append((name, ask.options(scheduling_strategy=there).remote(name, data_dir, token)))
+    views = []
+    for name, answer in asked:
+        try:
+            views.append(ray.get(answer, timeout=TIMEOUT_S))
+        except ray.exceptions.RayError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise SearchError(
+                f"node {name} cannot run this project ({reason}); install it there as on the driver's machine."
+            ) from None
+    return views
+
+
+def _look(name: str, data_dir: str | None, token: str) -> NodeView:
+    """Runs on the node."""
+    return NodeView(name, versions(), data_dir is None or Path(data_dir).is_dir(), Path(token).exists())
+
+
+def check_view(view: NodeView, plan: Plan) -> None:
+    """Raise SearchError for a node with other versions than the driver's, or without the data."""
+    here = versions()
+    for package in _MUST_MATCH:
+        if view.versions.get(package) != here.get(package):
+            raise SearchError(
+                f"node {view.name} has {package} {view.versions.get(package, 'missing')}, the driver has "
+                f"{here.get(package, 'none')}; install the same version on both."
+            )
+    if not view.sees_data:
+        raise SearchError(
+            f"node {view.name} does not see the data directory {plan.data_dir}; put the data there too, or share it."
+        )
