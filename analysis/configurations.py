@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 
@@ -26,7 +28,11 @@ def configurations(results: Results, metric: str | None = None) -> pd.DataFrame:
     (bootstrap over seeds; of a single accuracy the binomial interval on its images), `test, test_low, test_high`
     likewise where the test accuracy is known, and `seconds`, the mean time of training.
     """
-    metric = metric or results.metric
+    return _configurations(results, metric or results.metric).copy()
+
+
+@lru_cache(maxsize=8)
+def _configurations(results: Results, metric: str) -> pd.DataFrame:
     runs = with_configuration(results, results.complete()).sort_values("number", kind="stable")
     grouped = runs.groupby("configuration", sort=False)
     first = runs.drop_duplicates("configuration").set_index("configuration")
@@ -72,12 +78,12 @@ def compare(results: Results, left: str, right: str, metric: str | None = None) 
 
     Paired where they share at least two seeds, else by the noise of what was repeated and of the images.
     """
-    return _Comparer(results, metric).compare(left, right)
+    return _Comparer(results, metric or results.metric).compare(left, right)
 
 
 def verdicts(results: Results, table: pd.DataFrame, top: int = 50) -> pd.DataFrame:
     """Each of the `top` configurations against the best: difference, interval, basis, `tied` (inside the noise)."""
-    comparer = _Comparer(results)
+    comparer = _Comparer(results, results.metric)
     best = str(table.index[0])
     rows = [(key, comparer.compare(best, str(key))) for key in table.index[1:top]]
     return pd.DataFrame(
@@ -89,24 +95,21 @@ def verdicts(results: Results, table: pd.DataFrame, top: int = 50) -> pd.DataFra
 class _Comparer:
     """The runs of every configuration, and the noise that they show together."""
 
-    def __init__(self, results: Results, metric: str | None = None) -> None:
-        self.metric = metric or results.metric
-        runs = with_configuration(results, results.complete()).dropna(subset=[self.metric])
-        sizes = runs.groupby("configuration")["key"].size()
-        repeated = runs[runs["configuration"].isin(sizes.index[sizes > 1])]
-        groups = [group.to_numpy(float) for _, group in repeated.groupby("configuration")[self.metric]]
-        self._noise = pooled_deviation(groups)
-        self._runs = runs.set_index("configuration")
-        self._images = image_counts(results, self.metric)
+    def __init__(self, results: Results, metric: str) -> None:
+        runs = with_configuration(results, results.complete()).dropna(subset=[metric])
+        self._rows = runs.groupby("configuration").indices
+        self._values = runs[metric].to_numpy(float)
+        self._seeds = runs["seed"].to_numpy(float, na_value=np.nan) if "seed" in runs else None
+        self._noise = pooled_deviation([self._values[rows] for rows in self._rows.values()])
+        images = image_counts(results, metric)
+        self._images = None if images is None else runs["experiment"].map(images).to_numpy(int)
 
     def compare(self, left: str, right: str) -> Comparison:
-        a, b = self._runs.loc[[left]], self._runs.loc[[right]]
-        if "seed" in self._runs:
-            one = a.drop_duplicates("seed").set_index("seed")[self.metric]
-            other = b.drop_duplicates("seed").set_index("seed")[self.metric]
-            if len(one.index.intersection(other.index)) >= 2:
-                return paired(one, other)
-        images = None
-        if self._images is not None:
-            images = int(min(self._images[a["experiment"].iloc[0]], self._images[b["experiment"].iloc[0]])) or None
-        return difference(a[self.metric].to_numpy(float), b[self.metric].to_numpy(float), self._noise, images)
+        one, other = self._rows[left], self._rows[right]
+        if self._seeds is not None and min(len(one), len(other)) >= 2:
+            a, b = (pd.Series(self._values[rows], index=self._seeds[rows]) for rows in (one, other))
+            a, b = (series[~series.index.duplicated()] for series in (a, b))
+            if len(a.index.intersection(b.index)) >= 2:
+                return paired(a, b)
+        images = None if self._images is None else int(min(self._images[one[0]], self._images[other[0]])) or None
+        return difference(self._values[one], self._values[other], self._noise, images)

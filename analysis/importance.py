@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import optuna
 import pandas as pd
+from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.importance import FanovaImportanceEvaluator
 
@@ -19,8 +21,11 @@ from search.errors import SearchError
 
 LEAST = 10
 """Configurations below which no importance is computed: it would describe the noise."""
-MOST = 1000
+MOST = 400
 """Configurations that are looked at; of more, a seeded sample."""
+
+MOST_WORDS = 40
+"""Different texts of one parameter above which it is left out."""
 
 
 def importance(results: Results, seed: int = 0) -> pd.DataFrame:
@@ -31,11 +36,16 @@ def importance(results: Results, seed: int = 0) -> pd.DataFrame:
     A conditional parameter is judged among the configurations that have it, with what they all have. Columns:
     `parameter, importance, configurations, where` (the condition in words, empty for none). Raises SearchError for
     fewer than LEAST configurations, or where nothing varied. Pruned trials have no final value and are left out, so
-    that what made trials bad early on is under-rated.
+    that what made trials bad early on is under-rated. It takes seconds, and is computed once for the same results.
     """
+    return _importance(results, seed).copy()
+
+
+@lru_cache(maxsize=4)
+def _importance(results: Results, seed: int) -> pd.DataFrame:
     table = configurations(results)
     table = table[np.isfinite(table["mean"].astype(float))]
-    names = [name for name in results.varied if table[name].nunique() > 1]
+    names = [name for name in results.varied if table[name].nunique() > 1 and not _is_label(table[name])]
     if len(table) < LEAST:
         raise SearchError(
             f"{results.told} has {len(table)} finished configurations; importance needs at least {LEAST} to say more "
@@ -45,22 +55,34 @@ def importance(results: Results, seed: int = 0) -> pd.DataFrame:
         raise SearchError(f"{results.told} has no parameter with two values among its finished trials.")
     if len(table) > MOST:
         table = table.sample(MOST, random_state=seed)
-    rows = [_row(results, table, name, names, seed) for name in names]
-    frame = pd.DataFrame([row for row in rows if row], columns=["parameter", "importance", "configurations", "where"])
+    rows = []
+    for active in dict.fromkeys(tuple(table[name].notna()) for name in names):
+        rows += _together(results, table, names, np.array(active), seed)
+    frame = pd.DataFrame(rows, columns=["parameter", "importance", "configurations", "where"])
     return frame.sort_values("importance", ascending=False, kind="stable").reset_index(drop=True)
 
 
-def _row(results: Results, table: pd.DataFrame, name: str, names: list[str], seed: int) -> dict[str, object] | None:
-    """One parameter among the configurations that have it; None where those are too few or all alike."""
-    active = table[table[name].notna()]
-    if len(active) < LEAST or active["mean"].nunique() < 2:
-        return None
-    together = tuple(n for n in names if active[n].notna().all() and active[n].nunique() > 1)
+def _is_label(values: pd.Series) -> bool:
+    """Whether a text has so many values that it names configurations rather than a choice among a few."""
+    return not pd.api.types.is_numeric_dtype(values) and values.nunique() > MOST_WORDS
+
+
+def _together(
+    results: Results, table: pd.DataFrame, names: list[str], active: NDArray[np.bool_], seed: int
+) -> list[tuple[str, float, int, str]]:
+    """The parameters that just these configurations have; none where those are too few or all alike."""
+    part = table[active]
+    if len(part) < LEAST or part["mean"].nunique() < 2:
+        return []
+    known = tuple(name for name in names if part[name].notna().all() and part[name].nunique() > 1)
+    own = [name for name in known if (table[name].notna().to_numpy() == active).all()]
+    shares = _evaluate(results, part, known, seed) if own else {}
+    return [(shown(name), shares[name], len(part), "" if active.all() else _condition(results, name)) for name in own]
+
+
+def _condition(results: Results, name: str) -> str:
     when = results.parameter(name).get("when") or {}
-    words = ", ".join(f"{parent}={'|'.join(map(str, values))}" for parent, values in when.items())
-    shares = _evaluate(results, active, together, seed)
-    where = words if len(active) < len(table) else ""
-    return {"parameter": shown(name), "importance": shares[name], "configurations": len(active), "where": where}
+    return ", ".join(f"{parent}={'|'.join(map(str, values))}" for parent, values in when.items()) or "it is active"
 
 
 def _evaluate(results: Results, table: pd.DataFrame, names: tuple[str, ...], seed: int) -> Mapping[str, float]:
@@ -86,12 +108,12 @@ def _plain(value: Any, distribution: BaseDistribution) -> Any:
 
 
 def _distribution(declared: Mapping[str, Any], values: pd.Series) -> BaseDistribution:
-    """The range that was searched; where it was not declared, the range or the values that occur."""
+    """The range that was searched; where none was declared, that of the values, or the words, that occur."""
     numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-    if not numeric or declared.get("kind") == "Choice":
+    if not numeric:
         return CategoricalDistribution(sorted(map(str, values.unique())))
     low, high = float(values.min()), float(values.max())
-    if declared:
+    if "low" in declared and "high" in declared:
         low, high = min(low, float(declared["low"])), max(high, float(declared["high"]))
     log = bool(declared.get("log"))
     if pd.api.types.is_integer_dtype(values):

@@ -44,12 +44,13 @@ class Source:
         return dict(self.manifest.get("dataset") or {})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Results:
     """Trials and epochs of one or more experiments.
 
     `trials` has one row for each trial, with the columns of `trials.parquet`, `experiment` (its source's name) and
-    `key` (unique over all sources). `skipped` names damaged files; what else there was has been read.
+    `key` (unique over all sources). `skipped` names damaged files; what else there was has been read. Two results
+    are equal when they are one object, so that what is computed from them can be kept.
     """
 
     sources: tuple[Source, ...]

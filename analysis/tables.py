@@ -61,14 +61,13 @@ def _trial_columns(results: Results) -> list[str]:
 
 
 def _sizes(trials: pd.DataFrame) -> list[str]:
-    """The sizes that tell something: the trainable parameters only where they differ from all of them."""
+    """The sizes that tell something: the trainable parameters only where many are frozen."""
     found = [name for name in _SHOWN if name in trials and trials[name].notna().any()]
-    if (
-        len(found) > 1
-        and found[-1] == _SHOWN[-1]
-        and (trials[found[-2]] == trials[found[-1]])[trials[found[-1]].notna()].all()
-    ):
-        found.pop()
+    every, trained = _SHOWN[1:]
+    if every in found and trained in found:
+        known = trials[[every, trained]].dropna().astype(float)
+        if (known[trained] > 0.95 * known[every]).all():
+            found.remove(trained)
     return found
 
 
@@ -141,6 +140,8 @@ def group_table(results: Results, by: Sequence[str], sort: str | None = None) ->
     if "sample_size" in frame and results.trials["sample_size"].nunique() == 1 and "sample_size" not in columns:
         dull.append("sample_size")
     frame = frame.drop(columns=dull)
+    whole = {name: "Int64" for name in _SHOWN if name in frame and (frame[name].dropna() % 1 == 0).all()}
+    frame = frame.astype(whole)
     order = find_column(frame, sort) if sort else f"best {results.metric}"
     said = (_sorting(order),) if sort else ()
     ascending = _ascending(order, results) if sort else results.mode == "min"

@@ -17,7 +17,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +39,7 @@ def write_search(root: Path, trials: int, epochs: int) -> None:
     pruned = rng.random(trials) < 0.5
     lengths = np.where(pruned, np.minimum(rng.choice([1, 3, 9, 27], trials), epochs), epochs)
     names = np.array([f"t{number:05d}" for number in range(trials)])
-    start = np.datetime64(datetime(2025, 1, 1, tzinfo=UTC).replace(tzinfo=None)) + np.arange(trials) * np.timedelta64(2, "s")
+    start = np.datetime64("2025-01-01", "s") + np.arange(trials) * np.timedelta64(2, "s")
     end = start + (lengths * 1000).astype("timedelta64[ms]")
     columns = {
         "trial_id": names, "number": np.arange(trials), "state": np.where(pruned, "pruned", "complete"),

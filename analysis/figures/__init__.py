@@ -2,58 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.columns import find_columns
-from analysis.figures import (
-    bars,
-    classes,
-    curves,
-    important,
-    parallel,
-    progress,
-    sample_size,
-    settings,
-    slices,
-    timeline,
-    tradeoff,
-)
 from analysis.figures.style import style
 from analysis.load import Results
 from search.errors import SearchError
 
+MANY = 2000
+"""Points or lines of one artist from which on an SVG holds them as an image."""
+
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of figure: what it shows, and how it is made (raises SearchError where the results have no data for it).
+    """A kind of figure: what it shows, and the module of this package and the function in it that make it.
 
-    `draw` takes the results, and also the columns to group by where the kind can group.
+    The function takes the results, and also the columns to group by where the kind can group; it raises SearchError
+    where the results have no data for it. Modules are imported when used: Optuna alone takes half a second.
     """
 
     caption: str
-    draw: Callable[..., Figure]
+    module: str
+    function: str = "figure"
     groups: bool = False
 
 
 KINDS: dict[str, Kind] = {
-    "curves": Kind("Training and validation by epoch", curves.figure, groups=True),
-    "compare": Kind("Test values with their intervals, best validation on top", bars.figure, groups=True),
-    "progress": Kind("Best value so far against trials and time, and where trials were stopped", progress.figure),
-    "importance": Kind("Which parameters mattered", important.figure),
-    "slice": Kind("The metric against each parameter", slices.figure),
-    "contour": Kind("The metric over two parameters", slices.contour_figure, groups=True),
-    "parallel": Kind("Every configuration through its settings to its result", parallel.figure),
-    "tradeoff": Kind("The metric against the number of parameters and seconds", tradeoff.figure, groups=True),
-    "sample_size": Kind("Accuracy against the number of training images", sample_size.figure, groups=True),
-    "learning_rate": Kind("Which learning rate, and how the loss falls with it", settings.learning_rate_figure),
-    "unfreeze_depth": Kind("How deep to unfreeze a backbone", settings.unfreeze_figure),
-    "confusion": Kind("Which classes the best trial takes for each other", classes.confusion_figure),
-    "images": Kind("Images per class", classes.images_figure),
-    "timeline": Kind("Which worker ran which trial when", timeline.figure),
+    "curves": Kind("Training and validation by epoch", "curves", groups=True),
+    "compare": Kind("Test values with their intervals, best validation on top", "bars", groups=True),
+    "progress": Kind("Best value so far against trials and time, and where trials were stopped", "progress"),
+    "importance": Kind("Which parameters mattered", "important"),
+    "slice": Kind("The metric against each parameter", "slices"),
+    "contour": Kind("The metric over two parameters", "slices", "contour_figure", groups=True),
+    "parallel": Kind("Every configuration through its settings to its result", "parallel"),
+    "tradeoff": Kind("The metric against the number of parameters and seconds", "tradeoff", groups=True),
+    "sample_size": Kind("Accuracy against the number of training images", "sample_size", groups=True),
+    "learning_rate": Kind("Which learning rate, and how the loss falls with it", "settings", "learning_rate_figure"),
+    "unfreeze_depth": Kind("How deep to unfreeze a backbone", "settings", "unfreeze_figure"),
+    "confusion": Kind("Which classes the best trial takes for each other", "classes", "confusion_figure"),
+    "images": Kind("Images per class", "classes", "images_figure"),
+    "timeline": Kind("Which worker ran which trial when", "timeline"),
 }
 
 
@@ -66,7 +60,20 @@ def make(kind: str, results: Results, by: Sequence[str] = ()) -> Figure:
     if columns and not KINDS[kind].groups:
         able = ", ".join(name for name, one in KINDS.items() if one.groups)
         raise SearchError(f"the figure {kind} does not group; leave out --by, or choose one of: {able}.")
-    return KINDS[kind].draw(results, columns) if columns else KINDS[kind].draw(results)
+    draw = getattr(import_module(f"analysis.figures.{KINDS[kind].module}"), KINDS[kind].function)
+    drawn: Figure = draw(results, columns) if columns else draw(results)
+    return drawn
+
+
+def settle(figure: Figure) -> None:
+    """Lay a figure out for good, so that each file does not do it again, and let an SVG hold crowds as images."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        for artist in axes.collections:
+            size = max(np.shape(artist.get_offsets())[0], len(artist.get_paths()))
+            if size > MANY:
+                artist.set_rasterized(True)
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
@@ -75,6 +82,7 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with style():
+            settle(figure)
             for path in paths:
                 figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     except OSError as error:

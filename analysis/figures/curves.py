@@ -138,6 +138,8 @@ def figure(results: Results, by: Sequence[str] = ()) -> Figure:
 def _measures(results: Results) -> list[str]:
     """The metric that chooses, and the loss; those that are stored by epoch."""
     stored = [name for name in results.epochs.columns if results.epochs[name].notna().any()]
+    if stored and results.epochs["epoch"].max() < 2:
+        raise SearchError(f"{results.told} has no curves: every trial had one epoch.")
     wanted = dict.fromkeys([results.metric, "val_accuracy", "val_loss"])
     found = [name for name in wanted if name in stored]
     if not found:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from analysis.columns import shown
 from analysis.configurations import configurations
 from analysis.figures.scales import Scale, scale
-from analysis.figures.style import BLACK, CONTINUOUS, label, panels, shorten, style
+from analysis.figures.style import BLACK, colours, label, panels, shorten, style
 from analysis.load import Results
 from search.errors import SearchError
 
@@ -57,7 +57,7 @@ def _metric_ticks(values: pd.Series) -> tuple[tuple[float, ...], tuple[str, ...]
     return tuple(map(float, ticks)), tuple(f"{tick:.4g}" for tick in ticks)
 
 
-def draw_parallel(axes: Axes, data: Parallel, names: list[str]) -> ScalarMappable:
+def draw_parallel(axes: Axes, data: Parallel, names: list[str], mode: str) -> ScalarMappable:
     """Lines with the best on top; choices are spread a little, so that lines do not hide each other."""
     rng = np.random.default_rng(0)
     heights = data.heights.copy()
@@ -66,10 +66,8 @@ def draw_parallel(axes: Axes, data: Parallel, names: list[str]) -> ScalarMappabl
             heights[:, column] += rng.uniform(-0.22, 0.22, len(heights)) / len(one.ticks)
     places = np.arange(heights.shape[1], dtype=float)
     lines = np.stack([np.broadcast_to(places, heights.shape), heights], axis=2)[::-1]
-    colours = Normalize(float(np.quantile(data.values, 0.05)), float(data.values.max()))
-    if data.values[0] == data.values.min():
-        colours = Normalize(float(data.values.min()), float(np.quantile(data.values, 0.95)))
-    drawn = LineCollection(list(lines), cmap=CONTINUOUS, norm=colours, linewidth=1.0, alpha=0.75)
+    norm = Normalize(*np.quantile(data.values, [0.05, 1] if mode == "max" else [0, 0.95]))
+    drawn = LineCollection(list(lines), cmap=colours(mode), norm=norm, linewidth=1.0, alpha=0.75)
     drawn.set_array(data.values[::-1])
     axes.add_collection(drawn)
     axes.plot(places, heights[0], color=BLACK, linewidth=2.2, label="best")
@@ -104,7 +102,7 @@ def figure(results: Results) -> Figure:
     names = [shorten(shown(name), 22) for name in data.columns[:-1]] + [label(results.metric)]
     with style():
         whole, (axes,) = panels(width=max(6.4, 1.55 * len(names)), height=4.2)
-        drawn = draw_parallel(axes, data, names)
+        drawn = draw_parallel(axes, data, names, results.mode)
         whole.colorbar(drawn, ax=axes, label=label(results.metric), pad=0.01, aspect=30)
         drawn.colorbar.solids.set_alpha(1.0)  # type: ignore[union-attr]  # the colour bar just made
         more = f"Best {MOST} of {data.total:,} configurations" if data.total > MOST else f"{data.total} configurations"

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import BEST, BLUE, GREY, STATES, label, panels, robust_limits, style, whole_ticks
+from analysis.figures.style import BEST, BLUE, GREY, STATES, label, panels, robust_limits, style, time_unit, whole_ticks
 from analysis.load import Results
 from search.errors import SearchError
 
@@ -51,6 +51,8 @@ def draw_progress(axes: Axes, data: pd.DataFrame, against: str, mode: str) -> No
     """Every trial as a point, failed ones at the bottom, and the best so far as steps."""
     for state, marker, size in (("pruned", "x", 14), ("complete", "o", 14)):
         part = data[(data["state"] == state) & data["value"].notna()]
+        if part.empty:
+            continue
         axes.scatter(
             part[against], part["value"], s=size, marker=marker, color=STATES[state], label=state, linewidths=1
         )
@@ -91,7 +93,7 @@ def figure(results: Results) -> Figure:
         axes[0].set(xlabel="trials ended", ylabel=label(results.metric))
         whole_ticks(axes[0])
         if timed:
-            unit, size = ("hours", 3600) if data["seconds"].max() > 7200 else ("minutes", 60)
+            unit, size = time_unit(float(data["seconds"].max()))
             draw_progress(axes[1], data.assign(time=data["seconds"] / size), "time", results.mode)
             axes[1].set_xlabel(f"{unit} since the start")
         if reached is not None:

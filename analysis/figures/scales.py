@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from analysis.figures.style import shorten
@@ -89,11 +90,10 @@ def _order(value: object, options: list[str] | None) -> tuple[int, float, str]:
 
 def _ticks(known: NDArray[np.float64]) -> tuple[tuple[float, ...], tuple[str, ...]]:
     low, high = float(known.min()), float(known.max())
-    if np.all(known == np.round(known)) and high - low <= FEW_VALUES:
-        ticks = np.arange(low, high + 1)
-    else:
-        ticks = np.linspace(low, high, 4)
-    return tuple(map(float, ticks)), tuple(f"{tick:.3g}" for tick in ticks)
+    whole = bool(np.all(known == np.round(known)))
+    found = [float(tick) for tick in MaxNLocator(nbins=5, integer=whole).tick_values(low, high)]
+    ticks = tuple(tick for tick in found if low <= tick <= high)
+    return ticks, tuple(f"{tick:.3g}" for tick in ticks)
 
 
 def _log_ticks(known: NDArray[np.float64]) -> tuple[tuple[float, ...], tuple[str, ...]]:

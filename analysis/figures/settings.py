@@ -15,7 +15,7 @@ from analysis.configurations import configurations
 from analysis.figures.curves import curves
 from analysis.figures.scales import scale
 from analysis.figures.slices import Slice, draw_slice
-from analysis.figures.style import BEST, BLUE, CONTINUOUS, STATES, label, panels, style, whole_ticks
+from analysis.figures.style import BEST, BLUE, CONTINUOUS, STATES, cost_axis, label, panels, style, whole_ticks
 from analysis.load import Results
 from search.errors import SearchError
 
@@ -56,7 +56,7 @@ def draw_learning_rate(axes: Axes, table: pd.DataFrame, column: str, mode: str) 
                 part, heights, s=18, marker=marker, color=STATES[state], transform=bottom, linewidths=1
             )
             drawn.set_label(f"{state} (at the bottom)")
-    axes.set_xscale("log")
+    cost_axis(axes, float(table[column].min()), float(table[column].max()))
 
 
 def draw_loss_by_rate(axes: Axes, results: Results, column: str) -> ScalarMappable:

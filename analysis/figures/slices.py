@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from analysis.columns import shown
 from analysis.configurations import configurations
 from analysis.figures.scales import Scale, scale
-from analysis.figures.style import BEST, BLUE, CONTINUOUS, label, panels, robust_limits, style
+from analysis.figures.style import BEST, BLUE, colours, label, panels, robust_limits, style
 from analysis.importance import importance
 from analysis.load import Results
 from analysis.statistics import bootstrap
@@ -133,15 +133,15 @@ def draw_contour(axes: Axes, data: Contour, mode: str) -> PathCollection:
     """Points in the colour of their result over the surface between them; choices side by side, as points only."""
     places = [one.positions.copy() for one in data.scales]
     limits = robust_limits(data.values.tolist(), mode, room=0) or (float(data.values.min()), float(data.values.max()))
-    colours = Normalize(*limits)
+    norm = Normalize(*limits)
     if not any(one.discrete for one in data.scales) and len(data.values) >= 8:
-        _draw_surface(axes, data, colours)
+        _draw_surface(axes, data, norm, mode)
     rng = np.random.default_rng(0)
     for index, one in enumerate(data.scales):
         if one.discrete:
             places[index] += rng.uniform(-0.2, 0.2, len(places[index]))
     drawn = axes.scatter(
-        places[0][::-1], places[1][::-1], c=data.values[::-1], cmap=CONTINUOUS, norm=colours,
+        places[0][::-1], places[1][::-1], c=data.values[::-1], cmap=colours(mode), norm=norm,
         s=34, edgecolors="white", linewidths=0.6, zorder=3,
     )  # fmt: skip
     axes.scatter(
@@ -152,7 +152,7 @@ def draw_contour(axes: Axes, data: Contour, mode: str) -> PathCollection:
     return drawn
 
 
-def _draw_surface(axes: Axes, data: Contour, colours: Normalize) -> None:
+def _draw_surface(axes: Axes, data: Contour, norm: Normalize, mode: str) -> None:
     """Linear interpolation over the triangles between the points; long thin ones at the rim are left out."""
     units = np.stack([one.unit() for one in data.scales], axis=1)
     _, rows = np.unique(units.round(9), axis=0, return_index=True)
@@ -164,10 +164,10 @@ def _draw_surface(axes: Axes, data: Contour, colours: Normalize) -> None:
     mesh.set_mask(sides > 0.45)
     if mesh.mask is not None and mesh.mask.all():
         return
-    levels = np.linspace(float(colours.vmin or 0), float(colours.vmax or 0), 13)
+    levels = np.linspace(float(norm.vmin or 0), float(norm.vmax or 0), 13)
     clipped = np.clip(data.values[rows], levels[0], levels[-1])
     if levels[-1] > levels[0]:
-        axes.tricontourf(mesh, clipped, levels=levels, cmap=CONTINUOUS, norm=colours, alpha=0.55)
+        axes.tricontourf(mesh, clipped, levels=levels, cmap=colours(mode), norm=norm, alpha=0.55)
 
 
 def contour_figure(results: Results, by: Sequence[str] = ()) -> Figure:

@@ -106,12 +106,22 @@ def compact(value: float) -> str:
     return f"{value:g}"
 
 
+def time_unit(longest: float) -> tuple[str, float]:
+    """The unit in which so many seconds are shown, and its length in seconds."""
+    return ("hours", 3600.0) if longest > 7200 else ("minutes", 60.0) if longest > 120 else ("seconds", 1.0)
+
+
+def colours(mode: str) -> str:
+    """The colour map of results: the brighter the better."""
+    return "viridis" if mode == "max" else "viridis_r"
+
+
 def cost_axis(axes: Axes, low: float, high: float) -> None:
     """A horizontal axis of sizes or times: logarithmic where they span much, with few and plain labels."""
     axes.xaxis.set_major_formatter(lambda value, _: compact(value))
     if low > 0 and high > 8 * low:
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 200 * low else (1,)))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 60 * low else (1,)))
         axes.xaxis.set_major_formatter(lambda value, _: compact(value))
         axes.xaxis.set_minor_formatter(NullFormatter())
 

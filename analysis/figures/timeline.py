@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
-from analysis.figures.style import STATES, panels, shorten, style
+from analysis.figures.style import STATES, panels, shorten, style, time_unit
 from analysis.load import Results
 from search.errors import SearchError
 
@@ -67,8 +67,7 @@ def figure(results: Results) -> Figure:
     data = timeline(results)
     shares = busy(data)
     part = shares if len(shares) <= MOST else shares[shares.rank(ascending=False, method="first") <= MOST]
-    units = ((7200, 3600.0, "hours"), (120, 60.0, "minutes"), (-1, 1.0, "seconds"))
-    unit, name = next((size, word) for least, size, word in units if data["end"].max() > least)
+    name, unit = time_unit(float(data["end"].max()))
     with style():
         whole, (axes,) = panels(width=8.0, height=1.5 + 0.26 * len(part))
         draw_timeline(axes, data, part, unit)

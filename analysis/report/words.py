@@ -1,0 +1,175 @@
+"""The answer of a search in sentences, each computed from its results."""
+
+from __future__ import annotations
+
+import math
+import shlex
+
+import numpy as np
+import pandas as pd
+
+from analysis.columns import shown
+from analysis.configurations import configurations, image_counts, with_configuration
+from analysis.findings import best, cautions, ties
+from analysis.formats import cell
+from analysis.importance import importance
+from analysis.load import Results, Source, states
+from analysis.statistics import Z, pooled_deviation, student
+from search.errors import SearchError
+
+
+def answer(results: Results) -> list[tuple[str, list[str]]]:
+    """Headings and their sentences: the best, what ties, what mattered, what the noise hides, what to be careful of.
+
+    Raises SearchError where no trial has finished.
+    """
+    table = configurations(results)
+    parts = [
+        ("Best configuration", [best(results, table), *_test(results, table)]),
+        ("Which others tie", ties(results, table)),
+        ("What mattered most", mattered(results)),
+        ("What the noise hides", noise(results, table)),
+        ("What it took", effort(results)),
+        ("Careful", cautions(results)),
+    ]
+    return [(heading, sentences) for heading, sentences in parts if sentences]
+
+
+def _test(results: Results, table: pd.DataFrame) -> list[str]:
+    row = table.iloc[0]
+    if "test" not in row or pd.isna(row["test"]):
+        return []
+    told = f"It was chosen by {results.metric}; its test value was computed once and chose nothing."
+    base = row.get("baseline_accuracy")
+    if base is not None and pd.notna(base):
+        told += f" Always answering the most frequent class would be right for {float(base):.4f} of the test images."
+    return [told]
+
+
+def mattered(results: Results) -> list[str]:
+    """Which parameters explain the differences, or why that cannot be said."""
+    try:
+        table = importance(results)
+    except SearchError as error:
+        return [f"Not known: {error}"]
+    rows = table.to_dict("records")
+    shares = [f"{row['parameter']} {_percent(row['importance'])}" for row in rows if not row["where"]]
+    said = []
+    if shares:
+        said.append(f"Of the differences between finished configurations explain: {', '.join(shares[:5])} (fANOVA).")
+    for row in rows:
+        if row["where"]:
+            share = _percent(row["importance"])
+            count = row["configurations"]
+            said.append(f"Where {row['where']}, {row['parameter']} explains {share} ({count} configurations).")
+    if (results.trials["state"] == "pruned").any():
+        said.append("Trials that were stopped early have no final value and are not part of this.")
+    return said
+
+
+def _percent(share: float) -> str:
+    """A share that rounds to all or nothing is not told as such."""
+    return "over 99 %" if share > 0.99 else "under 1 %" if share < 0.01 else f"{100 * share:.0f} %"
+
+
+def noise(results: Results, table: pd.DataFrame) -> list[str]:
+    """How large a difference must be before it means something."""
+    runs = with_configuration(results, results.complete())
+    groups = [group.dropna().to_numpy(float) for _, group in runs.groupby("configuration")[results.metric]]
+    deviation, degrees = pooled_deviation(groups)
+    said = []
+    if degrees:
+        margin = student(degrees) * deviation * math.sqrt(2)
+        said.append(
+            f"From seed to seed {results.metric} varies by a standard deviation of {deviation:.2g} ({degrees} degrees "
+            f"of freedom), so two single runs that differ by less than {margin:.2g} may be the same."
+        )
+    else:
+        said.append(
+            "No configuration was run with a second seed, so the noise of seeds is not known; --repeats 3 tells."
+        )
+    images = [_image_noise(results, table, metric) for metric in (results.metric, "test_accuracy")]
+    said += [sentence for sentence in images if sentence]
+    if len(table) > 1:
+        said.append(
+            f"The best of {len(table)} configurations was chosen for its {results.metric}, which is therefore a little "
+            "too good; a value on other images is not."
+        )
+    return said
+
+
+def _image_noise(results: Results, table: pd.DataFrame, metric: str) -> str | None:
+    counts = image_counts(results, metric)
+    column = "test" if metric == "test_accuracy" else "mean"
+    if counts is None or column not in table or pd.isna(table.iloc[0][column]):
+        return None
+    row = table.iloc[0]
+    images, share = int(counts[row["experiment"]]), float(np.clip(row[column], 0, 1))
+    if not images:
+        return None
+    margin = Z * math.sqrt(2 * share * (1 - share) / images)
+    near = f"two values of {metric} near {share:.4f} that differ by less than {margin:.2g}"
+    return f"On {images:,} images, {near} may be the same."
+
+
+def effort(results: Results) -> list[str]:
+    """Trials, time and processes."""
+    trials = results.trials
+    said = [f"{results.told}: {states(trials)}."]
+    if {"started_at", "finished_at"} <= set(trials) and trials["finished_at"].notna().any():
+        parts = trials.groupby("experiment")
+        seconds = float((parts["finished_at"].max() - parts["started_at"].min()).dt.total_seconds().sum())
+        told = f"{duration(seconds)} from the first trial's start to the last one's end"
+        if "worker" in trials and trials["worker"].notna().any():
+            told += f", in {trials['worker'].nunique()} training processes"
+        said.append(told + ".")
+    means = trials.groupby("state")["epochs"].mean() if "epochs" in trials else pd.Series(dtype=float)
+    if {"pruned", "complete"} <= set(means.dropna().index):
+        told = f"Pruned trials ran {means['pruned']:.1f} epochs on average, complete ones {means['complete']:.1f}."
+        said.append(told)
+    return said
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words."""
+    if seconds < 120:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
+
+
+def again(source: Source, results: Results) -> list[tuple[str, str]]:
+    """What is done and the command that does it, for one experiment: search again, continue, run its best again."""
+    file = str(source.space.get("file") or "SPACE")
+    words = [str(word) for word in source.manifest.get("command") or [file]]
+    table = configurations(results)
+    found = [
+        ("Search again, under another name", [*_without_name(words), "--name", "ANOTHER"]),
+        ("Continue or extend this search", [*[word for word in words if word != "--resume"], "--resume"]),
+    ]
+    own = table[table["experiment"] == source.name]
+    if len(own):
+        best_name = f"{source.name.rstrip('/').split('/')[-1]}-best"
+        pins = [word for pin in _pins(source, results, own.iloc[0]) for word in ("--set", pin)]
+        single = ["--trials", "1", "--stopping", "none", "--name", best_name]
+        found.append(("Run its best configuration again", [file, *pins, *single]))
+    return [(title, shlex.join(["python", "-m", "search.run", *command])) for title, command in found]
+
+
+def _without_name(words: list[str]) -> list[str]:
+    """The words of a command without its --name, which is taken, and without --resume."""
+    kept, skip = [], False
+    for word in words:
+        if not skip and word not in ("--name", "--resume") and not word.startswith("--name="):
+            kept.append(word)
+        skip = word == "--name"
+    return kept
+
+
+def _pins(source: Source, results: Results, row: pd.Series) -> list[str]:
+    """The settings that were pinned on the command line, and those of the configuration."""
+    asked = (source.manifest.get("asked") or {}).get("set") or {}
+    pins = {str(name): str(value) for name, value in asked.items()}
+    for name in results.searched:
+        if pd.notna(row[name]):
+            pins[shown(name)] = repr(float(row[name])) if isinstance(row[name], float) else cell(row[name])
+    return [f"{name}={value}" for name, value in pins.items()]
