@@ -47,7 +47,8 @@ def print_summary(console: Console, result: Result) -> None:
     plan = result.plan
     counts = ", ".join(f"{n} {state}" for state, n in result.counts.items() if n) or "no trial ended"
     repeats = f", {counted(result.repeats, 'repeat')}" if result.repeats else ""
-    line = f"\n{plan.name}: {counts}{repeats} in {show_seconds(result.seconds)} on {counted(result.workers, 'worker')}."
+    work = f"in {show_seconds(result.seconds)} on {counted(result.workers, 'worker')}"
+    line = f"\n{plan.name}: {counts}{repeats} {work if result.workers else '(no trial was left to do)'}."
     console.print(line, markup=False, highlight=False)
     if result.exhausted:
         console.print("The space is exhausted: every configuration that it has was tried.", highlight=False)

@@ -145,5 +145,9 @@ def test_smoke_run_promises_no_results() -> None:
     assert "results/given" not in text
 
 
+def test_resume_of_a_finished_search_says_that_nothing_was_left() -> None:
+    assert "given: 2 complete, 1 failed (no trial was left to do)." in printed(result(workers=0))
+
+
 def test_exhausted_space_is_told() -> None:
     assert "every configuration that it has was tried" in printed(result(exhausted=True))

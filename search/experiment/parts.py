@@ -71,9 +71,35 @@ def _list(files: pafs.FileSystem, root: str, name: str) -> list[str]:
     return found + [path for _, path in parts]
 
 
+def _column(values: Sequence[object]) -> pa.Array:
+    """Values as one type: a metric is always a float; settings of a define-by-run space may be anything, also mixed."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds <= {int, float} or kinds == {bool}:
+        return pa.array(values)  # Of nothing but None: the type of the other parts.
+    return pa.array([value if value is None else str(value) for value in values], pa.string())
+
+
+def _of_one_type(tables: Sequence[pa.Table]) -> list[pa.Table]:
+    """The tables with columns as text where one has text, or a truth value, and another a number."""
+    kinds: dict[str, set[str]] = {}
+    for table in tables:
+        for field in table.schema:
+            kind = "text" if pa.types.is_string(field.type) else str(field.type).rstrip("0123456789")
+            kinds.setdefault(field.name, set()).add({"int": "number", "double": "number"}.get(kind, kind))
+    mixed = [name for name, found in kinds.items() if len(found - {"null"}) > 1]
+    return [_as_text(table, [name for name in mixed if name in table.column_names]) for table in tables]
+
+
+def _as_text(table: pa.Table, names: Sequence[str]) -> pa.Table:
+    for name in names:
+        texts = [value if value is None else str(value) for value in table[name].to_pylist()]
+        table = table.set_column(table.column_names.index(name), name, pa.array(texts, pa.string()))
+    return table
+
+
 def _latest(tables: Sequence[pa.Table], key: Sequence[str]) -> pa.Table:
     """One row for each key from tables in the order of their writing: the last one."""
-    union = pa.concat_tables(tables, promote_options="permissive")
+    union = pa.concat_tables(_of_one_type(tables), promote_options="permissive")
     row = pa.array(np.arange(len(union)))
     kept = union.select(list(key)).append_column("row", row).group_by(list(key)).aggregate([("row", "max")])["row_max"]
     return union.take(pc.take(kept, pc.sort_indices(kept)))
@@ -96,7 +122,7 @@ class PartWriter:
                 self._next = max(self._next, int(match[1]) + 1)
 
     def append(self, rows: Sequence[Row]) -> None:
-        """Write rows durably as one part; columns that the schema does not know are numbers (metrics) or text."""
+        """Write rows durably as one part; a column that the schema does not know has the type of its values."""
         if rows:
             latest = {tuple(row.get(name) for name in self._key): row for row in rows}
             self._write(self._table(list(latest.values())), level=0)
@@ -120,11 +146,11 @@ class PartWriter:
             names.update(dict.fromkeys(row))
         known = set(self._schema.names)
         fields = [field for field in self._schema if field.name in names]
-        for name in names:
-            if name not in known:
-                texts = any(isinstance(row.get(name), str) for row in rows)
-                fields.append(pa.field(name, pa.string() if texts else pa.float64()))
-        return pa.Table.from_pylist([dict(row) for row in rows], schema=pa.schema(fields))
+        unknown = {name: _column([row.get(name) for row in rows]) for name in names if name not in known}
+        table = pa.Table.from_pylist([dict(row) for row in rows], schema=pa.schema(fields))
+        for name, column in unknown.items():
+            table = table.append_column(name, column)
+        return table
 
     def _write(self, table: pa.Table, level: int) -> None:
         path = self._folder / f"part-{self._next:08d}-{level}.parquet"

@@ -137,6 +137,10 @@ class Sampling:
         """Trials of the study by state: complete, pruned, fail, running."""
         return dict(Counter(trial.state.name.lower() for trial in self._record.trials()))
 
+    def configurations(self) -> dict[str, Config]:
+        """What was proposed, by trial_id, with every value as it was; a table holds some of them as text."""
+        return {trial_id: proposal.config for trial_id, (proposal, _) in self._known().items()}
+
     def _known(self) -> dict[str, tuple[Proposal, Draw]]:
         """What was proposed, by trial_id."""
         known = {}

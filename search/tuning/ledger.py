@@ -72,7 +72,11 @@ class Ledger:
         self._sampling.resume(history.finished, history.running)
         for trial_id, epoch, value in history.reports:
             self._rule.decide(trial_id, epoch, value)
-        for ended in history.ended:
+        # Of settings that a function makes up, a table cannot tell a list from its text.
+        proposed = {} if self.plan.space.declared else self._sampling.configurations()
+        for stored in history.ended:
+            config = proposed.get(stored.repeat_of or stored.trial_id, stored.config)
+            ended = dataclasses.replace(stored, config=config)
             self._remember(ended)
             if ended.state == "complete" and ended.value is not None:
                 self._models.known(ended.trial_id, ended.value)
