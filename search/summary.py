@@ -48,7 +48,9 @@ def print_summary(console: Console, result: Result) -> None:
     counts = ", ".join(f"{n} {state}" for state, n in result.counts.items() if n) or "no trial ended"
     repeats = f", {counted(result.repeats, 'repeat')}" if result.repeats else ""
     work = f"in {show_seconds(result.seconds)} on {counted(result.workers, 'worker')}"
-    line = f"\n{plan.name}: {counts}{repeats} {work if result.workers else '(no trial was left to do)'}."
+    if not result.workers and any(result.counts.values()):
+        work = "(no trial was left to do)"
+    line = f"\n{plan.name}: {counts}{repeats} {work}."
     console.print(line, markup=False, highlight=False)
     if result.exhausted:
         console.print("The space is exhausted: every configuration that it has was tried.", highlight=False)

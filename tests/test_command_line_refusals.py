@@ -55,6 +55,7 @@ FILES = {
     space(rest="gpus_per_trial=-1"): "gpus_per_trial=-1; expected",
     space(rest='fixed={"epohcs": 1}'): "unknown setting 'epohcs'. Did you mean epochs?",
     space(rest='fixed={"sample_size": 100_000}'): "sample_size is 100,000 and 'digits' has 1,079",
+    space(rest='fixed={"network": "four_conv", "image_size": 4}'): "needs images of at least",
     space('"sample_size": Int(100, 5000)'): "sample_size is 5,000 and 'digits' has 1,079",
     space('"dropuot": Float(0, 1)'): "unknown setting 'dropuot'. Did you mean dropout",
     space(dataset="digitss"): "unknown data set 'digitss'. Did you mean digits?",
@@ -129,7 +130,6 @@ COMMANDS = {
         "sample_size=1e6",
     ): "setting 'sample_size' may be 1000000.0; expected a number of training images",
     (DIGITS, "--set", "sample_size=5000"): "sample_size is 5,000 and 'digits' has 1,079 training images",
-    (DIGITS, "--set", "network=four_conv", "image_size=4"): "needs images of at least",
 }
 
 
