@@ -17,7 +17,7 @@ from trainables.data import Split
 CHUNK_BYTES = 256 * 2**20
 """Most memory for the images of one chunk."""
 
-Chunk = tuple[NDArray[np.uint8], NDArray[np.int32]]
+Chunk = tuple[NDArray[np.uint8 | np.float32], NDArray[np.int32]]
 
 
 def chunks(
@@ -28,7 +28,7 @@ def chunks(
     All but the last chunk hold whole batches; one batch at least, however large.
     """
     rows = split.index if order is None else split.index[order]
-    image_bytes = int(np.prod(split.images.shape[1:]))
+    image_bytes = int(np.prod(split.images.shape[1:])) * split.images.dtype.itemsize
     step = max(1, chunk_bytes // (image_bytes * batch_size)) * batch_size
     for start in range(0, len(rows), step):
         part = rows[start : start + step]

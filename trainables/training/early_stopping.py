@@ -17,9 +17,12 @@ _MONITORED = ("val_accuracy", "val_loss", "accuracy", "loss")
 
 
 class EarlyStopping:
-    """Watches the search's metric; stops without patience left; gives the best epoch's weights back at the end."""
+    """Watches the search's metric; stops without patience left; gives the best epoch's weights back at the end.
 
-    def __init__(self, program: Program, settings: ImageSettings, config: Config) -> None:
+    With `best` of an earlier stage, the weights at hand are the best ones until an epoch is better.
+    """
+
+    def __init__(self, program: Program, settings: ImageSettings, config: Config, best: float | None = None) -> None:
         self.stop_training = False
         self.optimizer = program.optimizer
         self.get_weights = program.get_weights
@@ -28,6 +31,13 @@ class EarlyStopping:
         for callback in self._callbacks:
             callback.set_model(self)  # The four attributes above are all that they ask of a model.
             callback.on_train_begin()
+        if best is not None:
+            self._stopper.best, self._stopper.best_weights = best, program.get_weights()
+
+    @property
+    def best(self) -> float | None:
+        """The best value of the metric so far."""
+        return None if self._stopper.best is None else float(self._stopper.best)
 
     def after_epoch(self, epoch: int, metrics: Metrics) -> None:
         """Tell the callbacks; `epoch` counts from 1."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,18 +35,53 @@ def fit(program: Program, data: Data, config: Config, trial: Trial) -> Generator
     which are those of the best epoch's weights. Goes on behind the epoch of `trial.checkpoint`. Raises TrialDiverged.
     """
     settings = ImageSettings.of(config)
-    stopping = EarlyStopping(program, settings, config)
-    epoch, first_loss = _resume(trial.checkpoint, program, stopping)
-    while epoch < settings.epochs and not stopping.stop_training:
+    yield from train_stage(program, data, config, trial, Stage(settings.epochs))
+    yield finish(program, data, evaluation_batch(settings), trial)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Some of the epochs of a trial, trained by one program."""
+
+    epochs: int
+    """How many at most."""
+    number: int | None = None
+    """Yielded as `stage` where a trial has several."""
+    before: int = 0
+    """Epochs of earlier stages; counting goes on behind them."""
+    first_loss: float | None = None
+    """Of the trial's first epoch, in a later stage."""
+    best: float | None = None
+    """The best metric of earlier stages: only a better one replaces the weights that the stage begins with."""
+
+
+def train_stage(
+    program: Program,
+    data: Data,
+    config: Config,
+    trial: Trial,
+    stage: Stage,
+    *,
+    copies: Sequence[Split] = (),
+) -> Generator[Metrics, None, Stage]:
+    """Yield the metrics of the stage's epochs and return what a next stage begins from; the best weights are set.
+
+    `copies` of the training images take turns, one an epoch.
+    """
+    settings = ImageSettings.of(config)
+    stopping = EarlyStopping(program, settings, config, stage.best)
+    epoch, first_loss = _resume(trial.checkpoint, program, stopping) or (stage.before, stage.first_loss)
+    while epoch < stage.before + stage.epochs and not stopping.stop_training:
         epoch += 1
-        metrics = _one_epoch(program, data, settings, trial.seed, epoch)
+        seen = replace(data, train=copies[(epoch - 1) % len(copies)]) if copies else data
+        metrics = _one_epoch(program, seen, settings, trial.seed, epoch)
         first_loss = metrics["loss"] if first_loss is None else first_loss
         _check_loss(metrics, first_loss)
         stopping.after_epoch(epoch, metrics)
-        trial.save = _saver(program, stopping, epoch, first_loss)
-        yield metrics
+        trial.save = _saver(program, stopping, epoch, first_loss, stage)
+        yield metrics if stage.number is None else {**metrics, "stage": stage.number}
     stopping.restore_best()
-    yield finish(program, data, _evaluation_batch(settings), trial)
+    return Stage(0, stage.number, epoch, first_loss, stopping.best)
 
 
 def _one_epoch(program: Program, data: Data, settings: ImageSettings, seed: int, epoch: int) -> Metrics:
@@ -55,7 +91,7 @@ def _one_epoch(program: Program, data: Data, settings: ImageSettings, seed: int,
     weights = _class_weights(data.train, program.num_classes) if settings.class_weight else None
     learning_rate = float(program.optimizer.learning_rate)
     loss, accuracy = program.train(chunks(data.train, settings.batch_size, order), settings.batch_size, weights)
-    batch = _evaluation_batch(settings)
+    batch = evaluation_batch(settings)
     val_loss, val_accuracy, _ = program.evaluate(chunks(data.validation, batch), batch)
     return {
         "epoch": epoch,
@@ -68,7 +104,8 @@ def _one_epoch(program: Program, data: Data, settings: ImageSettings, seed: int,
     }
 
 
-def _evaluation_batch(settings: ImageSettings) -> int:
+def evaluation_batch(settings: ImageSettings) -> int:
+    """Images per batch of an evaluation."""
     return max(settings.batch_size, EVALUATED_AT_ONCE)
 
 
@@ -89,20 +126,21 @@ def _class_weights(train: Split, num_classes: int) -> NDArray[np.float32]:
     return (len(train) / (num_classes * np.maximum(counts, 1))).astype(np.float32)
 
 
-def _saver(program: Program, stopping: EarlyStopping, epoch: int, first_loss: float) -> Callable[[Path], None]:
+def _saver(
+    program: Program, stopping: EarlyStopping, epoch: int, first_loss: float, stage: Stage
+) -> Callable[[Path], None]:
     def save(folder: Path) -> None:
-        arrays, values = stopping.state()
-        write_checkpoint(
-            folder, program.state() | arrays, {"epoch": epoch, "first_loss": first_loss, "stopping": values}
-        )
+        arrays, stopped = stopping.state()
+        values = {"epoch": epoch, "first_loss": first_loss, "stopping": stopped, "stage": stage.number}
+        write_checkpoint(folder, program.state() | arrays, {**values, "before": stage.before, "best": stage.best})
 
     return save
 
 
-def _resume(checkpoint: Path | None, program: Program, stopping: EarlyStopping) -> tuple[int, float | None]:
-    """The epoch that is done already, and the first epoch's loss."""
+def _resume(checkpoint: Path | None, program: Program, stopping: EarlyStopping) -> tuple[int, float | None] | None:
+    """The epoch that is done already, and the first epoch's loss; None without a checkpoint."""
     if checkpoint is None:
-        return 0, None
+        return None
     arrays, values = read_checkpoint(checkpoint)
     program.restore(arrays)
     stopping.restore(arrays, values["stopping"])

@@ -15,12 +15,15 @@ from trainables.training.seeds import Stream, derived_seed
 Weights = list[NDArray[np.generic]]
 
 
-def initial_weights(model: keras.Model, seed: int) -> Weights:
-    """Values in the order of `model.weights`; each weight has random numbers of its own."""
+def initial_weights(model: keras.Model, seed: int, first: int = 0) -> Weights:
+    """Values of `model.weights` from the one at `first` on, in their order; each has random numbers of its own.
+
+    Which, depends on the place behind `first` only, and not on what stands in front of it.
+    """
     initializers = dict(_initializers(model))
     return [
         _values(initializers[weight.path], tuple(weight.shape), derived_seed(seed, Stream.WEIGHTS, position))
-        for position, weight in enumerate(model.weights)
+        for position, weight in enumerate(model.weights[first:])
     ]
 
 

@@ -29,9 +29,20 @@ State = dict[str, NDArray[np.generic]]
 class Program:
     """One model with functions that train an epoch and evaluate; its state is set anew for every trial."""
 
-    def __init__(self, model: keras.Model, optimizer: keras.optimizers.Optimizer, image_shape: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        image_shape: tuple[int, ...],
+        *,
+        image_dtype: str = "uint8",
+        first_place: int = 0,
+    ) -> None:
+        """`first_place`: variables of a larger model in front of this one, so that both draw the same numbers."""
         self.model = model
         self.image_shape = image_shape
+        self._image_dtype = image_dtype
+        self._first_place = first_place
         self._units = output_shape(model, image_shape)[-1] or 1
         self.optimizer = optimizer
         self._dropouts = [layer for layer in leaves(model) if isinstance(layer, Dropout)]
@@ -47,7 +58,7 @@ class Program:
         self._compile()
 
     def _compile(self) -> None:
-        images = tf.TensorSpec((None, *self.image_shape), tf.uint8)
+        images = tf.TensorSpec((None, *self.image_shape), self._image_dtype)
         labels = tf.TensorSpec((None,), tf.int32)
         batch_size = tf.TensorSpec((), tf.int32)
         others = [tf.TensorSpec(value.shape, value.dtype) for value in self._others]
@@ -70,7 +81,8 @@ class Program:
         """Let dropout and augmentation draw, from here on, what belongs to this epoch of this seed."""
         for place, variable in enumerate(self.model.non_trainable_variables):
             if variable.name == "seed_generator_state":
-                state = np.array([derived_seed(seed, Stream.LAYERS, epoch, place), 0])
+                number = derived_seed(seed, Stream.LAYERS, epoch, self._first_place + place)
+                state = np.array([number, 0])
                 self._others[place] = tf.constant(state, self._others[place].dtype)
 
     def train(
