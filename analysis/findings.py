@@ -74,14 +74,13 @@ def ties(results: Results, table: pd.DataFrame, top: int = 50) -> list[str]:
         return ["Every configuration was run once, so the noise is not known; --repeats 3 would tell which differ."]
     tied = table.loc[compared.index[compared["tied"]]]
     rest = f" of the {len(compared)} next best" if len(table) > top else f" of the other {len(compared)}"
+    count = "All" + rest.removeprefix(" of") if len(tied) == len(compared) > 1 else f"{len(tied)}{rest}"
     if tied.empty:
         return [f"None{rest} configurations is inside the noise of the best."]
     names = ", ".join(str(number) for number in tied["number"].head(8)) + (", ..." if len(tied) > 8 else "")
     verb, noun = ("is", "trial") if len(tied) == 1 else ("are", "trials")
     bases = ", ".join(sorted(compared.loc[tied.index, "basis"].unique())[:2])
-    return [
-        f"{len(tied)}{rest} configurations {verb} inside the noise of the best ({noun} {names}; judged by {bases})."
-    ]
+    return [f"{count} configurations {verb} inside the noise of the best ({noun} {names}; judged by {bases})."]
 
 
 def cautions(results: Results) -> list[str]:

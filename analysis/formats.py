@@ -15,7 +15,7 @@ NOTHING = "–"
 _DECIMALS = {"accuracy": 4, "loss": 4, "seconds": 1}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """Numbers, and the sentences that must be read with them.
 
@@ -24,6 +24,9 @@ class Table:
 
     frame: pd.DataFrame
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return as_text(self)
 
     def _repr_html_(self) -> str:
         return as_html(self)

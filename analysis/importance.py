@@ -8,16 +8,20 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import optuna
 import pandas as pd
 from numpy.typing import NDArray
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.importance import FanovaImportanceEvaluator
 
 from analysis.columns import shown
 from analysis.configurations import configurations
 from analysis.load import Results
 from search.errors import SearchError
+
+with warnings.catch_warnings():
+    # In a notebook tqdm, which Optuna brings for progress bars, asks for widgets that nothing here would use.
+    warnings.simplefilter("ignore")
+    import optuna
+    from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+    from optuna.importance import FanovaImportanceEvaluator
 
 LEAST = 10
 """Configurations below which no importance is computed: it would describe the noise."""

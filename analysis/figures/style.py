@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -55,6 +56,16 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
+class Drawing(Figure):
+    """A figure that a notebook shows by itself, without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        stored = io.BytesIO()
+        with style():
+            self.savefig(stored, format="png", dpi=70)
+        return stored.getvalue()
+
+
 @contextmanager
 def style() -> Iterator[None]:
     """Figures made inside look as they should; the user's own settings are left alone."""
@@ -68,7 +79,7 @@ def panels(
     """A figure of so many axes, without a window and without pyplot's global list of figures."""
     columns = min(columns, count)
     rows = -(-count // columns)
-    figure = Figure(figsize=(width * columns if count > 1 else width, height * rows), layout="constrained")
+    figure = Drawing(figsize=(width * columns if count > 1 else width, height * rows), layout="constrained")
     FigureCanvasAgg(figure)
     axes = list(np.atleast_1d(figure.subplots(rows, columns, squeeze=False, **options)).flat)
     for extra in axes[count:]:
