@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from search.dry_run import print_plan
-from search.errors import SearchError
+from search.errors import SearchError, StorageLost
 from search.experiment import Experiment, read_manifest, read_trials
 from search.experiment.folder import LOCK
 from search.experiment.manifest import MANIFEST
@@ -91,6 +91,8 @@ def _search(plan: Plan, console: Console, quiet: bool) -> int:
             )
         experiment.compact()
         _close_manifest(experiment, outcome)
+    except StorageLost:
+        raise
     except (SearchError, KeyboardInterrupt):
         _take_back(experiment, before)
         raise

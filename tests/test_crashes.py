@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import psutil
@@ -94,3 +96,31 @@ def test_a_time_budget_ends_the_search_with_running_trials_saved(tmp_path: Path)
     again = Driver(tmp_path, *words, "--resume")
     assert again.finish() == 0, again.output
     check_whole(driver.root, trials=6, epochs=20, cut_off=2)
+
+
+def test_a_full_disk_ends_the_search_in_one_line_and_costs_no_stored_trial(tmp_path: Path) -> None:
+    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(tmp_path)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small file system cannot be mounted here: it takes root")
+    words = ("--set", "epochs=4", "--trials", "2000", "--sampler", "random")
+    try:
+        driver = Driver(tmp_path, *words)
+        assert driver.finish() == 2
+        assert "cannot be written" in driver.output.splitlines()[-1]
+        assert "Traceback" not in driver.output
+        stored = ended(driver.root)
+        subprocess.run(["mount", "-o", "remount,size=3M", str(tmp_path)], check=True)
+        again = Driver(tmp_path, *words[:2], "--sampler", "random", "--trials", str(stored + 10), "--resume")
+        assert again.finish() == 0, again.output
+        check_whole(driver.root, trials=stored + 10, epochs=4, cut_off=4)
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+
+
+def test_a_results_folder_that_is_removed_ends_the_search_in_one_line(tmp_path: Path) -> None:
+    driver = Driver(tmp_path, *QUICK, "--trials", "2000")
+    driver.wait_for_ended(3)
+    shutil.rmtree(driver.root, ignore_errors=True)
+    assert driver.finish() == 2, driver.output
+    assert "was removed while the search wrote to it" in driver.output.splitlines()[-1]
+    assert "Traceback" not in driver.output

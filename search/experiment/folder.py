@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from search.errors import SearchError
+from search.errors import SearchError, StorageLost
 from search.experiment.atomic import write_text
 from search.experiment.manifest import MANIFEST, read_manifest, write_manifest
 from search.experiment.parts import PartWriter, Row
@@ -55,9 +55,24 @@ class Experiment:
         return cls(root, space, lock)
 
     def append(self, trials: Sequence[Row] = (), epochs: Sequence[Row] = ()) -> None:
-        """Store rows: epochs first, so that a trial's row never stands without its epochs."""
+        """Store rows: epochs first, so that a trial's row never stands without its epochs; raises StorageLost."""
+        if not is_experiment(self.root):
+            raise self.lost(None)
         self._epochs.append(epochs)
         self._trials.append(trials)
+
+    def lost(self, error: OSError | None) -> StorageLost:
+        """What to tell the user when results can no longer be written."""
+        if not is_experiment(self.root):
+            return StorageLost(
+                f"{self.root} was removed while the search wrote to it, with all that was in it. Put it back from a "
+                "copy and go on with --resume, or search again."
+            )
+        reason = error.strerror or error if error is not None else "unknown reason"
+        return StorageLost(
+            f"{self.root} cannot be written ({reason}); trials that ended before are stored. "
+            "Mend that and go on with --resume."
+        )
 
     def compact(self) -> None:
         """One file for each table, no checkpoints left behind."""

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from search.errors import SearchError, StorageLost
 from search.experiment import Experiment
 from search.plan import Plan
 from search.resources import slots as fitting_slots
@@ -83,6 +84,13 @@ def _context(plan: Plan, experiment: Experiment, rungs: tuple[int, ...] | None) 
     )
 
 
+def _storage_error(error: BaseException | None) -> OSError | StorageLost | None:
+    """The failure to write that an error stems from, if it does; Tune hides it behind its own errors."""
+    while error is not None and not isinstance(error, (OSError, StorageLost)):
+        error = error.__cause__ or error.__context__
+    return error
+
+
 class _Run:
     """The state of one run of Tune."""
 
@@ -130,8 +138,13 @@ class _Run:
         )
         try:
             tuner.fit()
-        finally:
             self._ledger.close()
+        except Exception as error:
+            lost = _storage_error(error)
+            if lost is None:
+                raise
+            raise (lost if isinstance(lost, SearchError) else self._experiment.lost(lost)) from None
+        finally:
             shutil.rmtree(scratch, ignore_errors=True)
             (self._experiment.root / CLOSING).unlink(missing_ok=True)
 
