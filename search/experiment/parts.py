@@ -55,12 +55,18 @@ def _read_all(files: pafs.FileSystem, root: str, name: str) -> tuple[list[pa.Tab
     for path in _list(files, root, name):
         try:
             with files.open_input_file(path) as source:
-                tables.append(pq.read_table(source))
+                tables.append(pq.ParquetFile(source).read())
         except FileNotFoundError:
             gone = True
         except (pa.ArrowException, OSError, ValueError):
             skipped.append(PurePosixPath(path).relative_to(root).as_posix())
     return tables, skipped, gone
+
+
+def _read(path: Path) -> pa.Table:
+    """All of a small file; `pq.read_table`, made for data sets of many files, takes three times as long."""
+    with pq.ParquetFile(path) as file:
+        return file.read()
 
 
 def _list(files: pafs.FileSystem, root: str, name: str) -> list[str]:
@@ -164,7 +170,7 @@ class PartWriter:
             if len(self._levels.get(level, ())) < MERGE_AT:
                 return
             old = self._levels[level]
-            self._write(_latest([pq.read_table(path) for path in old], self._key), level + 1)
+            self._write(_latest([_read(path) for path in old], self._key), level + 1)
             self._levels[level] = []
             self._remove(old)
 
