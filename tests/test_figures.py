@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from analysis.command import run
 from analysis.figures import KINDS, make, save
@@ -53,6 +54,9 @@ def test_every_kind_is_written_as_png_and_svg(tmp_path: Path, kind: str) -> None
     write_predictions(root, "t00035")
     png, svg = save(make(kind, load(root)), tmp_path, kind)
     assert png.read_bytes().startswith(b"\x89PNG")
+    picture = np.asarray(Image.open(png).convert("L"))
+    rim = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+    assert rim.min() == 255, "something is cut off at the rim"
     assert "<svg" in svg.read_text()
 
 

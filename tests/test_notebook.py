@@ -16,7 +16,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*zmq.*:ResourceWarning")
 
 def read() -> nbformat.NotebookNode:
     """The notebook as it is stored."""
-    return nbformat.read(NOTEBOOK, 4)  # type: ignore[no-untyped-call]  # nbformat brings no types
+    notebook: nbformat.NotebookNode = nbformat.read(NOTEBOOK, 4)  # type: ignore[no-untyped-call]  # nbformat has no types
+    return notebook
 
 
 def outputs(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:

@@ -65,10 +65,8 @@ def make(kind: str, results: Results, by: Sequence[str] = ()) -> Figure:
     return drawn
 
 
-def settle(figure: Figure) -> None:
-    """Lay a figure out for good, so that each file does not do it again, and let an SVG hold crowds as images."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+def lighten(figure: Figure) -> None:
+    """Let an SVG hold crowds of points or lines as images: thousands of elements make viewers slow."""
     for axes in figure.axes:
         for artist in axes.collections:
             size = max(np.shape(artist.get_offsets())[0], len(artist.get_paths()))
@@ -82,7 +80,7 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with style():
-            settle(figure)
+            lighten(figure)
             for path in paths:
                 figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     except OSError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from analysis.columns import shown
 from analysis.configurations import configurations
 from analysis.figures.scales import Scale, scale
-from analysis.figures.style import BLACK, colours, label, panels, shorten, style
+from analysis.figures.style import BLACK, colours, label, panels, robust_limits, shorten, style
 from analysis.load import Results
 from search.errors import SearchError
 
@@ -47,14 +46,21 @@ def parallel(results: Results) -> Parallel:
     metric = part["mean"].astype(float)
     scales = [scale(results, name, part) for name in columns]
     heights = [np.nan_to_num(one.unit(), nan=INACTIVE) for one in scales]
-    last = Scale(np.asarray(metric, dtype=np.float64), *_metric_ticks(metric), discrete=False)
+    last = _metric_scale(np.asarray(metric, dtype=np.float64), results.mode)
     matrix = np.stack([*heights, last.unit()], axis=1)
-    return Parallel([*columns, "mean"], [*scales, last], matrix, last.positions, len(table))
+    return Parallel([*columns, "mean"], [*scales, last], matrix, np.asarray(metric, dtype=np.float64), len(table))
 
 
-def _metric_ticks(values: pd.Series) -> tuple[tuple[float, ...], tuple[str, ...]]:
-    ticks = np.linspace(values.min(), values.max(), 4)
-    return tuple(map(float, ticks)), tuple(f"{tick:.4g}" for tick in ticks)
+def _metric_scale(values: NDArray[np.float64], mode: str) -> Scale:
+    """The axis of the results; where a few bad ones would fill it they stand at its end, which says so."""
+    limits = robust_limits(values.tolist(), mode, room=0)
+    low, high = limits or (float(values.min()), float(values.max()))
+    ticks = np.linspace(low, high, 4)
+    labels = [f"{tick:.4g}" for tick in ticks]
+    if limits:
+        end, sign = (0, "≤") if mode == "max" else (-1, "≥")
+        labels[end] = f"{sign} {labels[end]}"
+    return Scale(np.clip(values, low, high), tuple(map(float, ticks)), tuple(labels), discrete=False)
 
 
 def draw_parallel(axes: Axes, data: Parallel, names: list[str], mode: str) -> ScalarMappable:

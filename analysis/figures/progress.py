@@ -47,8 +47,24 @@ def survivors(results: Results) -> pd.DataFrame:
     return pd.DataFrame({"reached": reached, "pruned": pruned.to_numpy()}, index=pd.Index(epochs, name="epoch"))
 
 
+def limits(data: pd.DataFrame, mode: str) -> tuple[float, float] | None:
+    """Limits that show the complete trials well, where bad ones lie so far off that they would flatten them."""
+    complete = data.loc[data["state"] == "complete", "value"].dropna()
+    low, high = robust_limits(complete.tolist(), mode, room=0) or (float(complete.min()), float(complete.max()))
+    spread = high - low
+    worst = float(data["value"].min() if mode == "max" else data["value"].max())
+    if not spread > 0 or (low - worst if mode == "max" else worst - high) <= 2 * spread:
+        return None
+    near, far = 0.05 * spread, 0.6 * spread
+    return (low - far, high + near) if mode == "max" else (low - near, high + far)
+
+
 def draw_progress(axes: Axes, data: pd.DataFrame, against: str, mode: str) -> None:
     """Every trial as a point, failed ones at the bottom, and the best so far as steps."""
+    shown = limits(data, mode)
+    if shown:
+        inside = 0.03 * (shown[1] - shown[0])
+        data = data.assign(value=data["value"].clip(shown[0] + inside, shown[1] - inside))
     for state, marker, size in (("pruned", "x", 14), ("complete", "o", 14)):
         part = data[(data["state"] == state) & data["value"].notna()]
         if part.empty:
@@ -66,10 +82,9 @@ def draw_progress(axes: Axes, data: pd.DataFrame, against: str, mode: str) -> No
     for index, (_, part) in enumerate(data.groupby("experiment", sort=False)):
         name = "best so far" if index == 0 else None
         axes.step(part[against], part["best"], where="post", color=BEST, linewidth=1.8, label=name)
-    limits = robust_limits(data["value"].dropna().tolist(), mode)
-    if limits:
-        axes.set_ylim(*limits)
-        axes.set_title("cut where only bad trials lie", fontsize=8)
+    if shown:
+        axes.set_ylim(*shown)
+        axes.set_title("worse trials stand at the edge", fontsize=8)
 
 
 def draw_survivors(axes: Axes, data: pd.DataFrame) -> None:

@@ -15,7 +15,18 @@ from analysis.configurations import configurations
 from analysis.figures.curves import curves
 from analysis.figures.scales import scale
 from analysis.figures.slices import Slice, draw_slice
-from analysis.figures.style import BEST, BLUE, CONTINUOUS, STATES, cost_axis, label, panels, style, whole_ticks
+from analysis.figures.style import (
+    BEST,
+    BLUE,
+    CONTINUOUS,
+    STATES,
+    cost_axis,
+    label,
+    panels,
+    robust_limits,
+    style,
+    whole_ticks,
+)
 from analysis.load import Results
 from search.errors import SearchError
 
@@ -47,6 +58,10 @@ def draw_learning_rate(axes: Axes, table: pd.DataFrame, column: str, mode: str) 
     axes.scatter(done[column], done["value"], s=16, color=BLUE, alpha=0.7, linewidths=0, label="finished trial")
     best = best_by_range(done[column], done["value"], mode)
     axes.plot(best["rate"], best["value"], color=BEST, label="best of each rate" if few else "best of each range")
+    limits = robust_limits(done["value"].tolist(), mode)
+    if limits:
+        axes.set_ylim(*limits)
+        axes.set_title("cut where only bad trials lie", fontsize=8)
     bottom = axes.get_xaxis_transform()
     for state, marker, height in (("pruned", "x", 0.03), ("failed", "|", 0.07)):
         part = table.loc[table["state"] == state, column]

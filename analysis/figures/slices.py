@@ -161,7 +161,7 @@ def _draw_surface(axes: Axes, data: Contour, norm: Normalize, mode: str) -> None
     mesh = Triangulation(*(one.positions[rows] for one in data.scales))
     corners = units[rows][mesh.triangles]
     sides = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
-    mesh.set_mask(sides > 0.45)
+    mesh.set_mask(sides > 0.7)
     if mesh.mask is not None and mesh.mask.all():
         return
     levels = np.linspace(float(norm.vmin or 0), float(norm.vmax or 0), 13)

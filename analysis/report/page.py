@@ -14,7 +14,7 @@ import pandas as pd
 
 from analysis.classes import best_predictions, per_class
 from analysis.columns import shown
-from analysis.figures import KINDS, make, settle
+from analysis.figures import KINDS, lighten, make
 from analysis.figures.style import style
 from analysis.formats import Table, as_html, cell
 from analysis.load import Results, Source
@@ -115,7 +115,7 @@ def _embedded(name: str, results: Results) -> tuple[bytes, str]:
     """A figure as SVG, or as PNG where that is much smaller."""
     drawn = make(name, results)
     with style():
-        settle(drawn)
+        lighten(drawn)
         vectors = io.BytesIO()
         drawn.savefig(vectors, format="svg", metadata={"Date": None})
         if len(vectors.getvalue()) <= MOST_SVG:
