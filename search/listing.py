@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from search.errors import SearchError
 from search.experiment import find_experiments, read_manifest, read_trials
+from search.experiment.folder import is_held
 from search.progress import show_value
 
 
@@ -44,9 +46,14 @@ def _row(folder: Path) -> list[str]:
     best = f"{metric} {show_value(choose(complete))}" if complete else ""
     ended = sum(state != "running" for state in states)
     return [
-        manifest["state"],
+        _state(folder, manifest),
         str(ended),
         best,
         str(manifest["created_at"])[:16].replace("T", " "),
         manifest["question"],
     ]
+
+
+def _state(folder: Path, manifest: dict[str, Any]) -> str:
+    state = str(manifest["state"])
+    return "cut off" if state == "running" and not is_held(folder) else state

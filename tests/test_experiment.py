@@ -17,7 +17,7 @@ import pytest
 
 from search.errors import SearchError
 from search.experiment import Experiment, find_experiments, read_epochs, read_manifest, read_trials
-from search.experiment.folder import existing
+from search.experiment.folder import existing, is_held
 from search.experiment.parts import MERGE_AT
 from search.space import Choice, Float, Int, Space
 from trainables.branin import train
@@ -125,6 +125,12 @@ def test_a_second_driver_is_refused_while_the_first_lives(experiment: Experiment
         Experiment.reopen(experiment.root, SPACE, {})
     experiment.close()
     Experiment.reopen(experiment.root, SPACE, {}).close()
+
+
+def test_a_folder_is_held_as_long_as_its_driver_lives(experiment: Experiment) -> None:
+    assert is_held(experiment.root)
+    experiment.close()
+    assert not is_held(experiment.root)
 
 
 def test_a_folder_without_a_manifest_counts_as_empty(tmp_path: Path) -> None:

@@ -112,6 +112,18 @@ def _lock(root: Path) -> TextIO:
     return lock
 
 
+def is_held(root: Path) -> bool:
+    """Whether a driver is writing to the folder now; a manifest says `running` also after a driver was killed."""
+    try:
+        with (root / LOCK).open("r", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def is_experiment(root: Path) -> bool:
     """Whether a folder holds an experiment; one that died before its manifest was written counts as empty."""
     return (root / MANIFEST).is_file()
