@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trainables.datasets.splits import TEST, TRAIN, VALIDATION, SplitRows, split_rows
+from trainables.datasets.splits import TEST, TRAIN, VALIDATION, SplitRows, at_most, split_rows
 
 
 def unbalanced(num: int = 1000) -> NDArray[np.int64]:
@@ -82,3 +82,11 @@ def test_identical_images_never_stand_in_two_splits() -> None:
     assert not of_test & of_train
     assert not of_validation & of_train
     assert rows.num_removed == 1000 - len(rows.train) - len(rows.validation) - len(rows.test) > 0
+
+
+def test_few_evaluation_images_keep_every_class_of_rows_in_order() -> None:
+    rows = np.arange(1000)
+    few = at_most(rows, 30)
+    assert set(np.bincount(np.repeat(np.arange(10), 100)[few])) <= {2, 3}
+    assert len(at_most(rows, 999)) <= 999
+    assert len(at_most(rows, 1000)) == len(at_most(rows, None)) == 1000

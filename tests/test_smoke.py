@@ -6,18 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from search.errors import SearchError
 from search.options import parse
 from search.plan import Plan
 from search.planning import make_plan
 from search.sampling import Sampling
 from search.smoke import smoke_space
 from search.space import Choice, Float, Int, Space
+from tests.shipped_spaces import ROOT, SPACES, plan_of_shipped, words_for
 from trainables.branin import train
 from trainables.trial import Trial
 
-ROOT = Path(__file__).parent.parent
-SPACES = sorted(path for path in (ROOT / "spaces").glob("*.py") if path.name != "__init__.py")
 PARAMETERS = {
     "network": Choice("small", "vgg16", "resnet"),
     "depth": Int(0, 9, when={"network": "vgg16"}),
@@ -80,8 +78,8 @@ def test_smoke_takes_no_more_images_than_there_are(tmp_path: Path) -> None:
 
 
 def test_results_of_a_smoke_run_are_thrown_away_unless_a_folder_is_named() -> None:
-    assert plan_of(SPACES[0]).throwaway
-    kept = plan_of(SPACES[0], "--results", "elsewhere")
+    assert plan_of(ROOT / "spaces" / "branin.py").throwaway
+    kept = plan_of(ROOT / "spaces" / "branin.py", "--results", "elsewhere")
     assert (kept.throwaway, kept.results) == (False, Path("elsewhere"))
 
 
@@ -89,19 +87,9 @@ def test_smoke_of_shipped_spaces_is_tested_at_all() -> None:
     assert len(SPACES) >= 3
 
 
-def shipped(path: Path) -> Plan:
-    """The smoke plan of a shipped space; skips where its data is not at hand."""
-    try:
-        return plan_of(path)
-    except SearchError as error:
-        if "is not at hand" not in str(error):
-            raise
-        pytest.skip(str(error))
-
-
 @pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)
 def test_smoke_plan_of_a_shipped_space_is_short(path: Path, offline: None) -> None:
-    plan = shipped(path)
+    plan = plan_of_shipped(path, "--smoke")
     assert plan.max_epochs in (None, 1)
     networks = plan.space.parameters.get("network")
     assert plan.trials == (2 if networks is None else len(networks.values() or ()))
@@ -109,13 +97,15 @@ def test_smoke_plan_of_a_shipped_space_is_short(path: Path, offline: None) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)
-def test_first_smoke_trial_of_a_shipped_space_trains(path: Path, offline: None) -> None:
-    plan = shipped(path)
-    proposal = Sampling(plan.space, None, sampler=plan.space.sampler, seed=0).ask()
-    assert proposal is not None
-    metrics = list(plan.space.trainable(plan.trial_config(proposal.config), Trial(data_dir=plan.data_dir)))
-    assert plan.space.metric in metrics[0]
-    assert sum(plan.space.metric in values for values in metrics) == (plan.max_epochs or 1)
+def test_smoke_trials_of_a_shipped_space_train(path: Path, offline: None) -> None:
+    plan = plan_of_shipped(path, "--smoke")
+    epochs = (plan.max_epochs or 1) + int(str(plan.space.fixed.get("second_epochs", 0)))
+    sampling = Sampling(plan.space, None, sampler=plan.space.sampler, seed=0)
+    for _ in range(plan.trials):
+        proposal = sampling.ask()
+        assert proposal is not None
+        metrics = list(plan.space.trainable(plan.trial_config(proposal.config), Trial(data_dir=plan.data_dir)))
+        assert sum(plan.space.metric in values for values in metrics) == epochs
 
 
 @pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)
@@ -123,8 +113,8 @@ def test_driver_plans_a_shipped_space_without_a_training_framework(path: Path, o
     code = f"""
 import sys
 from search.run import main
-code = main([{str(path)!r}, "--dry-run"])
+code = main([*{words_for(path)!r}, "--dry-run"])
 print(code, sorted({{"tensorflow", "keras", "torch", "ray"}} & sys.modules.keys()))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.stdout.splitlines()[-1] == ("2 []" if "is not at hand" in done.stderr else "0 []"), done.stderr
+    assert done.stdout.splitlines()[-1] == ("2 []" if "not at hand" in done.stderr else "0 []"), done.stderr

@@ -23,7 +23,7 @@ METRICS = frozenset(
     | {"baseline_accuracy", "num_parameters", "num_trainable_parameters", "sample_size"}
 )
 """What a trial yields: the first five after every epoch, the others once at the end."""
-SMOKE = {"epochs": 1, "sample_size": 200}
+SMOKE = {"epochs": 1, "sample_size": 200, "evaluation_size": 200}
 """The shortest trial that still does everything."""
 
 

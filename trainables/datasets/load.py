@@ -17,12 +17,13 @@ from trainables.datasets.settings import (
     image_size_of,
     sample_size_of,
 )
+from trainables.datasets.splits import at_most
 from trainables.errors import TrainableError
 from trainables.trial import Trial
 
 
 def load_data(config: Mapping[str, object], trial: Trial) -> Data:
-    """Train, validation and test of `config["dataset"]`, as `image_size`, `sample_size` and the fractions say.
+    """Train, validation and test of `config["dataset"]`, as `image_size`, the sizes and the fractions say.
 
     Greyscale images keep their one channel. `info` counts the splits before `sample_size` is applied. Decodes on
     the node's first call for this data set and size, and takes milliseconds afterwards.
@@ -40,9 +41,9 @@ def load_data(config: Mapping[str, object], trial: Trial) -> Data:
     check_sample_size(sample_size, len(rows.train), info.num_classes, info.name)
     size = _size(source, catalogue, image_size_of(config.get("image_size")))
     images = open_images(source, catalogue, size, cache_dir)
-    train, validation, test = (
-        Split(images, catalogue.labels, index) for index in (rows.train[:sample_size], rows.validation, rows.test)
-    )
+    most = sample_size_of(config.get("evaluation_size"))
+    parts = (rows.train[:sample_size], at_most(rows.validation, most), at_most(rows.test, most))
+    train, validation, test = (Split(images, catalogue.labels, index) for index in parts)
     return Data(train, validation, test, info)
 
 

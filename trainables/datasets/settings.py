@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from trainables.datasets.catalogue import Size
 from trainables.datasets.splits import CARVED_FRACTION
 from trainables.errors import TrainableError
-from trainables.settings import Setting, check_settings, number, optional
+from trainables.settings import Setting, check_settings, number, optional, whole
 from trainables.trial import DatasetInfo
 
 _LARGEST_SIDE = 4096
@@ -30,6 +30,7 @@ def _is_sample_size(value: object) -> bool:
 DATA_SETTINGS = {
     "image_size": Setting(_is_image_size, f"pixels of a side from 1 to {_LARGEST_SIDE}, (height, width), or None"),
     "sample_size": Setting(_is_sample_size, "a number of training images from 1, 'all' or None"),
+    "evaluation_size": optional(whole(1)),  # Most validation and most test images, for smoke runs; None: all.
     "validation_fraction": optional(number(0, 1, above=True, below=True)),
     "test_fraction": optional(number(0, 1, above=True, below=True)),
 }

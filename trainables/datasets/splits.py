@@ -77,6 +77,11 @@ def stratified_order(labels: NDArray[np.int64], rows: Rows, rng: np.random.Gener
     return shuffled[np.argsort(position, kind="stable")]
 
 
+def at_most(rows: Rows, size: int | None) -> Rows:
+    """Up to `size` of the rows, evenly spaced, so that rows in the order of their classes keep every class."""
+    return rows if size is None else rows[:: -(-len(rows) // size)]
+
+
 def _carve(labels: NDArray[np.int64], rows: Rows, count: int, rng: np.random.Generator) -> tuple[Rows, Rows]:
     """`count` stratified rows, and the rest."""
     order = stratified_order(labels, rows, rng)

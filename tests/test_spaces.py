@@ -1,0 +1,122 @@
+"""The shipped spaces: each asks one question, is pure data, and holds the rows that its study published."""
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search.space import Choice, Config
+from tests.shipped_spaces import SPACES, plan_of_shipped, space_named
+from trainables.image_settings import ImageSettings
+from trainables.networks.published import NETWORK_SETTINGS, PUBLISHED
+from trainables.training.runtime import configure
+
+STUDIES = [path for path in SPACES if path.stem not in ("branin", "digits_filters")]
+GRIDS = [path for path in STUDIES if space_named(path.stem).sampler == "grid"]
+
+
+def configurations(name: str) -> list[Config]:
+    """The grid of a space with what is fixed, as a trial sees it."""
+    space = space_named(name)
+    return [{**space.fixed, **config} for config in space.grid()]
+
+
+def named(path: Path) -> str:
+    return path.stem
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test downloads a data set."""
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+
+
+@pytest.mark.parametrize("path", SPACES, ids=named)
+def test_docstring_has_question_command_and_measured_answer(path: Path) -> None:
+    text = ast.get_docstring(ast.parse(path.read_text()))
+    assert text is not None
+    question, _, command, *_ = text.splitlines()
+    assert question.endswith("?")
+    assert re.fullmatch(rf"    python -m search\.run spaces/{path.name} +# .+", command)
+    assert "\nLast full run: " in text
+
+
+@pytest.mark.parametrize("path", SPACES, ids=named)
+def test_space_file_is_pure_data(path: Path) -> None:
+    docstring, *imports, space = ast.parse(path.read_text()).body
+    assert isinstance(docstring, ast.Expr)
+    assert {node.module for node in imports if isinstance(node, ast.ImportFrom)} <= {
+        "search.space",
+        "trainables.image_classifier",
+        "trainables.branin",
+    }
+    assert all(isinstance(node, ast.ImportFrom) for node in imports)
+    assert isinstance(space, ast.Assign)
+    logic = (ast.IfExp, ast.Lambda, ast.comprehension, ast.BoolOp, ast.Subscript)
+    assert [node for node in ast.walk(space) if isinstance(node, logic)] == []
+
+
+@pytest.mark.parametrize("path", SPACES, ids=named)
+def test_space_fits_its_data(path: Path) -> None:
+    plan = plan_of_shipped(path, "--dry-run")
+    assert plan.trials > 1
+    assert plan.dataset is None or plan.dataset.num_classes > 1
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=named)
+def test_grid_of_a_study_has_three_seeds_of_every_row(path: Path) -> None:
+    space = space_named(path.stem)
+    assert (space.repeat == "all" and space.repeats >= 3) == (space.sampler == "grid")
+
+
+@pytest.mark.parametrize("path", GRIDS, ids=named)
+def test_every_configuration_has_only_settings_that_its_network_reads(path: Path) -> None:
+    for config in configurations(path.stem):
+        network = str(config.get("network", "two_conv"))
+        assert set(config) & NETWORK_SETTINGS <= set(PUBLISHED[network]), config
+        ImageSettings.of(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("mnist_dropout", {"network": "two_conv", "kernel_size": 5, "filters": 64, "dropout": 0.5}),
+        ("mnist_dropout", {"network": "two_conv", "kernel_size": 5, "filters": 64, "dropout": 0.0}),
+        ("animals_architectures", {"network": "simple", "augmentation": "none"}),
+        ("animals_architectures", {"network": "mid", "augmentation": "none"}),
+        ("animals_architectures", {"network": "resnet", "augmentation": "none"}),
+        ("animals_architectures", {"network": "inception", "augmentation": "none", "learning_rate": 1e-4}),
+        ("animals_architectures", {"network": "resnet", "augmentation": "flip_rotation_zoom_noise"}),
+        ("waste_learning_rate", {"learning_rate": 1e-4, "head_units": (128, 64), "batch_norm": "before_relu"}),
+        ("waste_learning_rate", {"learning_rate": 1e-1, "image_size": 256, "batch_size": 32}),
+    ],
+)
+def test_grid_has_the_published_row(name: str, row: Config) -> None:
+    assert [config for config in configurations(name) if row.items() <= config.items()]
+
+
+def test_mnist_filters_has_the_grid_of_its_study() -> None:
+    space = space_named("mnist_filters")
+    options = {key: value.options for key, value in space.parameters.items() if isinstance(value, Choice)}
+    assert options == {"kernel_size": (3, 5), "filters": (32, 64)}
+    low, high = space.parameters["dropout"].bounds()
+    assert low <= 0.5 <= high
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "data", "parameters"),
+    [
+        ("mnist_dropout", {}, ((28, 28, 1), 10), 184_458),
+        ("animals_architectures", {"network": "simple"}, ((100, 100, 3), 5), 726_277),
+        ("animals_architectures", {"network": "mid"}, ((100, 100, 3), 5), 1_614_885),
+        ("animals_architectures", {"network": "resnet"}, ((100, 100, 3), 5), 11_705_333),
+    ],
+)
+def test_space_trains_the_network_of_the_published_size(name: str, row: Config, data: Any, parameters: int) -> None:
+    configure(cpus=1)
+    from trainables.networks.build import build_model  # needs TensorFlow, unlike the tests above
+
+    rows = [config for config in configurations(name) if row.items() <= config.items()]
+    assert {build_model(ImageSettings.of(config), *data).count_params() for config in rows} == {parameters}
