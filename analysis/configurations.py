@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -33,7 +34,9 @@ def configurations(results: Results, metric: str | None = None) -> pd.DataFrame:
 
 @lru_cache(maxsize=8)
 def _configurations(results: Results, metric: str) -> pd.DataFrame:
-    runs = with_configuration(results, results.complete()).sort_values("number", kind="stable")
+    runs = with_configuration(results, results.complete())
+    runs = runs.assign(_again=runs["configuration"] != runs["key"])  # A repeat has the number of its first run.
+    runs = runs.sort_values(["number", "_again"], kind="stable").drop(columns="_again")
     grouped = runs.groupby("configuration", sort=False)
     first = runs.drop_duplicates("configuration").set_index("configuration")
     table = first.assign(runs=grouped.size())
@@ -106,10 +109,17 @@ class _Comparer:
 
     def compare(self, left: str, right: str) -> Comparison:
         one, other = self._rows[left], self._rows[right]
+        images = None if self._images is None else int(min(self._images[one[0]], self._images[other[0]])) or None
         if self._seeds is not None and min(len(one), len(other)) >= 2:
             a, b = (pd.Series(self._values[rows], index=self._seeds[rows]) for rows in (one, other))
             a, b = (series[~series.index.duplicated()] for series in (a, b))
             if len(a.index.intersection(b.index)) >= 2:
-                return paired(a, b)
-        images = None if self._images is None else int(min(self._images[one[0]], self._images[other[0]])) or None
+                return _at_least_an_image(paired(a, b), images)
         return difference(self._values[one], self._values[other], self._noise, images)
+
+
+def _at_least_an_image(compared: Comparison, images: int | None) -> Comparison:
+    """The interval no narrower than one image to each side: seeds that agree to the image prove nothing smaller."""
+    if not images or compared.high - compared.difference >= 1 / images:
+        return compared
+    return replace(compared, low=compared.difference - 1 / images, high=compared.difference + 1 / images)

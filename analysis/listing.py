@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.configurations import configurations
 from analysis.formats import Table
 from analysis.load import Results, load
 from search.errors import SearchError
@@ -40,10 +41,9 @@ def _row(folder: Path) -> dict[str, object]:
 
 def _best(results: Results) -> float | None:
     try:
-        values = results.complete()[results.metric]
+        return float(configurations(results)["mean"].iloc[0])
     except SearchError:
         return None
-    return float(values.max() if results.mode == "max" else values.min())
 
 
 def _state(state: str, folder: Path) -> str:

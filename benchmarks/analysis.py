@@ -106,7 +106,7 @@ def main() -> None:
         timed("analysis.compare", command("analysis.compare", folder, "--output", f"{folder}/table.txt"), options.runs)
         timed("analysis.compare --by", command("analysis.compare", folder, "--by", "filters,kernel_size"), options.runs)
         timed(f"analysis.figures ({', '.join(STANDARD)})", command("analysis.figures", folder, *kinds), options.runs)
-        # timed("analysis.report", command("analysis.report", folder), options.runs)
+        timed("analysis.report", command("analysis.report", folder), options.runs)
         print("steps, warm:")
         timed("load trials and epochs", lambda: load(folder).epochs, options.runs)
         results = load(folder)

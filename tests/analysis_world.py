@@ -173,7 +173,8 @@ def searched(count: int = 40, seed: int = 0, repeats: int = 0) -> list[Row]:
         for k in range(1, repeats + 1):
             value = row["val_accuracy"] + float(rng.normal(-0.002, 0.004))
             config = {key.removeprefix("config."): v for key, v in row.items() if key.startswith("config.")}
-            rows.append(trial(len(rows), value, config, seed=k, repeat_of=row["trial_id"]))
+            again = trial(len(rows), value, config, seed=k, repeat_of=row["trial_id"])
+            rows.append({**again, "number": row["number"]})  # A repeat has the number of its first run.
     return rows
 
 
