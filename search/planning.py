@@ -21,7 +21,7 @@ from search.resuming import asked_options, check_unchanged, keep_options, manife
 from search.smoke import smoke_space
 from search.space import Choice, Int, Parameter, Space, nearest
 from search.stopping import make_rule
-from trainables.errors import DatasetMissing, TrainableError
+from trainables.errors import DatasetMissing, FileMissing, TrainableError
 
 
 def make_plan(options: argparse.Namespace, words: tuple[str, ...], say: Callable[[str], None]) -> Plan:
@@ -39,6 +39,8 @@ def make_plan(options: argparse.Namespace, words: tuple[str, ...], say: Callable
         space = _capped(dataclasses.replace(space, dataset=dataset.name), dataset.num_train, say)
     elif asked["smoke"] and dataset is not None:
         space = _capped(space, dataset.num_train, say)
+    if asked["smoke"]:
+        space = _with_files_at_hand(space, dataset, data_dir, say)
     trials = _trials(space, options, manifest)
     throwaway = bool(asked["smoke"]) and options.results is None
     plan = Plan(
@@ -144,6 +146,22 @@ def _find_dataset(
         raise SearchError(str(error)) from None
 
 
+def _with_files_at_hand(space: Space, dataset: Any, data_dir: Path | None, say: Callable[[str], None]) -> Space:
+    """A smoke run's space, with the settings that do without a file that is missing."""
+    check_files = getattr(getattr(space.trainable, "declaration", None), "check_files", None)
+    try:
+        if check_files is not None:
+            check_files(space.settings(), dataset, data_dir)
+    except FileMissing as missing:
+        say(f"NOTE: {missing}")
+        for name, value in missing.instead.items():
+            say(f"NOTE: this smoke run takes {name}={value} instead.")
+            space = space.pin(name, value)
+    except TrainableError as error:
+        raise SearchError(str(error)) from None
+    return space
+
+
 def _capped(space: Space, most: int, say: Callable[[str], None]) -> Space:
     """Sample sizes cut to what the offline fallback has, announced."""
     name = "sample_size"
@@ -198,6 +216,8 @@ def _check(plan: Plan) -> None:
             )
         try:
             declaration.check(space.settings(), plan.dataset)
+            if declaration.check_files is not None:
+                declaration.check_files(space.settings(), plan.dataset, plan.data_dir)
         except TrainableError as error:
             raise SearchError(str(error)) from None
     if space.sampler in ("grid", "gp", "cmaes"):

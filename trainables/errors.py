@@ -1,5 +1,8 @@
 """The errors of a trainable that its user can mend."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 
 class TrainableError(Exception):
     """One line for the user: what happened, what was expected, what to do."""
@@ -7,6 +10,12 @@ class TrainableError(Exception):
 
 class DatasetMissing(TrainableError):
     """A data set that is neither on disk nor to be had from the network: an offline fallback may take its place."""
+
+
+class FileMissing(TrainableError):
+    """A file other than data that is neither on disk nor to be had; a smoke run takes the settings `instead`."""
+
+    instead: ClassVar[Mapping[str, object]] = {}
 
 
 class TrialDiverged(TrainableError):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
+from trainables.backbones.catalogue import BACKBONES
+from trainables.backbones.settings import check_weights_files
 from trainables.data import Data
 from trainables.datasets.find import find_dataset
 from trainables.datasets.load import load_data
@@ -40,6 +42,11 @@ def train_on(data: Data, config: Config, trial: Trial) -> Generator[Metrics, Non
     from trainables.training.fitting import fit  # noqa: PLC0415  # needs TensorFlow, see above
     from trainables.training.prepared import prepared_program  # noqa: PLC0415  # needs TensorFlow, see above
 
+    if config.get("network") in BACKBONES:
+        from trainables.regimes import train_transfer  # noqa: PLC0415  # needs TensorFlow, see above
+
+        yield from train_transfer(data, config, trial)
+        return
     with prepared_program(config, data, trial.seed) as program:
         yield from fit(program, data, config, trial)
 
@@ -70,5 +77,9 @@ def _check_own(settings: Mapping[str, Sequence[object]], info: DatasetInfo | Non
 
 
 train.declaration = Declaration(  # type: ignore[attr-defined]
-    METRICS, check_image_settings, find_dataset, smoke={**SMOKE, "image_size": 32}
+    METRICS,
+    check_image_settings,
+    find_dataset,
+    smoke={**SMOKE, "image_size": 32},
+    check_files=check_weights_files,
 )

@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from trainables.backbones.catalogue import BACKBONES, REGIME_SETTINGS, published
+from trainables.backbones.settings import REGIMES, check_backbones, regime_of
+from trainables.backbones.weights import RANDOM
 from trainables.datasets.settings import DATA_SETTINGS, check_data_settings, image_size_of
 from trainables.errors import TrainableError
-from trainables.networks.published import NETWORK_SETTINGS, PUBLISHED, SMALLEST_SIDE
+from trainables.networks.published import PUBLISHED, SMALLEST_SIDE
 from trainables.settings import Setting, check_settings, number, one_of, optional, whole
 from trainables.trial import DatasetInfo
 
@@ -28,6 +31,12 @@ def _is_widths(value: object) -> bool:
     return all(isinstance(width, int) and not isinstance(width, bool) and width >= 1 for width in widths)
 
 
+def _is_depth(value: object) -> bool:
+    return bool(value) if isinstance(value, str) else whole(0).accepts(value)
+
+
+_DEPTH = Setting(_is_depth, "a number of layers from 0, or the name of a block")
+_WEIGHTS = Setting(lambda value: isinstance(value, str) and bool(value), "imagenet, none, or the path of an .h5 file")
 _WIDTHS = Setting(_is_widths, "a number of units from 1, or a tuple of them for several layers")
 
 
@@ -35,7 +44,7 @@ _WIDTHS = Setting(_is_widths, "a number of units from 1, or a tuple of them for 
 class ImageSettings:
     """One trial's settings. The network's own (those of PUBLISHED) are as published for it where they are not given."""
 
-    network: str = _row("two_conv", one_of(*SMALLEST_SIDE), structural=True)
+    network: str = _row("two_conv", one_of(*SMALLEST_SIDE, *BACKBONES), structural=True)
     filters: int = _row(None, whole(1), structural=True)
     kernel_size: int = _row(None, whole(1), structural=True)
     batch_norm: str = _row(None, one_of("after_relu", "before_relu", "none"), structural=True)
@@ -50,7 +59,24 @@ class ImageSettings:
     """Dropout behind each hidden layer of the head."""
     augmentation: str = _row("none", one_of(*AUGMENTATIONS), structural=True)
     rescaling: str = _row("unit", one_of(*RESCALINGS), structural=True)
-    """Pixels 0 to 255 become 0 to 1 (unit), -1 to 1 (symmetric), or stay."""
+    """Pixels 0 to 255 become 0 to 1 (unit), -1 to 1 (symmetric), or stay. A backbone has a preprocessing of its own."""
+    alpha: float = _row(None, number(0, 4, above=True), structural=True)
+    """Width multiplier of a MobileNet."""
+    weights: str = _row(None, _WEIGHTS)
+    """Of a backbone: imagenet, none (random), or an .h5 file's path, relative to the data directory."""
+    regime: str = _row(None, one_of(*REGIMES), structural=True)
+    """scratch: all of a backbone trains, from random weights. frozen: none of it does. unfreeze: `unfreeze_depth` of it
+    does. two_stage: first none, then `unfreeze_depth`. Not given: what the other settings imply, else frozen."""
+    unfreeze_depth: int | str | None = _row(None, optional(_DEPTH), structural=True)
+    """The last so many entries of the backbone's `layers`, or all from the named block on; None: all."""
+    second_learning_rate: float = _row(1e-5, number(0, above=True))
+    second_epochs: int = _row(10, whole(1))
+    """Of the second stage, behind `epochs` of the first."""
+    cache_features: bool = _row(True, one_of(True, False))
+    """Whether what does not train is computed once per node; it changes how long a trial takes, and nothing else."""
+    cached_augmentations: int | None = _row(None, optional(whole(1)))
+    """With random augmentation: how many augmented copies of the training images are cached, and take turns; None:
+    nothing is cached then, since every epoch sees other images."""
     optimizer: str = _row("adam", one_of(*OPTIMIZERS), structural=True)
     learning_rate: float = _row(1e-3, number(0, above=True))
     weight_decay: float | None = _row(None, optional(number(0)))
@@ -66,7 +92,12 @@ class ImageSettings:
     """balanced: an image counts inversely to the share of its class in training."""
 
     def __post_init__(self) -> None:
-        for name, value in PUBLISHED[self.network].items():
+        if self.network in BACKBONES:
+            self._complete({"weights": RANDOM} if self.regime == "scratch" else {})
+        self._complete(_own_settings(self.network))
+
+    def _complete(self, defaults: Mapping[str, object]) -> None:
+        for name, value in defaults.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)  # How a frozen class completes itself.
 
@@ -75,6 +106,8 @@ class ImageSettings:
         """The settings that the configuration names, checked; other names (data, a user's own) are left out."""
         own = {name: _as_tuple(name, value) for name, value in config.items() if name in IMAGE_SETTINGS}
         check_settings({name: (value,) for name, value in own.items()}, IMAGE_SETTINGS)
+        if own.get("network") in BACKBONES:
+            own["regime"] = regime_of(own.get("regime"), own)
         return cls(**own)
 
     def structure(self) -> tuple[object, ...]:
@@ -88,6 +121,21 @@ IMAGE_SETTINGS: dict[str, Setting] = {
 }
 
 
+def _own_settings(network: str) -> Mapping[str, Any]:
+    """The settings of the network's own, with their defaults."""
+    return published(network) if network in BACKBONES else PUBLISHED[network]
+
+
+def settings_read_by(network: str) -> frozenset[str]:
+    """The settings that this network reads and others may not."""
+    others = REGIME_SETTINGS if network in BACKBONES else {"rescaling"}
+    return frozenset(_own_settings(network)) | others
+
+
+_OF_NETWORKS = frozenset().union(*(settings_read_by(network) for network in (*PUBLISHED, *BACKBONES)))
+"""The settings that some networks read and others do not."""
+
+
 def check_image_settings(
     settings: Mapping[str, Sequence[object]], info: DatasetInfo | None, *, others_allowed: bool = False
 ) -> None:
@@ -96,15 +144,16 @@ def check_image_settings(
     check_data_settings(settings, info)
     if not others_allowed:
         _check_effect(settings)
+        check_backbones(settings)
         _check_image_size(settings, info)
 
 
 def _check_effect(settings: Mapping[str, Sequence[object]]) -> None:
     """Raise TrainableError for a setting that none of the networks reads."""
     networks = [str(network) for network in settings.get("network", (ImageSettings.network,))]
-    read = set().union(*(PUBLISHED[network] for network in networks))
+    read = set().union(*(settings_read_by(network) for network in networks))
     for name in settings:
-        if name in NETWORK_SETTINGS - read:
+        if name in _OF_NETWORKS - read:
             raise TrainableError(
                 f"setting '{name}' has no effect on network {' or '.join(networks)}, which reads "
                 f"{', '.join(sorted(read))}. Remove it, or take another network."
@@ -121,10 +170,11 @@ def _check_image_size(settings: Mapping[str, Sequence[object]], info: DatasetInf
 
 def check_side(network: str, side: int) -> None:
     """Raise TrainableError when the images are too small for the network."""
-    if side < SMALLEST_SIDE[network]:
+    smallest = BACKBONES[network].smallest_side if network in BACKBONES else SMALLEST_SIDE[network]
+    if side < smallest:
         raise TrainableError(
-            f"network '{network}' needs images of at least {SMALLEST_SIDE[network]} pixels a side, and they have "
-            f"{side}. Set image_size={SMALLEST_SIDE[network]} or more, or take another network."
+            f"network '{network}' needs images of at least {smallest} pixels a side, and they have "
+            f"{side}. Set image_size={smallest} or more, or take another network."
         )
 
 

@@ -82,3 +82,5 @@ class Declaration:
     """Decodes data into the node's cache before the first trial; optional, every trial does it itself if it must."""
     smoke: Mapping[str, object] = field(default_factory=dict)
     """Settings that make a trial as short as it can be."""
+    check_files: Callable[[Mapping[str, Sequence[object]], DatasetInfo | None, Path | None], None] | None = None
+    """(settings as for `check`, data set, data directory): raises TrainableError for a file that is not to be had."""

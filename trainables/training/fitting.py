@@ -70,7 +70,7 @@ def train_stage(
     """
     settings = ImageSettings.of(config)
     stopping = EarlyStopping(program, settings, config, stage.best)
-    epoch, first_loss = _resume(trial.checkpoint, program, stopping) or (stage.before, stage.first_loss)
+    epoch, first_loss = _resume(trial.checkpoint, stage, program, stopping) or (stage.before, stage.first_loss)
     while epoch < stage.before + stage.epochs and not stopping.stop_training:
         epoch += 1
         seen = replace(data, train=copies[(epoch - 1) % len(copies)]) if copies else data
@@ -137,11 +137,15 @@ def _saver(
     return save
 
 
-def _resume(checkpoint: Path | None, program: Program, stopping: EarlyStopping) -> tuple[int, float | None] | None:
-    """The epoch that is done already, and the first epoch's loss; None without a checkpoint."""
+def _resume(
+    checkpoint: Path | None, stage: Stage, program: Program, stopping: EarlyStopping
+) -> tuple[int, float | None] | None:
+    """The epoch that is done already, and the first epoch's loss; None without a checkpoint of this stage."""
     if checkpoint is None:
         return None
     arrays, values = read_checkpoint(checkpoint)
+    if values["stage"] != stage.number:
+        return None
     program.restore(arrays)
     stopping.restore(arrays, values["stopping"])
     return values["epoch"], values["first_loss"]

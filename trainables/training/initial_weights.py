@@ -35,8 +35,12 @@ def _initializers(model: keras.Model) -> Iterator[tuple[str, Any]]:
 
 
 def _initializer(layer: Any, weight_name: str) -> Any:
-    """By Keras' convention `kernel_initializer` fills `kernel`, `depthwise_initializer` fills `depthwise_kernel`."""
-    names = (f"{weight_name}_initializer", f"{weight_name.removesuffix('_kernel')}_initializer")
+    """By Keras' convention `kernel_initializer` fills `kernel`, `depthwise_initializer` fills `depthwise_kernel`.
+
+    A depthwise convolution calls its weight `kernel` too.
+    """
+    names = [f"{weight_name}_initializer", f"{weight_name.removesuffix('_kernel')}_initializer"]
+    names += ["depthwise_initializer"] if weight_name == "kernel" else []
     found = next((getattr(layer, name) for name in names if hasattr(layer, name)), None)
     assert found is not None, f"layer {layer.name} names no initialiser for its weight {weight_name}"
     return found

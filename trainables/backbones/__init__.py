@@ -1,0 +1,1 @@
+"""Backbones pretrained on ImageNet: by name, each with its own preprocessing, its weights, and what of it trains."""

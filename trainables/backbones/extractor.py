@@ -1,0 +1,77 @@
+"""From pixels to features, as fast as the processor allows: a backbone's frozen part as one graph of constants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from trainables.augmentation import augmentation
+from trainables.backbones.head import POOLED
+from trainables.backbones.network import preprocessed
+from trainables.features import About, Array
+from trainables.image_settings import ImageSettings
+
+
+class FrozenPart:
+    """The layers in front of the cut, in inference mode, and the pooling where nothing behind it needs the places.
+
+    With constants for weights TensorFlow folds batch normalisation into convolutions: a third less time than `predict`
+    for a MobileNetV2, the same numbers to float tolerance.
+    """
+
+    def __init__(self, piece: keras.Model, settings: ImageSettings, image_shape: tuple[int, ...], *, pools: bool):
+        pooled = POOLED[settings.pooling]() if pools else None
+        shape = piece.output_shape[1:]
+        self.about = About(shape[-1:] if pooled else shape, piece.count_params(), len(piece.weights))
+        self._augmented = _augmenter(settings.augmentation, image_shape)
+        values = [(variable, variable.numpy()) for variable in piece.variables]
+
+        def features(images: Any) -> Any:
+            constants = [(variable, tf.constant(value)) for variable, value in values]
+            with keras.StatelessScope(state_mapping=constants):
+                x = piece(preprocessed(tf.cast(images, tf.float32), settings.network), training=False)
+            return x if pooled is None else pooled(x)
+
+        signature = [tf.TensorSpec((None, *image_shape), tf.float32)]
+        with _rewriting():
+            self._features = tf.function(features, input_signature=signature, autograph=False).get_concrete_function()
+            self._features(tf.zeros((1, *image_shape)))  # It is rewritten when it first runs.
+
+    def __call__(self, images: NDArray[np.uint8], seed: int | None) -> Array:
+        """Features of images, shape (n, height, width, channels); with a seed, of augmented ones."""
+        pixels = tf.constant(images, tf.float32)
+        if seed is not None:
+            pixels = self._augmented(pixels, seed)
+        return np.asarray(self._features(pixels))
+
+
+def _augmenter(name: str, image_shape: tuple[int, ...]) -> Any:
+    """(images, seed) -> images changed at random."""
+    layers = augmentation(name, "none")
+    model = keras.Sequential([keras.Input(image_shape), *layers])
+    states = [variable for variable in model.variables if variable.name == "seed_generator_state"]
+
+    def augmented(pixels: Any, seed: int) -> Any:
+        for place, state in enumerate(states):
+            state.assign([seed, place])
+        return model(pixels, training=True)
+
+    return augmented
+
+
+@contextmanager
+def _rewriting() -> Iterator[None]:
+    """Let TensorFlow rewrite graphs, which training processes have turned off."""
+    name = "disable_meta_optimizer"
+    before = tf.config.optimizer.get_experimental_options().get(name, False)
+    tf.config.optimizer.set_experimental_options({name: False})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({name: before})

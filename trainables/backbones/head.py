@@ -1,0 +1,56 @@
+"""What stands around a backbone: preprocessing in front, and the head that is trained behind it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from trainables.augmentation import augmentation
+from trainables.backbones.network import preprocessed
+from trainables.image_settings import ImageSettings
+from trainables.networks.head import dropout
+
+POOLED = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}
+"""The poolings that make a vector of each image; none has weights."""
+
+
+def transfer_model(
+    settings: ImageSettings, input_shape: tuple[int, ...], num_classes: int, piece: keras.Model | None, *, pixels: bool
+) -> keras.Model:
+    """Class probabilities from images (`pixels`), or from what the layers in front of the piece made of them.
+
+    `piece` is a part of a backbone that is not computed beforehand, or all of it; its weights come first.
+    """
+    inputs = x = keras.Input(input_shape)
+    if pixels:
+        for layer in augmentation(settings.augmentation, "none"):
+            x = layer(x)
+        x = preprocessed(x, settings.network)
+    if piece is not None:
+        x = piece(x)
+    if len(x.shape) > 2:
+        x = POOLED.get(settings.pooling, layers.Flatten)()(x)
+    return keras.Model(inputs, _head(x, settings, num_classes), name=settings.network)
+
+
+def head_structure(settings: ImageSettings) -> tuple[object, ...]:
+    """Equal for settings with the same layers behind the backbone."""
+    rates = (bool(settings.dropout), bool(settings.head_dropout))
+    return (settings.pooling, settings.head_units, settings.batch_norm, settings.batch_norm_momentum, *rates)
+
+
+def _head(x: Any, settings: ImageSettings, num_classes: int) -> Any:
+    x = dropout(x, settings)
+    for width in settings.head_units:
+        x = layers.Dense(width)(x)
+        x = _normalised(x, settings) if settings.batch_norm == "before_relu" else x
+        x = layers.ReLU()(x)
+        x = _normalised(x, settings) if settings.batch_norm == "after_relu" else x
+        x = dropout(x, settings, "head_dropout")
+    return layers.Dense(num_classes, activation="softmax")(x)
+
+
+def _normalised(x: Any, settings: ImageSettings) -> Any:
+    return layers.BatchNormalization(momentum=settings.batch_norm_momentum)(x)

@@ -1,0 +1,199 @@
+"""A backbone as a Keras model: built, given its weights, and cut where its graph narrows to one tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+
+from trainables.backbones.catalogue import BACKBONES, is_block
+from trainables.backbones.settings import depth_problem
+from trainables.backbones.weights import digest_of
+from trainables.errors import TrainableError
+from trainables.training.initial_weights import Weights, initial_weights
+from trainables.training.layers import BatchNormalization
+
+_IMAGENET_MEANS = (0.485, 0.456, 0.406)
+_IMAGENET_DEVIATIONS = (0.229, 0.224, 0.225)
+_CAFFE_MEANS = (103.939, 116.779, 123.68)
+"""Blue, green, red."""
+
+
+def pretrained(network: str, alpha: float | None, image_size: tuple[int, int], path: Path) -> keras.Model:
+    """The backbone without its top, with the weights of the file, for images (height, width, 3).
+
+    The model is shared: nobody may change it. Raises TrainableError for a file that does not fit.
+    """
+    return _pretrained(network, alpha, image_size, path, digest_of(path))
+
+
+@lru_cache(maxsize=2)
+def _pretrained(
+    network: str, alpha: float | None, image_size: tuple[int, int], path: Path, _digest: str
+) -> keras.Model:
+    model = _untrained(network, alpha, image_size)
+    try:
+        model.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        variant = f" (alpha {alpha:g})" if alpha is not None else ""
+        reason = " ".join(str(error).split())[:200]
+        raise TrainableError(
+            f"the weights in {path} do not fit {network}{variant}: {reason}. Name its own file without the top, or "
+            "another network."
+        ) from error
+    return _with_normalization_fixed(model)
+
+
+@lru_cache(maxsize=1)
+def random_backbone(network: str, alpha: float | None, image_size: tuple[int, int], seed: int) -> keras.Model:
+    """The backbone with random weights that follow from the seed; shared likewise."""
+    model = _with_normalization_fixed(_untrained(network, alpha, image_size), published=False)
+    model.set_weights(initial_weights(model, seed))
+    return model
+
+
+def _untrained(network: str, alpha: float | None, image_size: tuple[int, int]) -> keras.Model:
+    build = getattr(keras.applications, BACKBONES[network].keras_name)
+    width = {} if alpha is None else {"alpha": float(alpha)}
+    return build(include_top=False, weights=None, input_shape=(*image_size, 3), **width)
+
+
+def _with_normalization_fixed(model: keras.Model, *, published: bool = True) -> keras.Model:
+    """EfficientNet's adaptive normalisation as the constant rescaling that it is once its weights are known.
+
+    Keras divides by the root of the deviations once more where the weights are ImageNet's, and does so only when it
+    downloads them itself.
+    """
+    if not any(isinstance(layer, layers.Normalization) for layer in model.layers):
+        return model
+    again = np.sqrt(_IMAGENET_DEVIATIONS) if published else np.ones(3)
+
+    def exchange(layer: Any) -> Any:
+        if not isinstance(layer, layers.Normalization):
+            return type(layer).from_config(layer.get_config())
+        mean, variance = (np.asarray(part).ravel().astype(float) for part in (layer.mean, layer.variance))
+        scale = 1 / (np.maximum(np.sqrt(variance), keras.config.epsilon()) * again)
+        return layers.Rescaling(scale.tolist(), (-mean * scale).tolist(), name=layer.name)
+
+    fixed = keras.models.clone_model(model, clone_function=exchange)
+    fixed.set_weights(
+        [w for layer in model.layers if not isinstance(layer, layers.Normalization) for w in layer.get_weights()]
+    )
+    return fixed
+
+
+def preprocessed(x: Any, network: str) -> Any:
+    """Pixels 0 to 255, red first or grey, as the backbone was trained with them, by Keras' own layers."""
+    if x.shape[-1] == 1:
+        x = layers.Concatenate()([x, x, x])
+    kind = BACKBONES[network].preprocessing
+    if kind == "symmetric":
+        return layers.Rescaling(1 / 127.5, -1.0)(x)
+    if kind == "caffe":
+        return layers.Rescaling(1.0, [-mean for mean in _CAFFE_MEANS])(keras.ops.flip(x, axis=-1))
+    if kind == "torch":
+        pairs = list(zip(_IMAGENET_MEANS, _IMAGENET_DEVIATIONS, strict=True))
+        return layers.Rescaling([1 / (255 * d) for _, d in pairs], [-m / d for m, d in pairs])(x)
+    return x
+
+
+def first_unfrozen(backbone: keras.Model, network: str, depth: int | str | None) -> int:
+    """The place in `layers` of the first that trains; their number when none does. Raises TrainableError.
+
+    A named block begins behind the last tensor that all of the network goes through before it, so that branches
+    without the block's name belong to it.
+    """
+    problem = depth_problem(network, depth)
+    if problem:
+        raise TrainableError(problem)
+    if depth is None or isinstance(depth, int):
+        unfrozen = 0 if depth is None else len(backbone.layers) - depth
+    else:
+        named = next(i for i, layer in enumerate(backbone.layers) if is_block(layer.name, depth))
+        unfrozen = max((place for place in narrow_places(backbone) if place < named), default=-1) + 1
+    places = (i for i, layer in enumerate(backbone.layers) if i >= unfrozen and _learns(layer))
+    return next(places, len(backbone.layers))
+
+
+def _learns(layer: Any) -> bool:
+    """Batch normalisation of a pretrained backbone does not: it stays in inference mode."""
+    return bool(layer.weights) and not isinstance(layer, layers.BatchNormalization)
+
+
+def cut_before(backbone: keras.Model, place: int) -> int | None:
+    """The place in `layers` of the last output that alone feeds what comes behind, before `place`; None if there is
+    none, or nothing with weights up to it."""
+    cut = max((narrow for narrow in narrow_places(backbone) if narrow < place), default=0)
+    return cut if any(layer.weights for layer in backbone.layers[: cut + 1]) else None
+
+
+def narrow_places(backbone: keras.Model) -> list[int]:
+    """The places in `layers` whose output is all that the later layers are computed from."""
+    place_of = {id(layer): place for place, layer in enumerate(backbone.layers)}
+    reach, found = 0, []
+    reaches = [0] * len(backbone.layers)
+    for place, layer in enumerate(backbone.layers):
+        for parent in _parents(layer):
+            reaches[place_of[id(parent)]] = place
+    for place in range(len(backbone.layers)):
+        if reach <= place:
+            found.append(place)
+        reach = max(reach, reaches[place])
+    return found
+
+
+def _parents(layer: Any) -> Sequence[Any]:
+    """The layers that this one takes the outputs of, where the backbone was built."""
+    return [node.operation for node in layer._inbound_nodes[0].parent_nodes]
+
+
+def part(backbone: keras.Model, after: int | None, until: int | None = None) -> keras.Model:
+    """The layers behind the place `after`, up to `until`, as a model that shares them."""
+    inputs = backbone.input if after is None else backbone.layers[after].output
+    return keras.Model(inputs, backbone.output if until is None else backbone.layers[until].output)
+
+
+def for_training(piece: keras.Model, learning: Sequence[str], *, scratch: bool) -> keras.Model:
+    """A copy of a part of a backbone in which the named layers learn, with new weights.
+
+    Unless it is trained from scratch, its batch normalisation and its dropout are in inference mode for good.
+    """
+
+    def exchange(layer: Any) -> Any:
+        config = layer.get_config()
+        if isinstance(layer, layers.BatchNormalization):
+            return (BatchNormalization if _fuses(layer) else layers.BatchNormalization).from_config(config)
+        if isinstance(layer, layers.Dropout) and not scratch:
+            return layers.Dropout.from_config({**config, "rate": 0.0})
+        return type(layer).from_config(config)
+
+    copy = keras.models.clone_model(piece, clone_function=exchange)
+    names = set(learning)
+    for layer in copy.layers:
+        layer.trainable = layer.name in names
+    return copy
+
+
+def _fuses(layer: Any) -> bool:
+    return type(layer) is layers.BatchNormalization
+
+
+def learning_layers(backbone: keras.Model, first: int, *, scratch: bool) -> list[str]:
+    """The names of the layers that learn, from the place `first` on."""
+    return [layer.name for layer in backbone.layers[first:] if scratch or _learns(layer)]
+
+
+def weights_of(piece: keras.Model, values: Mapping[str, Sequence[NDArray[Any]]]) -> Weights:
+    """Values by layer name in the order of the piece's weights."""
+    return [value for layer in piece.layers for value in values.get(layer.name, ())]
+
+
+def values_of(backbone: keras.Model) -> dict[str, Weights]:
+    """Layer name -> values of its weights."""
+    return {layer.name: layer.get_weights() for layer in backbone.layers if layer.weights}

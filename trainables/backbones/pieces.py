@@ -1,0 +1,192 @@
+"""What of a backbone a stage of training holds, and what was computed in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from trainables.backbones.extractor import FrozenPart
+from trainables.backbones.head import POOLED, head_structure
+from trainables.backbones.network import (
+    cut_before,
+    first_unfrozen,
+    for_training,
+    learning_layers,
+    part,
+    pretrained,
+    random_backbone,
+    values_of,
+    weights_of,
+)
+from trainables.backbones.weights import RANDOM, digest_of, obtain_weights
+from trainables.data import Data, Split
+from trainables.datasets.cache import default_cache_dir
+from trainables.datasets.catalogue import digest
+from trainables.features import Features
+from trainables.image_settings import ImageSettings
+from trainables.training.initial_weights import Weights
+from trainables.training.program import Program
+from trainables.training.seeds import Stream, derived_seed
+from trainables.trial import Trial
+
+_FORMAT = "1"
+"""Of cached features; another one when what is computed changes."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What one stage trains on, and with which layers of the backbone."""
+
+    data: Data
+    """Images, or features of them."""
+    structure: Hashable
+    """Equal for pieces that need the same graph."""
+    copies: tuple[Split, ...] = ()
+    """Augmented training sets that take turns."""
+    cut: int | None = None
+    """The place behind which the backbone's layers are in the piece; None: all of them are."""
+    learning: tuple[str, ...] = ()
+    """Layers of the backbone that train."""
+    holds_backbone: bool = True
+    """Whether any of its layers is in the piece."""
+    is_cached: bool = False
+    parameters_in_front: int = 0
+    weights_in_front: int = 0
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of one image, or of its features."""
+        return tuple(self.data.train.images.shape[1:])
+
+
+@dataclass
+class Source:
+    """The backbone of one trial: where its weights come from, and what it has learned since."""
+
+    settings: ImageSettings
+    images: Data
+    trial: Trial
+    head: Weights | None = None
+    """The weights behind the backbone, after a first stage."""
+    _learned: dict[str, Weights] = field(default_factory=dict)
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(height, width)."""
+        height, width = self.images.train.images.shape[1:3]
+        return height, width
+
+    @property
+    def alpha(self) -> float:
+        """1 where the backbone has no such thing."""
+        return 1.0 if self.settings.alpha is None else self.settings.alpha
+
+    @cached_property
+    def path(self) -> Path | None:
+        """The file of its weights; None: they are random."""
+        chosen, network = self.settings.weights, self.settings.network
+        if chosen == RANDOM:
+            return None
+        return obtain_weights(chosen, network, self.alpha, self.image_size, self.trial.data_dir)
+
+    @property
+    def backbone(self) -> keras.Model:
+        """All of it, with the weights that it begins with; nobody may change it."""
+        kind = (self.settings.network, self.settings.alpha, self.image_size)
+        if self.path is None:
+            return random_backbone(*kind, derived_seed(self.trial.seed, Stream.WEIGHTS))
+        return pretrained(*kind, self.path)
+
+    def piece(self, *, frozen: bool) -> Piece:
+        """What a stage holds in which all of the backbone is `frozen`, or what the settings say of it trains."""
+        settings = self.settings
+        if frozen or (settings.regime != "scratch" and settings.unfreeze_depth == 0):
+            return self._frozen()
+        scratch = settings.regime == "scratch"
+        first = 0 if scratch else first_unfrozen(self.backbone, settings.network, settings.unfreeze_depth)
+        learning = tuple(learning_layers(self.backbone, first, scratch=scratch))
+        if not learning:
+            return self._frozen()
+        cut = cut_before(self.backbone, first) if self._may_cache else None
+        return (self._cached(cut, learning) if cut is not None else None) or self._uncached(learning)
+
+    def _frozen(self) -> Piece:
+        return (self._cached(None, ()) if self._may_cache else None) or self._uncached(())
+
+    def _uncached(self, learning: tuple[str, ...]) -> Piece:
+        return Piece(self.images, self._structure(None, learning, self.settings.augmentation), learning=learning)
+
+    def _cached(self, cut: int | None, learning: tuple[str, ...]) -> Piece | None:
+        """The piece behind the cut, or behind the whole backbone; None where its features do not fit."""
+        features = self._features(cut)
+        found = features.data(self.settings.cached_augmentations or 0 if self._augments else 0)
+        if found is None:
+            return None
+        return Piece(
+            found[0],
+            ("head", head_structure(self.settings)) if cut is None else self._structure(cut, learning, "none"),
+            tuple(found[1]),
+            cut,
+            learning,
+            holds_backbone=cut is not None,
+            is_cached=True,
+            parameters_in_front=features.about.parameters,
+            weights_in_front=features.about.weights,
+        )
+
+    @property
+    def _augments(self) -> bool:
+        return self.settings.augmentation != "none"
+
+    @property
+    def _may_cache(self) -> bool:
+        settings = self.settings
+        changing = self._augments and settings.cached_augmentations is None
+        return settings.cache_features and settings.regime != "scratch" and not changing
+
+    def _structure(self, cut: int | None, learning: tuple[str, ...], augmentation: str) -> Hashable:
+        settings = self.settings
+        kind = (settings.network, settings.alpha, settings.regime == "scratch")
+        return (*kind, cut, learning, augmentation, head_structure(settings))
+
+    def _features(self, cut: int | None) -> Features:
+        settings, image_shape = self.settings, self.images.train.images.shape[1:]
+        pools = cut is None and settings.pooling in POOLED
+        weights = f"random {self.trial.seed}" if self.path is None else digest_of(self.path)
+        where = f"{settings.network} {settings.alpha} {cut} {settings.pooling if pools else ''}"
+        return Features(
+            digest(_FORMAT, where, weights, self.images.info.fingerprint, str(image_shape)),
+            self.trial.cache_dir or default_cache_dir(),
+            self.images,
+            lambda: FrozenPart(part(self.backbone, None, cut), settings, image_shape, pools=pools),
+            settings.augmentation,
+        )
+
+    def model(self, piece: Piece) -> keras.Model | None:
+        """A copy of the piece's layers of the backbone, with new weights."""
+        if not piece.holds_backbone:
+            return None
+        shared = self.backbone if piece.cut is None else part(self.backbone, piece.cut)
+        return for_training(shared, piece.learning, scratch=self.settings.regime == "scratch")
+
+    def weights(self, model: keras.Model) -> Weights:
+        """The present weights of the backbone's layers in the model, which stand first in it."""
+        inner = _backbone_in(model)
+        return [] if inner is None else weights_of(inner, values_of(self.backbone) | self._learned)
+
+    def learn(self, program: Program) -> None:
+        """Take over what a stage has learned."""
+        weights = iter(program.get_weights())
+        inner = _backbone_in(program.model)
+        for layer in inner.layers if inner is not None else ():
+            self._learned[layer.name] = [next(weights) for _ in layer.weights]
+        self.head = list(weights)
+
+
+def _backbone_in(model: keras.Model) -> Any:
+    return next((layer for layer in model.layers if isinstance(layer, keras.Model)), None)

@@ -1,0 +1,190 @@
+"""What a frozen backbone makes of the images, computed once per node and shared by all trials as memory maps.
+
+The images of a split are divided at 250, 500, 1,000, 2,000 ...: nested sample sizes share their pieces, and processes
+that begin at the same time compute different ones. Test images are computed when a trial asks for them, at its end.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.data import Data, Split
+from trainables.datasets.cache import cache_limit, cached, is_whole, open_array
+from trainables.datasets.catalogue import digest
+from trainables.datasets.progress import Progress
+from trainables.training.seeds import Stream, derived_seed
+
+Array = NDArray[np.float32]
+_FIRST_PIECE = 250
+_AT_ONCE = 32
+"""Images; larger batches fall out of the processor's caches."""
+_ABOUT = "about.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class About:
+    """What a trial must know of the part that is computed beforehand, without building it."""
+
+    shape: tuple[int, ...]
+    """Of the features of one image."""
+    parameters: int
+    weights: int
+    """Tensors that the parameters lie in."""
+
+
+class Extractor(Protocol):
+    """Computes features; made only where some are missing."""
+
+    about: About
+
+    def __call__(self, images: NDArray[np.uint8], seed: int | None) -> Array:
+        """Features of images, shape (n, height, width, channels); with a seed, of augmented ones."""
+
+
+class Features:
+    """What one part of one backbone makes of the images of one data set."""
+
+    def __init__(
+        self, key: str, cache_dir: Path, data: Data, extractor: Callable[[], Extractor], augmentation: str = "none"
+    ) -> None:
+        """`key` names all that the features depend on but for rows and augmentation.
+
+        `extractor` is asked once at most.
+        """
+        self._key, self._cache_dir, self._data, self._augmentation = key, cache_dir, data, augmentation
+        self._make_extractor = extractor
+
+    @cached_property
+    def about(self) -> About:
+        """The facts, from the cache where something is there."""
+        split = self._data.validation
+        entry = self._cache_dir / self._name(split.index[: _bounds(len(split))[1]], 0)
+        if not is_whole(entry):
+            return self._extractor.about
+        values = json.loads((entry / _ABOUT).read_text())
+        return About(tuple(values["shape"]), values["parameters"], values["weights"])
+
+    def data(self, copies: int = 0) -> tuple[Data, list[Split]] | None:
+        """The data with features in place of images, and augmented copies of its training split.
+
+        None where they fit neither the cache nor the disk, and says so.
+        """
+        data = self._data
+        if not self._fit(len(data.train) * max(copies, 1) + len(data.validation) + len(data.test)):
+            return None
+        augmented = [self._of(data.train, copy) for copy in range(1, copies + 1)]
+        train = augmented[0] if augmented else self._of(data.train)
+        return Data(train, self._of(data.validation), self._of(data.test), data.info), augmented
+
+    def _fit(self, rows: int) -> bool:
+        size = rows * int(np.prod(self.about.shape)) * 4
+        self._cache_dir.mkdir(parents=True, exist_ok=True)
+        room = min(cache_limit(), shutil.disk_usage(self._cache_dir).free)
+        if size <= room:
+            return True
+        print(
+            f"features of {rows:,} images would take {size / 1e9:.1f} GB, and the cache in {self._cache_dir} has room "
+            f"for {room / 1e9:.1f}: every epoch computes them anew. Raise SEARCH_CACHE_GB to keep them.",
+            file=sys.stderr,
+        )
+        return False
+
+    def _of(self, split: Split, copy: int = 0) -> Split:
+        """The split with features in place of its images; copies from 1 on are augmented."""
+        rows = FeatureRows(len(split.images), self.about.shape, split.index, lambda: self._open(split, copy))
+        return dataclasses.replace(split, images=cast("NDArray[np.uint8]", rows))
+
+    def _open(self, split: Split, copy: int) -> list[Array]:
+        """The pieces in order, computed where they are missing; each process begins with another one."""
+        spans = list(pairwise(_bounds(len(split))))
+        begin = os.getpid() % len(spans)
+        opened = {span: self._piece(split, span, copy) for span in (*spans[begin:], *spans[:begin])}
+        return [opened[span] for span in spans]
+
+    def _piece(self, split: Split, span: tuple[int, int], copy: int) -> Array:
+        rows = split.index[slice(*span)]
+        entry = cached(
+            self._cache_dir,
+            self._name(rows, copy),
+            lambda folder: self._compute(split.images, rows, copy, folder),
+            expected_bytes=len(rows) * int(np.prod(self.about.shape)) * 4,
+        )
+        return cast("Array", open_array(entry, "features"))
+
+    def _compute(self, images: NDArray[np.uint8], rows: NDArray[np.int64], copy: int, folder: Path) -> None:
+        path = folder / "features.npy"
+        shape = (len(rows), *self.about.shape)
+        out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+        with path.open("r+b") as file:  # a full disk must be an error here and not a signal at the first write
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        starts = range(0, len(rows), _AT_ONCE)
+        with Progress("computing features", len(starts), "batches") as progress:
+            for start in starts:
+                batch = rows[start : start + _AT_ONCE]
+                seed = derived_seed(copy, Stream.LAYERS, int(batch[0])) if copy else None
+                out[start : start + len(batch)] = self._extractor(images[batch], seed)
+                progress.advance()
+        out.flush()
+        (folder / _ABOUT).write_text(json.dumps(dataclasses.asdict(self.about)))
+
+    @cached_property
+    def _extractor(self) -> Extractor:
+        return self._make_extractor()
+
+    def _name(self, rows: NDArray[np.int64], copy: int) -> str:
+        seen_as = f"{self._augmentation} {copy}" if copy else ""
+        return f"features-{digest(self._key, seen_as, rows.astype(np.int64).tobytes())}"
+
+
+class FeatureRows:
+    """Stands where a split's images stand: features by the images' row numbers, opened at the first use."""
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(
+        self, rows: int, shape: tuple[int, ...], index: NDArray[np.int64], open_pieces: Callable[[], list[Array]]
+    ) -> None:
+        """Features of `shape` for the rows `index` of `rows`."""
+        self.shape = (rows, *shape)
+        self._index, self._open_pieces = index, open_pieces
+        self._pieces: list[Array] | None = None
+        self._bounds = _bounds(len(index))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> Array:
+        """Shape (len(rows), ...)."""
+        if self._pieces is None:
+            self._pieces = self._open_pieces()
+            self._place = np.full(self.shape[0], -1)
+            self._place[self._index] = np.arange(len(self._index))
+        places = self._place[rows]
+        number = np.searchsorted(self._bounds, places, side="right") - 1
+        out = np.empty((len(places), *self.shape[1:]), np.float32)
+        for i, piece in enumerate(self._pieces):
+            mine = np.flatnonzero(number == i)
+            out[mine] = piece[places[mine] - self._bounds[i]]
+        return out
+
+
+def _bounds(size: int) -> list[int]:
+    """0, 250, 500, 1,000 ... below `size`, and `size`."""
+    bounds = [0]
+    step = _FIRST_PIECE
+    while step < size:
+        bounds.append(step)
+        step *= 2
+    return [*bounds, size]

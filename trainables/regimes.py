@@ -1,0 +1,115 @@
+"""A backbone's training: from scratch, frozen, partly unfrozen or in two stages, on cached features where it can be."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainables.backbones.head import transfer_model
+from trainables.backbones.pieces import Piece, Source
+from trainables.data import Data
+from trainables.image_settings import ImageSettings, check_side
+from trainables.training.checkpoint import read_checkpoint
+from trainables.training.fitting import Stage, evaluation_batch, train_stage
+from trainables.training.initial_weights import initial_weights
+from trainables.training.kept_programs import program_for
+from trainables.training.layers import Dropout, leaves, plain
+from trainables.training.optimizers import make_optimizer
+from trainables.training.outcome import finish
+from trainables.training.program import Program
+from trainables.trial import Config, Metrics, Trial
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One stage: what of the backbone trains, for how long, how fast."""
+
+    number: int | None
+    frozen: bool
+    epochs: int
+    learning_rate: float
+
+
+def stages_of(settings: ImageSettings) -> list[Plan]:
+    """The stages of a trial; one is not numbered."""
+    if settings.regime != "two_stage":
+        return [Plan(None, settings.regime == "frozen", settings.epochs, settings.learning_rate)]
+    return [
+        Plan(1, True, settings.epochs, settings.learning_rate),
+        Plan(2, False, settings.second_epochs, settings.second_learning_rate),
+    ]
+
+
+def train_transfer(data: Data, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
+    """Do `train` with a backbone: yields every epoch of every stage, and the test of the best weights."""
+    settings = ImageSettings.of(config)
+    check_side(settings.network, min(data.train.images.shape[1:3]))
+    source = Source(settings, data, trial)
+    stage, plans = _resumed(trial.checkpoint, stages_of(settings))
+    for plan in plans:
+        stage = dataclasses.replace(stage, epochs=plan.epochs, number=plan.number)
+        with _program(source, settings, plan) as (program, piece):
+            stage = yield from train_stage(program, piece.data, config, trial, stage, copies=piece.copies)
+            source.learn(program)
+            if plan is plans[-1]:
+                yield _finished(program, piece, source)
+
+
+def _resumed(checkpoint: Path | None, plans: list[Plan]) -> tuple[Stage, list[Plan]]:
+    """What the first stage still to do begins from, and the stages still to do."""
+    values = read_checkpoint(checkpoint)[1] if checkpoint else {}
+    if not values or values["stage"] == plans[0].number:
+        return Stage(0), plans
+    return Stage(0, before=values["before"], best=values["best"]), plans[1:]
+
+
+@contextmanager
+def _program(source: Source, settings: ImageSettings, plan: Plan) -> Iterator[tuple[Program, Piece]]:
+    """The program of a stage at the weights that it begins from."""
+    piece = source.piece(frozen=plan.frozen)
+    classes = source.images.info.num_classes
+
+    def build() -> Program:
+        inner = source.model(piece)
+        model = transfer_model(settings, piece.input_shape, classes, inner, pixels=not piece.is_cached)
+        optimizer = make_optimizer(settings.optimizer, decays=settings.weight_decay is not None)
+        return Program(
+            model,
+            optimizer,
+            piece.input_shape,
+            image_dtype="float32" if piece.is_cached else "uint8",
+            first_place=piece.weights_in_front,
+        )
+
+    key = (piece.structure, piece.input_shape, classes, settings.optimizer, settings.weight_decay is not None)
+    with program_for(key, build) as program:
+        own = source.weights(program.model)
+        head = source.head or initial_weights(program.model, source.trial.seed, first=len(own))
+        program.start([*own, *head], dataclasses.replace(settings, learning_rate=plan.learning_rate))
+        yield program, piece
+
+
+def _finished(program: Program, piece: Piece, source: Source) -> Metrics:
+    metrics = finish(program, piece.data, evaluation_batch(source.settings), source.trial)
+    metrics["num_parameters"] += piece.parameters_in_front
+    source.trial.save_model = _model_writer(source, piece)
+    return metrics
+
+
+def _model_writer(source: Source, piece: Piece) -> Callable[[Path], None]:
+    """Writes the whole network, from pixels to probabilities, whatever of it was computed beforehand."""
+    settings, images = source.settings, source.images
+    whole = dataclasses.replace(piece, cut=None, holds_backbone=True)
+
+    def write(path: Path) -> None:
+        shape = images.train.images.shape[1:]
+        model = transfer_model(settings, shape, images.info.num_classes, source.model(whole), pixels=True)
+        rates = {layer.name: getattr(settings, layer.setting) for layer in leaves(model) if isinstance(layer, Dropout)}
+        saved = plain(model, rates)
+        saved.set_weights([*source.weights(model), *(source.head or [])])
+        saved.save(path)
+
+    return write
