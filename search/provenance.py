@@ -54,7 +54,7 @@ def describe_space(plan: Plan) -> dict[str, Any]:
     """The space as plain values."""
     space = plan.space
     return {
-        "file": plan.source.path,
+        "file": relative_to_here(plan.source.path),
         "sha256": plan.source.sha256,
         "trainable": f"{space.trainable.__module__}:{getattr(space.trainable, '__qualname__', 'trainable')}",
         "dataset": space.dataset,
@@ -63,6 +63,12 @@ def describe_space(plan: Plan) -> dict[str, Any]:
         "parameters": describe_parameters(space),
         "fixed": {name: _plain(value) for name, value in space.fixed.items()},
     }
+
+
+def relative_to_here(path: str) -> str:
+    """A path as a command given in this folder would name it."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
 
 
 def describe_parameters(space: Space) -> dict[str, Any]:

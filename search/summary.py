@@ -7,7 +7,6 @@ import os
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -18,6 +17,7 @@ from search.experiment import CONFIG_PREFIX
 from search.options import set_words
 from search.plan import RESULTS, Plan
 from search.progress import counted, show_seconds, show_value
+from search.provenance import relative_to_here
 
 ROWS = 5
 _METRICS = ("val_accuracy", "val_loss", "test_accuracy", "test_loss")
@@ -78,7 +78,7 @@ def _print_best(console: Console, result: Result, config: Mapping[str, object]) 
     metric, plan = result.plan.space.metric, result.plan
     mean = f"mean of {result.best_runs} seeds" if result.best_runs > 1 else "one seed"
     _say(console, f"best {metric}: {show_value(result.best_mean)} ({mean})")
-    words = ["python", "-m", "search.run", _relative(plan.source.path), *_asked_words(plan, config), "--trials", "1"]
+    words = ["python", "-m", "search.run", relative_to_here(plan.source.path), *_asked_words(plan, config), "--trials", "1"]
     _say(console, f"again:   {shlex.join([*words, '--stopping', 'none', '--name', f'{plan.name}-best'])}")
 
 
@@ -97,11 +97,6 @@ def _asked_words(plan: Plan, config: Mapping[str, object]) -> list[str]:
     if plan.results != RESULTS:
         words += ["--results", str(plan.results)]
     return words + (["--seed", str(plan.seed)] if plan.seed else [])
-
-
-def _relative(path: str) -> str:
-    here = Path.cwd()
-    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
 
 
 def _print_failures(console: Console, result: Result) -> None:
