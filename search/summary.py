@@ -78,8 +78,9 @@ def _print_best(console: Console, result: Result, config: Mapping[str, object]) 
     metric, plan = result.plan.space.metric, result.plan
     mean = f"mean of {result.best_runs} seeds" if result.best_runs > 1 else "one seed"
     _say(console, f"best {metric}: {show_value(result.best_mean)} ({mean})")
-    words = ["python", "-m", "search.run", relative_to_here(plan.source.path), *_asked_words(plan, config), "--trials", "1"]
-    _say(console, f"again:   {shlex.join([*words, '--stopping', 'none', '--name', f'{plan.name}-best'])}")
+    words = ["python", "-m", "search.run", relative_to_here(plan.source.path), *_asked_words(plan, config)]
+    again = [*words, "--trials", "1", "--stopping", "none", "--name", f"{plan.name}-best"]
+    _say(console, f"again:   {shlex.join(again)}")
 
 
 def _asked_words(plan: Plan, config: Mapping[str, object]) -> list[str]:
