@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -148,9 +148,13 @@ def narrow_places(backbone: keras.Model) -> list[int]:
     return found
 
 
-def _parents(layer: Any) -> Sequence[Any]:
-    """The layers that this one takes the outputs of, where the backbone was built."""
-    return [node.operation for node in layer._inbound_nodes[0].parent_nodes]
+def _parents(operation: Any) -> Iterator[Any]:
+    """The layers that this one takes the outputs of, plain additions and the like in between left out."""
+    for node in operation._inbound_nodes[0].parent_nodes:  # The first is where the backbone was built.
+        if isinstance(node.operation, keras.Layer):
+            yield node.operation
+        else:
+            yield from _parents(node.operation)
 
 
 def part(backbone: keras.Model, after: int | None, until: int | None = None) -> keras.Model:
