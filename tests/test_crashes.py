@@ -98,6 +98,20 @@ def test_a_time_budget_ends_the_search_with_running_trials_saved(tmp_path: Path)
     check_whole(driver.root, trials=6, epochs=20, cut_off=2)
 
 
+def test_a_lost_head_ends_the_search_in_one_line_and_a_resume_goes_on(tmp_path: Path) -> None:
+    driver = Driver(tmp_path, *QUICK, "--trials", "200")
+    driver.wait_for_ended(5)
+    heads = [p for p in psutil.Process(driver.process.pid).children(recursive=True) if p.name() == "gcs_server"]
+    heads[0].kill()
+    assert driver.finish() == 1
+    assert "Go on with --resume" in driver.output
+    assert "Traceback" not in driver.output
+    stored = ended(driver.root)
+    again = Driver(tmp_path, *QUICK, "--trials", str(stored + 5), "--resume")
+    assert again.finish() == 0, again.output
+    check_whole(driver.root, trials=stored + 5, epochs=4, cut_off=2)
+
+
 def test_a_full_disk_ends_the_search_in_one_line_and_costs_no_stored_trial(tmp_path: Path) -> None:
     mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(tmp_path)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:

@@ -26,6 +26,7 @@ from search.tuning.ledger import Ledger
 from search.tuning.messages import CLOSING, RunContext
 from search.tuning.nodes import check_nodes
 from search.tuning.scheduling import Clock, Halt, Proposals, Resting, Slots
+from search.tuning.watchdog import STUCK_S, Watchdog
 from search.tuning.worker import Worker
 
 from ray import tune  # isort: skip  # after `cluster`, which sets what it reads
@@ -109,6 +110,11 @@ class _Run:
         self._begun = time.monotonic()
         self._halt_at: float | None = None
         self._over_budget = False
+        self._watchdog = Watchdog(
+            ledger.flush,
+            f"the cluster has not answered for {STUCK_S:.0f} s; what has ended is stored. Go on with --resume, "
+            "on another cluster if its head is lost.",
+        )
 
     def tune(self, context: RunContext) -> None:
         """Let Tune run until the ledger has nothing more, or the search is halted."""
@@ -137,7 +143,8 @@ class _Run:
             ),
         )
         try:
-            tuner.fit()
+            with self._watchdog:
+                tuner.fit()
             self._ledger.close()
         except Exception as error:
             lost = _storage_error(error)
@@ -149,6 +156,7 @@ class _Run:
             (self._experiment.root / CLOSING).unlink(missing_ok=True)
 
     def _tick(self) -> None:
+        self._watchdog.turn()
         budget = self._plan.time_budget_s
         if budget is not None and not self._over_budget and time.monotonic() - self._begun > budget:
             self._over_budget = True

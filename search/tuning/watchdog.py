@@ -1,0 +1,51 @@
+"""Ends a driver whose cluster has gone: Ray itself would wait a minute and then end it without a word of ours."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+STUCK_S = 30.0
+"""Time without a turn of Tune's loop, which otherwise turns ten times a second, after which the cluster is lost."""
+LOST = 1
+"""Exit code."""
+
+
+class Watchdog:
+    """Use as a context around the loop, and call `turn` in each of its turns.
+
+    The loop hangs inside Ray's native code, where no exception reaches it: so when it has not turned for
+    `STUCK_S`, another thread calls `save`, says one line and ends the process.
+    """
+
+    def __init__(self, save: Callable[[], None], line: str) -> None:
+        self._save, self._line = save, line
+        self._last = time.monotonic()
+        self._over = threading.Event()
+
+    def turn(self) -> None:
+        """The loop is alive."""
+        self._last = time.monotonic()
+
+    def __enter__(self) -> Watchdog:
+        self.turn()
+        threading.Thread(target=self._watch, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+
+    def _watch(self) -> None:
+        while not self._over.wait(1.0):
+            if time.monotonic() - self._last > STUCK_S:
+                try:
+                    self._save()
+                finally:
+                    print(self._line, file=sys.stderr, flush=True)
+                    os._exit(LOST)
