@@ -1,5 +1,6 @@
 """The published networks: their parameter counts, and what they take."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,10 @@ from trainables.training.runtime import configure
 
 configure(cpus=1)
 
+import keras  # noqa: E402
+
 from trainables.networks.build import build_model  # noqa: E402
+from trainables.training.layers import plain  # noqa: E402
 
 RATES = ("rate", "momentum")
 MNIST, ANIMALS = ((28, 28, 1), 10), ((100, 100, 3), 5)
@@ -82,6 +86,16 @@ def test_setting_that_no_network_reads_is_refused() -> None:
     with pytest.raises(TrainableError, match="'kernel_size' has no effect on network resnet"):
         check_image_settings({"network": ["resnet"], "kernel_size": [3, 5]}, None)
     check_image_settings({"network": ["resnet", "simple"], "kernel_size": [3, 5]}, None)
+
+
+@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+def test_model_with_augmentation_can_be_saved_and_read(augmentation: str, tmp_path: Path) -> None:
+    settings = ImageSettings(augmentation=augmentation, dropout=0.0)
+    model = plain(build_model(settings, (8, 8, 1), 2), {})
+    model.save(tmp_path / "model.keras")
+    images = np.full((1, 8, 8, 1), 128.0)
+    read = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(read(images), model(images), rtol=1e-6)
 
 
 @pytest.mark.parametrize("augmentation", [name for name in AUGMENTATIONS if name != "none"])

@@ -97,14 +97,17 @@ def test_smoke_plan_of_a_shipped_space_is_short(path: Path, offline: None) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)
-def test_smoke_trials_of_a_shipped_space_train(path: Path, offline: None) -> None:
+def test_smoke_trials_of_a_shipped_space_train_and_save_their_model(path: Path, offline: None, tmp_path: Path) -> None:
     plan = plan_of_shipped(path, "--smoke")
     epochs = (plan.max_epochs or 1) + int(str(plan.space.fixed.get("second_epochs", 0)))
     sampling = Sampling(plan.space, None, sampler=plan.space.sampler, seed=0)
     for _ in range(plan.trials):
         proposal = sampling.ask()
         assert proposal is not None
-        metrics = list(plan.space.trainable(plan.trial_config(proposal.config), Trial(data_dir=plan.data_dir)))
+        trial = Trial(data_dir=plan.data_dir)
+        metrics = list(plan.space.trainable(plan.trial_config(proposal.config), trial))
+        if trial.save_model is not None:
+            trial.save_model(tmp_path / "model.keras")
         assert sum(plan.space.metric in values for values in metrics) == epochs
 
 

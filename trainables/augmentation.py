@@ -28,7 +28,8 @@ def augmentation(name: str, scale: str) -> list[keras.layers.Layer]:
         return [
             layers.RandomRotation(40 / 360, fill_mode="nearest"),
             layers.RandomTranslation(0.2, 0.2, fill_mode="nearest"),
-            layers.RandomShear(0.2, 0.2, fill_mode="nearest"),
+            # Up to 0.2 to either side: Keras draws the side itself, and cannot read back the -0.2 that it makes of 0.2.
+            layers.RandomShear((0.0, 0.2), (0.0, 0.2), fill_mode="nearest"),
             layers.RandomZoom(0.2, fill_mode="nearest"),
             layers.RandomFlip("horizontal"),
         ]
