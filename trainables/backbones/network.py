@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -39,8 +41,10 @@ def _pretrained(
 ) -> keras.Model:
     model = _untrained(network, alpha, image_size)
     try:
-        model.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "Skipping nested container")  # It would leave random weights in place.
+            model.load_weights(path)
+    except (ValueError, OSError, KeyError, UserWarning) as error:
         variant = f" (alpha {alpha:g})" if alpha is not None else ""
         reason = " ".join(str(error).split())[:200]
         raise TrainableError(
@@ -61,7 +65,12 @@ def random_backbone(network: str, alpha: float | None, image_size: tuple[int, in
 def _untrained(network: str, alpha: float | None, image_size: tuple[int, int]) -> keras.Model:
     build = getattr(keras.applications, BACKBONES[network].keras_name)
     width = {} if alpha is None else {"alpha": float(alpha)}
-    return build(include_top=False, weights=None, input_shape=(*image_size, 3), **width)
+    model = build(include_top=False, weights=None, input_shape=(*image_size, 3), **width)
+    for place, layer in enumerate(model.layers):
+        stem = re.sub(r"_\d+$", "", layer.name)
+        if place and stem.replace("_", "") == type(layer).__name__.lower():
+            layer.name = f"{stem}_{place}"  # Keras numbers nameless layers on from model to model.
+    return model
 
 
 def _with_normalization_fixed(model: keras.Model, *, published: bool = True) -> keras.Model:
