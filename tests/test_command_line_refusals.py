@@ -80,9 +80,9 @@ def test_space_file_that_cannot_work_is_refused(
 
 COMMANDS = {
     ("nowhere.py",): "no space file at nowhere.py. There is no space file in that folder",
-    (str(SPACES / "brannin.py"),): f"Did you mean {SPACES}/branin.py? Expected one of {SPACES}/: branin.py, ",
+    (str(SPACES / "brannin.py"),): f"Did you mean {SPACES}/branin.py? Expected one of {SPACES}/: animals_",
     (str(SPACES / "branin"),): f"Did you mean {SPACES}/branin.py?",
-    (str(SPACES),): f"{SPACES} is a folder; expected a space file. Expected one of {SPACES}/: branin.py, ",
+    (str(SPACES),): f"{SPACES} is a folder; expected a space file. Expected one of {SPACES}/: animals_",
     (): "no space file is given",
     ("",): "no space file is given",
     (BRANIN, "more.py"): "unrecognized arguments: more.py",
