@@ -76,7 +76,7 @@ def test_command_writes_into_the_experiment_and_names_the_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = write(tmp_path / "a", searched(10))
-    assert run(figures, [str(root), "--kind", "curves", "--kind", "compare", "--by", "filters"]) == 0
+    assert run(figures, [str(root), "--kind", "curves", "compare", "--by", "filters"]) == 0
     assert (root / "figures" / "curves.png").is_file()
     assert (root / "figures" / "compare.svg").is_file()
     assert str(root / "figures" / "compare.svg") in capsys.readouterr().out

@@ -19,7 +19,7 @@ from search.errors import SearchError
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m analysis.figures", description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("results", nargs="+", help="folders of experiments, or s3:// addresses")
-    parser.add_argument("--kind", action="append", choices=list(KINDS), help="may be given several times; default: all")
+    parser.add_argument("--kind", action="extend", nargs="+", choices=list(KINDS), help="one or more (default: all)")
     parser.add_argument("--by", action="append", default=[], metavar="PARAM[,PARAM]", help="group by these columns")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: figures/ in the (first) experiment")
     return parser
