@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import keras
@@ -21,11 +21,14 @@ from trainables.image_settings import ImageSettings
 class FrozenPart:
     """The layers in front of the cut, in inference mode, and the pooling where nothing behind it needs the places.
 
-    With constants for weights TensorFlow folds batch normalisation into convolutions: a third less time than `predict`
-    for a MobileNetV2, the same numbers to float tolerance.
+    At the end of a backbone TensorFlow may fold batch normalisation into convolutions, which their constant weights
+    allow: a third less time for a MobileNetV2, the same numbers to float tolerance. Before a part that trains it may
+    not: on one core the numbers are then the same to the last bit, which training would make much of.
     """
 
-    def __init__(self, piece: keras.Model, settings: ImageSettings, image_shape: tuple[int, ...], *, pools: bool):
+    def __init__(
+        self, piece: keras.Model, settings: ImageSettings, image_shape: tuple[int, ...], *, pools: bool, folds: bool
+    ) -> None:
         pooled = POOLED[settings.pooling]() if pools else None
         shape = piece.output_shape[1:]
         self.about = About(shape[-1:] if pooled else shape, piece.count_params(), len(piece.weights))
@@ -39,7 +42,7 @@ class FrozenPart:
             return x if pooled is None else pooled(x)
 
         signature = [tf.TensorSpec((None, *image_shape), tf.float32)]
-        with _rewriting():
+        with _rewriting() if folds else nullcontext():
             self._features = tf.function(features, input_signature=signature, autograph=False).get_concrete_function()
             self._features(tf.zeros((1, *image_shape)))  # It is rewritten when it first runs.
 

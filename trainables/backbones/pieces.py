@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from trainables.backbones.catalogue import BACKBONES
 from trainables.backbones.extractor import FrozenPart
 from trainables.backbones.head import POOLED, head_structure
 from trainables.backbones.network import (
@@ -82,9 +83,9 @@ class Source:
         return height, width
 
     @property
-    def alpha(self) -> float:
-        """1 where the backbone has no such thing."""
-        return 1.0 if self.settings.alpha is None else self.settings.alpha
+    def alpha(self) -> float | None:
+        """None where the backbone has no such thing."""
+        return self.settings.alpha if BACKBONES[self.settings.network].alphas else None
 
     @cached_property
     def path(self) -> Path | None:
@@ -92,12 +93,12 @@ class Source:
         chosen, network = self.settings.weights, self.settings.network
         if chosen == RANDOM:
             return None
-        return obtain_weights(chosen, network, self.alpha, self.image_size, self.trial.data_dir)
+        return obtain_weights(chosen, network, self.alpha or 1.0, self.image_size, self.trial.data_dir)
 
     @property
     def backbone(self) -> keras.Model:
         """All of it, with the weights that it begins with; nobody may change it."""
-        kind = (self.settings.network, self.settings.alpha, self.image_size)
+        kind = (self.settings.network, self.alpha, self.image_size)
         if self.path is None:
             return random_backbone(*kind, derived_seed(self.trial.seed, Stream.WEIGHTS))
         return pretrained(*kind, self.path)
@@ -151,21 +152,29 @@ class Source:
 
     def _structure(self, cut: int | None, learning: tuple[str, ...], augmentation: str) -> Hashable:
         settings = self.settings
-        kind = (settings.network, settings.alpha, settings.regime == "scratch")
+        kind = (settings.network, self.alpha, settings.regime == "scratch")
         return (*kind, cut, learning, augmentation, head_structure(settings))
 
     def _features(self, cut: int | None) -> Features:
         settings, image_shape = self.settings, self.images.train.images.shape[1:]
         pools = cut is None and settings.pooling in POOLED
         weights = f"random {self.trial.seed}" if self.path is None else digest_of(self.path)
-        where = f"{settings.network} {settings.alpha} {cut} {settings.pooling if pools else ''}"
+        where = f"{settings.network} {self.alpha} {cut} {settings.pooling if pools else ''}"
         return Features(
             digest(_FORMAT, where, weights, self.images.info.fingerprint, str(image_shape)),
             self.trial.cache_dir or default_cache_dir(),
             self.images,
-            lambda: FrozenPart(part(self.backbone, None, cut), settings, image_shape, pools=pools),
+            lambda: FrozenPart(self._front(cut), settings, image_shape, pools=pools, folds=cut is None),
             settings.augmentation,
         )
+
+    def _front(self, cut: int | None) -> keras.Model:
+        """What is computed beforehand; in front of what trains, with the layers that the whole would have there."""
+        if cut is None:
+            return self.backbone
+        front = for_training(part(self.backbone, None, cut), (), scratch=False)
+        front.set_weights(weights_of(front, values_of(self.backbone)))
+        return front
 
     def model(self, piece: Piece) -> keras.Model | None:
         """A copy of the piece's layers of the backbone, with new weights."""
