@@ -7,8 +7,7 @@ PYTEST := $(BIN)/python -m pytest -q
 # A short form of the default space: it ends within about five minutes on two cores, whatever the cores.
 ifndef SPACE
 SPACE := spaces/mnist_filters.py
-# Few images make few steps: batch normalisation with Keras' momentum would need more of them than there are.
-ARGS ?= --trials 20 --set sample_size=6000 --set batch_size=64 --set batch_norm_momentum=0.9 --set epochs=6 --time-budget 4m
+ARGS ?= --trials 20 --set sample_size=6000 --set batch_size=64 --set epochs=6 --time-budget 4m
 endif
 # Date and time let the second run start without a word; NAME=... with ARGS=--resume goes on with an earlier one.
 NAME ?= $(notdir $(basename $(SPACE)))-$(shell date +%Y%m%d-%H%M%S)
