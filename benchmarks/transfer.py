@@ -1,0 +1,244 @@
+"""What a frozen backbone costs: Keras' `fit`, features made by hand, and ours; one trial, and a search of twenty.
+
+    python -m benchmarks.transfer [--repetitions 1] [--plain-epochs 4] [--markdown FILE]
+
+MobileNetV2 0.35 at 150x150, 1,000 real cats and dogs to train on, 500 to validate, 500 to test, 20 epochs a trial, all
+cores. Each contestant is a process of its own; its clock runs from the imported Keras and the decoded images to the
+test. `fit` is timed over a few epochs: the first, which compiles, counts once, the median of the others for the rest,
+and twenty trials are taken as twenty times one (of those by hand, four are timed). Ours begins without features.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.frozen_backbone import space
+from search.space import Float
+from trainables.data import Data, Split
+from trainables.datasets.load import load_data
+from trainables.image_classifier import train_on
+from trainables.training.runtime import configure
+from trainables.trial import Trial
+
+CORES = len(os.sched_getaffinity(0))
+EPOCHS, BATCH, TRIALS = 20, 32, 20
+BY_HAND = 4
+"""Trials on features made by hand that are timed; all behind the first are alike."""
+WEIGHTS = str(space.fixed["weights"])
+
+
+def configurations(count: int) -> Iterator[dict[str, float]]:
+    """Learning rates and dropout rates at random, from the ranges of the space."""
+    rng = np.random.default_rng(0)
+    rate, dropout = (space.parameters[name] for name in ("learning_rate", "dropout"))
+    assert isinstance(rate, Float)
+    assert isinstance(dropout, Float)
+    for _ in range(count):
+        yield {
+            "learning_rate": float(np.exp(rng.uniform(np.log(rate.low), np.log(rate.high)))),
+            "dropout": float(rng.uniform(dropout.low, dropout.high)),
+        }
+
+
+def data_dir() -> Path:
+    """Where the images and the weights are."""
+    folder = Path(os.environ.get("SEARCH_DATA_DIR") or "")
+    if not (folder / WEIGHTS).is_file():
+        sys.exit(f"SEARCH_DATA_DIR names no folder with cats_vs_dogs and {WEIGHTS}; set it.")
+    return folder
+
+
+def images() -> Data:
+    """Decoded, by the node's own cache."""
+    return load_data({"dataset": space.dataset, **space.fixed}, Trial(data_dir=data_dir()))
+
+
+def plain_fit(data: Data, trials: int, epochs: int) -> list[float]:
+    """The usual way: rescaling and the frozen backbone in the model, arrays of pixels in memory."""
+    return [_fitted(data, epochs, inside=True)]
+
+
+def plain_fit_rescaled(data: Data, trials: int, epochs: int) -> list[float]:
+    """The same with pixels that were brought to [-1, 1] once, beforehand; that counts too."""
+    return [_fitted(data, epochs, inside=False)]
+
+
+def _fitted(data: Data, epochs: int, *, inside: bool) -> float:
+    """Seconds of a trial of EPOCHS by `fit`, from a few of them."""
+    import keras  # noqa: PLC0415  # each contestant sets its threads first
+
+    started = time.perf_counter()
+    config = next(configurations(1))
+    base = _base()
+    inputs = x = keras.Input((150, 150, 3))
+    x = keras.layers.Rescaling(1 / 127.5, -1.0)(x) if inside else x
+    x = keras.layers.GlobalAveragePooling2D()(base(x, training=False))
+    model = _compiled(keras.Model(inputs, _head(x, config)), config)
+    arrays: list[tuple[Any, Any]] = [split.take() for split in (data.train, data.validation, data.test)]
+    if not inside:
+        arrays = [(x / np.float32(127.5) - np.float32(1), y) for x, y in arrays]
+    built = time.perf_counter() - started
+    seconds = []
+    for _ in range(epochs):
+        started = time.perf_counter()
+        model.fit(*arrays[0], BATCH, 1, verbose=0, validation_data=arrays[1])
+        seconds.append(time.perf_counter() - started)
+    started = time.perf_counter()
+    model.evaluate(*arrays[2], verbose=0)
+    tested = time.perf_counter() - started
+    return built + seconds[0] + (EPOCHS - 1) * statistics.median(seconds[1:]) + tested
+
+
+def features_by_hand(data: Data, trials: int, epochs: int) -> list[float]:
+    """`predict` once for all trials, and `fit` of the head alone: what one may write for one's own frozen backbone."""
+    import keras  # noqa: PLC0415  # each contestant sets its threads first
+
+    started, seconds = time.perf_counter(), []
+    base = _base()
+    inputs = keras.Input((150, 150, 3))
+    x = base(keras.layers.Rescaling(1 / 127.5, -1.0)(inputs))
+    extractor = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x))
+    splits = [split.take() for split in (data.train, data.validation, data.test)]
+    arrays = [(extractor.predict(x, BATCH, verbose=0), y) for x, y in splits]
+    for config in configurations(BY_HAND):
+        inputs = keras.Input(arrays[0][0].shape[1:])
+        model = _compiled(keras.Model(inputs, _head(inputs, config)), config)
+        model.fit(*arrays[0], BATCH, EPOCHS, verbose=0, validation_data=arrays[1])
+        model.evaluate(*arrays[2], verbose=0)
+        seconds.append(time.perf_counter() - started)
+        started = time.perf_counter()
+    return seconds
+
+
+def ours(data: Data, trials: int, epochs: int) -> list[float]:
+    """Trials as a worker runs them, one after another in one process."""
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = []
+        for config in configurations(trials):
+            started = time.perf_counter()
+            trial = Trial(data_dir=data_dir(), cache_dir=Path(folder), cpus=CORES)
+            *_, _last = train_on(data, {**space.fixed, **config}, trial)
+            seconds.append(time.perf_counter() - started)
+    return seconds
+
+
+Contestant = Callable[[Data, int, int], list[float]]
+"""(data, trials, epochs of `fit` that are timed) -> seconds of each trial; of the first alone where all are alike."""
+CONTESTANTS: dict[str, Contestant] = {
+    "fit, rescaling in the model": plain_fit,
+    "fit, images rescaled beforehand": plain_fit_rescaled,
+    "predict once, fit the head": features_by_hand,
+    "ours": ours,
+}
+
+
+def _base() -> Any:
+    import keras  # noqa: PLC0415  # each contestant sets its threads first
+
+    base = keras.applications.MobileNetV2((150, 150, 3), 0.35, include_top=False, weights=str(data_dir() / WEIGHTS))
+    base.trainable = False
+    return base
+
+
+def _head(x: Any, config: dict[str, float]) -> Any:
+    from keras import layers  # noqa: PLC0415  # each contestant sets its threads first
+
+    return layers.Dense(2, activation="softmax")(layers.Dropout(config["dropout"])(x))
+
+
+def _compiled(model: Any, config: dict[str, float]) -> Any:
+    import keras  # noqa: PLC0415  # each contestant sets its threads first
+
+    optimizer = keras.optimizers.Adam(config["learning_rate"])
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def measure_here(name: str, epochs: int) -> list[float]:
+    """Seconds of each trial of one contestant, in this process."""
+    data = images()
+    for split in (data.train, data.validation, data.test):
+        assert isinstance(split, Split)
+        split.take()  # The pages of the decoded images are in memory for every contestant.
+    if CONTESTANTS[name] is ours:
+        configure(CORES)
+    import keras  # noqa: F401, PLC0415  # each contestant sets its threads first
+
+    return CONTESTANTS[name](data, TRIALS, epochs)
+
+
+def measure(name: str, epochs: int) -> tuple[float, float]:
+    """Seconds of the first trial, and of twenty, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.transfer", "--one", name, "--plain-epochs", str(epochs)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    seconds = json.loads(done.stdout.splitlines()[-1])
+    return seconds[0], sum(seconds) if len(seconds) == TRIALS else _scaled(seconds)
+
+
+def _scaled(seconds: list[float]) -> float:
+    """Of twenty trials, from a few: the first, and the median of the others for each other one."""
+    return seconds[0] + (TRIALS - 1) * statistics.median(seconds[1:] or seconds)
+
+
+def whole_command() -> float:
+    """Seconds of `python -m search.run` over the same search, cold: Ray's start, imports, decoding, features."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["benchmarks/frozen_backbone.py", "--trials", str(TRIALS), "--results", folder, "--quiet"]
+        environment = {**os.environ, "SEARCH_CACHE_DIR": f"{folder}/cache"}
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "search.run", *words], env=environment, check=True, capture_output=True)
+        return time.perf_counter() - started
+
+
+def table(times: dict[str, list[tuple[float, float]]], command: list[float]) -> str:
+    """Markdown: median seconds, and how many times faster than the usual way."""
+    medians = {name: [statistics.median(part) for part in zip(*rounds, strict=True)] for name, rounds in times.items()}
+    usual = next(iter(medians.values()))
+    lines = ["| | one trial, s | times faster | 20 trials, s | times faster |", "|---|---|---|---|---|"]
+    for name, (one, search) in medians.items():
+        ratios = f"{usual[0] / one:.1f} | {search:.1f} | {usual[1] / search:.1f}"
+        lines.append(f"| {name} | {one:.1f} | {ratios} |")
+    if command:
+        whole = statistics.median(command)
+        lines.append(f"| ours, the whole command from cold | | | {whole:.1f} | {usual[1] / whole:.1f} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, print, and write the table where asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repetitions", type=int, default=1, help="processes of each contestant")
+    parser.add_argument("--plain-epochs", type=int, default=4, help="epochs of `fit` that are timed")
+    parser.add_argument("--markdown", type=Path, help="file for the table")
+    parser.add_argument("--one", choices=CONTESTANTS, help="measure only this one, in this process")
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(measure_here(options.one, options.plain_epochs)))
+        return
+    data_dir()  # Is there, or ends the benchmark here.
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in CONTESTANTS}
+    command = []
+    for _ in range(options.repetitions):
+        for name in CONTESTANTS:
+            times[name].append(measure(name, options.plain_epochs))
+        command.append(whole_command())
+    result = table(times, command)
+    print(result)
+    if options.markdown:
+        options.markdown.write_text(result + "\n")
+
+
+if __name__ == "__main__":
+    main()
