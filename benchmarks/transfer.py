@@ -184,10 +184,10 @@ def measure(name: str, epochs: int) -> tuple[float, float]:
     command = [sys.executable, "-m", "benchmarks.transfer", "--one", name, "--plain-epochs", str(epochs)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     seconds = json.loads(done.stdout.splitlines()[-1])
-    return seconds[0], sum(seconds) if len(seconds) == TRIALS else _scaled(seconds)
+    return seconds[0], sum(seconds) if len(seconds) == TRIALS else scaled(seconds)
 
 
-def _scaled(seconds: list[float]) -> float:
+def scaled(seconds: list[float]) -> float:
     """Of twenty trials, from a few: the first, and the median of the others for each other one."""
     return seconds[0] + (TRIALS - 1) * statistics.median(seconds[1:] or seconds)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.frozen_backbone import space
-from benchmarks.transfer import BATCH, EPOCHS, TRIALS, _scaled, configurations, table
+from benchmarks.transfer import BATCH, EPOCHS, TRIALS, scaled, configurations, table
 
 
 def test_every_contestant_trains_what_the_space_says() -> None:
@@ -15,8 +15,8 @@ def test_every_contestant_trains_what_the_space_says() -> None:
 
 
 def test_trials_that_are_not_timed_take_the_median_of_those_that_are() -> None:
-    assert _scaled([10.0, 2.0, 9.0, 3.0]) == 10 + (TRIALS - 1) * 3
-    assert _scaled([10.0]) == TRIALS * 10
+    assert scaled([10.0, 2.0, 9.0, 3.0]) == 10 + (TRIALS - 1) * 3
+    assert scaled([10.0]) == TRIALS * 10
 
 
 def test_table_compares_with_the_usual_way() -> None:

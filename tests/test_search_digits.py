@@ -52,6 +52,7 @@ def test_the_folder_holds_what_is_documented_and_no_pickle(root: Path) -> None:
         "trials.parquet",
         "epochs.parquet",
         "predictions",
+        "classes",
         "models",
     }
     assert (root / "space.py").read_text() == Path("spaces/digits_filters.py").read_text()
@@ -94,6 +95,9 @@ def test_the_best_model_opens_in_safe_mode_and_scores_what_the_table_says(root: 
     stored = pq.read_table(root / "predictions" / f"{row.name}.parquet").to_pandas()
     assert (stored.label == labels).all()
     assert (stored.predicted == predicted).mean() > 0.999
+    classes = pq.read_table(root / "classes" / f"{row.name}.parquet").to_pandas()
+    assert classes.images.sum() == len(labels)
+    assert (classes.recall * classes.images).sum() == pytest.approx((stored.predicted == labels).sum())
 
 
 def test_one_worker_was_started_for_each_slot(trials: pd.DataFrame) -> None:

@@ -41,6 +41,8 @@ class Trial:
     """Set by the trainable: writes the trained model (best weights) to a `.keras` file."""
     save_predictions: Callable[[Path], None] | None = None
     """Set by the trainable: writes the test predictions to a Parquet file."""
+    save_classes: Callable[[Path], None] | None = None
+    """Set by the trainable: writes what they say of each class to a Parquet file."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ LOCK = ".lock"
 class Experiment:
     """The folder of one search, held by a lock until `close`.
 
-    Paths: `journal`, `checkpoints`, `models`, `predictions`, `logs`. Rows go through `append`, durably when it returns.
+    Paths: `journal`, `checkpoints`, `models`, `predictions`, `classes`, `logs`.
+    Rows go through `append`, durably when it returns.
     """
 
     def __init__(self, root: Path, space: Space, lock: TextIO) -> None:
@@ -30,6 +31,7 @@ class Experiment:
         self.checkpoints = root / "checkpoints"
         self.models = root / "models"
         self.predictions = root / "predictions"
+        self.classes = root / "classes"
         self.logs = root / "logs"
         self._lock = lock
         self._trials = PartWriter(root, TRIALS, TRIAL_KEY, trial_schema(space))

@@ -175,8 +175,9 @@ class Attempt:
         best = max(sign * values[self._context.metric] for values in self._epochs)
         if self._spec.keep_above is not None and best <= sign * self._spec.keep_above:
             return None
-        if self.trial.save_predictions is not None:
-            write_file(self._experiment / "predictions" / f"{self._spec.trial_id}.parquet", self.trial.save_predictions)
+        for name, save in (("predictions", self.trial.save_predictions), ("classes", self.trial.save_classes)):
+            if save is not None:
+                write_file(self._experiment / name / f"{self._spec.trial_id}.parquet", save)
         if self.trial.save_model is None:
             return None
         target = self._experiment / "models" / f"{self._spec.trial_id}.keras"

@@ -33,7 +33,8 @@ class KeptModels:
         for out in ranked[self._keep :]:
             del self._values[out]
             (self._experiment.models / f"{out}.keras").unlink(missing_ok=True)
-            (self._experiment.predictions / f"{out}.parquet").unlink(missing_ok=True)
+            for tables in (self._experiment.predictions, self._experiment.classes):
+                (tables / f"{out}.parquet").unlink(missing_ok=True)
 
     def settle(self, best: Ended | None) -> str | None:
         """At the end: the best trial's model under a fixed name; its path within the experiment, if there is one."""

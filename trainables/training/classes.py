@@ -1,0 +1,33 @@
+"""What a trial's test predictions say of each class, as columns of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def class_columns(
+    labels: NDArray[np.int64], predicted: NDArray[np.int64], names: Sequence[str]
+) -> dict[str, NDArray[Any] | list[str]]:
+    """One row a class: `class, images, precision, recall, f1, baseline_accuracy`, and the row of the confusion matrix.
+
+    `predicted_NAME` counts the images of the row's class that were taken for NAME; `baseline_accuracy`, the same in
+    every row, is what always naming the largest class gives. NaN where a class was never predicted, or never shown.
+    """
+    size = len(names)
+    confusion = np.bincount(labels * size + predicted, minlength=size * size).reshape(size, size)
+    right, shown, named = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        precision, recall, f1 = right / named, right / shown, 2 * right / (shown + named)
+    return {
+        "class": list(names),
+        "images": shown,
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+        "baseline_accuracy": np.full(size, shown.max() / max(shown.sum(), 1)),
+        **{f"predicted_{name}": confusion[:, number] for number, name in enumerate(names)},
+    }
