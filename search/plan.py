@@ -50,10 +50,10 @@ class Plan:
 
     @property
     def max_epochs(self) -> int | None:
-        """Epochs of a full trial, where the space fixes or bounds them."""
-        values = self.space.settings().get("epochs", ())
-        numbers = [value for value in values if isinstance(value, int)]
-        return max(numbers) if numbers else None
+        """Epochs of a full trial, a second stage included, where the space fixes or bounds them."""
+        settings = self.space.settings()
+        stages = [[n for n in settings.get(name, ()) if isinstance(n, int)] for name in ("epochs", "second_epochs")]
+        return sum(max(numbers, default=0) for numbers in stages) if stages[0] else None
 
     def trial_config(self, config: dict[str, object]) -> dict[str, object]:
         """What the trainable is handed: parameters, fixed settings, the data set and what is optimised."""
