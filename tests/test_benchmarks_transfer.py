@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.frozen_backbone import space
-from benchmarks.transfer import BATCH, EPOCHS, TRIALS, scaled, configurations, table
+from benchmarks.transfer import BATCH, EPOCHS, TRIALS, configurations, scaled, table
 
 
 def test_every_contestant_trains_what_the_space_says() -> None:
