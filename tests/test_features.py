@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -110,3 +111,13 @@ def test_features_that_do_not_fit_the_cache_are_not_kept(
     monkeypatch.setenv("SEARCH_CACHE_GB", "0.0000001")
     assert Features("a", tmp_path, many(40), Means).data() is None
     assert "every epoch computes them anew. Raise SEARCH_CACHE_GB" in capsys.readouterr().err
+
+
+def test_features_that_are_there_need_no_more_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = many(40)
+    features = featured(data, tmp_path, Means())
+    for split in (features.train, features.validation, features.test):
+        rows_of(split)
+    monkeypatch.setattr("trainables.features.shutil.disk_usage", lambda _: SimpleNamespace(free=10))
+    assert Features("a", tmp_path, data, Means).data() is not None
+    assert Features("b", tmp_path, data, Means).data() is None

@@ -151,7 +151,14 @@ def test_random_augmentation_is_not_cached_unless_copies_are_asked_for(tmp_path:
     assert losses[0] != pytest.approx(losses[1], rel=1e-5)
 
 
-def test_head_of_cached_features_is_compiled_once_for_all_backbones(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_metrics_do_not_depend_on_which_backbone_with_as_many_features_came_before(tmp_path: Path) -> None:
+    run(tmp_path, HEAD | {"network": "efficientnet_b0", "weights": "none"})
+    after = run(tmp_path, HEAD)
+    assert same(after, run(tmp_path, HEAD | {"cache_features": False}))
+
+
+def test_head_of_cached_features_is_compiled_once(tmp_path: Path) -> None:
     from trainables.training.kept_programs import kept_structures
 
     run(tmp_path, {})

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data import Data, Split
-from trainables.datasets.cache import cache_limit, cached, is_whole, open_array
+from trainables.datasets.cache import MANIFEST, cache_limit, cached, is_whole, open_array
 from trainables.datasets.catalogue import digest
 from trainables.datasets.progress import Progress
 from trainables.training.seeds import Stream, derived_seed
@@ -82,24 +82,36 @@ class Features:
         None where they fit neither the cache nor the disk, and says so.
         """
         data = self._data
-        if not self._fit(len(data.train) * max(copies, 1) + len(data.validation) + len(data.test)):
+        asked = [(data.train, copy) for copy in range(1, copies + 1) or [0]]
+        if not self._fit([*asked, (data.validation, 0), (data.test, 0)]):
             return None
         augmented = [self._of(data.train, copy) for copy in range(1, copies + 1)]
         train = augmented[0] if augmented else self._of(data.train)
         return Data(train, self._of(data.validation), self._of(data.test), data.info), augmented
 
-    def _fit(self, rows: int) -> bool:
-        size = rows * int(np.prod(self.about.shape)) * 4
+    def _fit(self, asked: Sequence[tuple[Split, int]]) -> bool:
+        """Whether the splits, each in its copy, fit into the cache, and what is missing of them on the disk."""
         self._cache_dir.mkdir(parents=True, exist_ok=True)
-        room = min(cache_limit(), shutil.disk_usage(self._cache_dir).free)
-        if size <= room:
+        room, free = cache_limit(), shutil.disk_usage(self._cache_dir).free
+        missing = self._bytes(
+            end - begin
+            for split, copy in asked
+            for begin, end in pairwise(_bounds(len(split)))
+            if not (self._cache_dir / self._name(split.index[begin:end], copy) / MANIFEST).is_file()
+        )
+        size = self._bytes(len(split) for split, _ in asked)
+        if size <= room and missing <= free:
             return True
         print(
-            f"features of {rows:,} images would take {size / 1e9:.1f} GB, and the cache in {self._cache_dir} has room "
-            f"for {room / 1e9:.1f}: every epoch computes them anew. Raise SEARCH_CACHE_GB to keep them.",
+            f"the features of this trial take {size / 1e9:.1f} GB, {missing / 1e9:.1f} of them still to be stored; the "
+            f"cache in {self._cache_dir} may hold {room / 1e9:.1f} GB, and the disk has {free / 1e9:.1f} GB free: "
+            "every epoch computes them anew. Raise SEARCH_CACHE_GB, or make room, to keep them.",
             file=sys.stderr,
         )
         return False
+
+    def _bytes(self, rows: Iterable[int]) -> int:
+        return sum(rows) * int(np.prod(self.about.shape)) * 4
 
     def _of(self, split: Split, copy: int = 0) -> Split:
         """The split with features in place of its images; copies from 1 on are augmented."""
@@ -119,7 +131,7 @@ class Features:
             self._cache_dir,
             self._name(rows, copy),
             lambda folder: self._compute(split.images, rows, copy, folder),
-            expected_bytes=len(rows) * int(np.prod(self.about.shape)) * 4,
+            expected_bytes=self._bytes([len(rows)]),
         )
         return cast("Array", open_array(entry, "features"))
 

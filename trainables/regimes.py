@@ -84,8 +84,8 @@ def _program(source: Source, settings: ImageSettings, plan: Plan) -> Iterator[tu
             first_place=piece.weights_in_front,
         )
 
-    key = (piece.structure, piece.input_shape, classes, settings.optimizer, settings.weight_decay is not None)
-    with program_for(key, build) as program:
+    shape = (piece.input_shape, piece.weights_in_front, classes)
+    with program_for((piece.structure, shape, settings.optimizer, settings.weight_decay is not None), build) as program:
         own = source.weights(program.model)
         head = source.head or initial_weights(program.model, source.trial.seed, first=len(own))
         program.start([*own, *head], dataclasses.replace(settings, learning_rate=plan.learning_rate))
