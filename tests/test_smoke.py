@@ -90,7 +90,7 @@ def test_smoke_of_shipped_spaces_is_tested_at_all() -> None:
 @pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)
 def test_smoke_plan_of_a_shipped_space_is_short(path: Path, offline: None) -> None:
     plan = plan_of_shipped(path, "--smoke")
-    assert plan.max_epochs in (None, 1)
+    assert plan.max_epochs in (None, 1, 2)  # One for each stage.
     networks = plan.space.parameters.get("network")
     assert plan.trials == (2 if networks is None else len(networks.values() or ()))
 
