@@ -99,7 +99,7 @@ def test_smoke_plan_of_a_shipped_space_is_short(path: Path, offline: None) -> No
 @pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)
 def test_smoke_trials_of_a_shipped_space_train_and_save_their_model(path: Path, offline: None, tmp_path: Path) -> None:
     plan = plan_of_shipped(path, "--smoke")
-    epochs = (plan.max_epochs or 1) + int(str(plan.space.fixed.get("second_epochs", 0)))
+    epochs = plan.max_epochs or 1
     sampling = Sampling(plan.space, None, sampler=plan.space.sampler, seed=0)
     for _ in range(plan.trials):
         proposal = sampling.ask()
