@@ -78,8 +78,8 @@ class Ledger:
             config = proposed.get(stored.repeat_of or stored.trial_id, stored.config)
             ended = dataclasses.replace(stored, config=config)
             self._remember(ended)
-            if ended.state == "complete" and ended.value is not None:
-                self._models.known(ended.trial_id, ended.value)
+            if ended.state == "complete" and ended.value is not None and ended.repeat_of is None:
+                self._models.offer(ended.trial_id, ended.value)
 
     # What is next
 

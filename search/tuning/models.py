@@ -22,10 +22,6 @@ class KeptModels:
             return None
         return self._sign * min(self._sign * value for value in self._values.values())
 
-    def known(self, trial_id: str, value: float) -> None:
-        """Take in a trial of an earlier run, whose model is on the disk if it was worth keeping."""
-        self.offer(trial_id, value)
-
     def offer(self, trial_id: str, value: float) -> None:
         """Take in a complete trial; what it pushes out of the best is removed."""
         self._values[trial_id] = value
