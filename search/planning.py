@@ -132,7 +132,7 @@ def _find_dataset(
     if space.dataset is None or find is None:
         return None, None
     try:
-        return find(space.dataset, data_dir, seed), None
+        return find(space.dataset, data_dir, seed, space.settings()), None
     except DatasetMissing as missing:
         if space.offline_dataset is None or explicit:
             raise SearchError(str(missing)) from None
@@ -141,7 +141,7 @@ def _find_dataset(
     except TrainableError as error:
         raise SearchError(str(error)) from None
     try:
-        return find(space.offline_dataset, data_dir, seed), space.dataset
+        return find(space.offline_dataset, data_dir, seed, space.settings()), space.dataset
     except TrainableError as error:
         raise SearchError(str(error)) from None
 

@@ -109,6 +109,19 @@ def test_what_the_driver_finds_is_what_a_trial_loads(tmp_path: Path) -> None:
         assert find_dataset(name, tmp_path, 3) == load(name, tmp_path, 3, sample_size=12).info
 
 
+def test_driver_divides_as_the_settings_say(tmp_path: Path) -> None:
+    settings = {"validation_fraction": (0.1,), "test_fraction": (0.3,)}
+    info = find_dataset("digits", tmp_path, 3, settings)
+    assert info == load("digits", tmp_path, 3, validation_fraction=0.1, test_fraction=0.3).info
+    assert (info.num_validation, info.num_test) == (180, 539)
+
+
+def test_images_of_each_class_are_counted_by_split() -> None:
+    data = load("digits")
+    for part, split in (("train", data.train), ("validation", data.validation), ("test", data.test)):
+        assert data.info.class_counts[part] == tuple(np.bincount(split.take()[1]))
+
+
 def test_split_depends_on_the_seed_and_not_on_size_or_sample() -> None:
     whole, part = load("digits", split_seed=1), load("digits", split_seed=1, image_size=16, sample_size=100)
     assert np.array_equal(whole.train.index[:100], part.train.index)

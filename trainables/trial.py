@@ -68,6 +68,8 @@ class DatasetInfo:
     """Whether the test set came with the data; else it was taken from the images by the split seed."""
     published_validation: bool = False
     """Likewise for the validation set."""
+    class_counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Images of each class, in the order of `class_names`, of the splits `train`, `validation` and `test`."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,9 @@ class Declaration:
     """Names of the metrics that it yields."""
     check: Callable[[Mapping[str, Sequence[object]], DatasetInfo | None], None]
     """Raises TrainableError for a setting (name -> values it may take: options, or both bounds) that cannot work."""
-    find_dataset: Callable[[str, Path | None, int], DatasetInfo] | None = None
-    """(name, data directory, split seed) -> what the data set holds; raises TrainableError, DatasetMissing."""
+    find_dataset: Callable[[str, Path | None, int, Mapping[str, Sequence[object]]], DatasetInfo] | None = None
+    """(name, data directory, split seed, settings as for `check`) -> what the data set holds, divided as the settings
+    say; raises TrainableError, DatasetMissing."""
     prepare: Callable[[Mapping[str, Sequence[object]], Trial], None] | None = None
     """Decodes data into the node's cache before the first trial; optional, every trial does it itself if it must."""
     smoke: Mapping[str, object] = field(default_factory=dict)

@@ -76,6 +76,16 @@ def check_sample_size(size: int | None, num_train: int, num_classes: int, name: 
         )
 
 
+def fractions_of(settings: Mapping[str, Sequence[object]]) -> tuple[float | None, float | None]:
+    """The shares of validation and test that are the same in every trial and can be had; None: the default."""
+    validation, test = (
+        float(values[0]) if len(values) == 1 and isinstance(values[0], int | float) and 0 < values[0] < 1 else None
+        for values in (settings.get(f"{part}_fraction", ()) for part in ("validation", "test"))
+    )
+    possible = (validation or CARVED_FRACTION) + (test or CARVED_FRACTION) < 1
+    return (validation, test) if possible else (None, None)
+
+
 def check_fractions(settings: Mapping[str, Sequence[object]], info: DatasetInfo) -> None:
     """Raise TrainableError for the fraction of a split that came with the data."""
     for split, is_published in (("validation", info.published_validation), ("test", info.published_test)):
