@@ -12,6 +12,7 @@ from analysis.formats import Table
 from analysis.load import Results, load
 from search.errors import SearchError
 from search.experiment import find_experiments
+from search.experiment.folder import is_held
 
 
 def experiments(results: Path) -> Table:
@@ -47,8 +48,8 @@ def _best(results: Results) -> float | None:
 
 
 def _state(state: str, folder: Path) -> str:
-    """A search that says it runs but wrote nothing for an hour was probably cut off."""
-    return "running or cut off" if state == "running" and time.time() - _written(folder) > 3600 else state
+    """A search that says it runs and that no driver writes to was cut off."""
+    return "cut off" if state == "running" and not is_held(folder) else state
 
 
 def _written(folder: Path) -> float:

@@ -28,14 +28,16 @@ def test_without_an_argument_the_experiments_are_listed_newest_first(
 ) -> None:
     write(tmp_path / "results" / "older", searched(12))
     write(tmp_path / "results" / "newer", searched(3), state="interrupted")
+    write(tmp_path / "results" / "killed", searched(3), state="running")
     (write(tmp_path / "results" / "torn", []) / "manifest.json").write_text("{")
     monkeypatch.chdir(tmp_path)
     compare([])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[2:5]] == ["torn", "newer", "older"]
+    assert [line.split()[0] for line in lines[2:6]] == ["torn", "killed", "newer", "older"]
     assert "unreadable" in lines[2]
-    assert "interrupted" in lines[3]
-    assert "val_accuracy" in lines[4]
+    assert "cut off" in lines[3]
+    assert "interrupted" in lines[4]
+    assert "val_accuracy" in lines[5]
 
 
 @pytest.mark.parametrize(
