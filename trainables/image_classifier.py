@@ -38,7 +38,7 @@ def train(config: Config, trial: Trial) -> Generator[Metrics, None, None]:
 
 def train_on(data: Data, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
     """Do `train` with data that is loaded already."""
-    configure(trial.cpus, trial.gpus)
+    configure(trial.cpus, trial.gpus, trial.gpu_memory_mib)
     from trainables.training.fitting import fit  # noqa: PLC0415  # needs TensorFlow, see above
     from trainables.training.prepared import prepared_program  # noqa: PLC0415  # needs TensorFlow, see above
 
@@ -61,7 +61,7 @@ def train_with(build: Callable[[Config, Data], Any]) -> Callable[[Config, Trial]
 
     def train_own(config: Config, trial: Trial) -> Generator[Metrics, None, None]:
         data = load_data(config, trial)
-        configure(trial.cpus, trial.gpus)
+        configure(trial.cpus, trial.gpus, trial.gpu_memory_mib)
         from trainables.training.fitting import fit  # noqa: PLC0415  # needs TensorFlow, see above
         from trainables.training.prepared import own_program  # noqa: PLC0415  # needs TensorFlow, see above
 

@@ -33,6 +33,8 @@ class Trial:
     """Cores of this trial: the number of threads that its arithmetic may use."""
     gpus: float = 0.0
     """Share of a GPU, 0 for none."""
+    gpu_memory_mib: int | None = None
+    """What the trial may take of the memory of each of its GPUs; None where there is none or it is not known."""
     checkpoint: Path | None = None
     """Folder that an earlier `save` wrote; the trial goes on behind the epoch it holds."""
     save: Callable[[Path], None] | None = None

@@ -17,6 +17,7 @@ from typing import Any
 from search.errors import SearchError
 from search.experiment.atomic import write_file
 from search.space import nearest
+from search.tuning.exhaustion import exhausted_line, lost_gpu, out_of_memory
 from search.tuning.messages import CLOSING, Ending, Metrics, RunContext, TrialSpec
 from trainables.errors import TrainableError, TrialDiverged
 from trainables.trial import Trial
@@ -54,7 +55,7 @@ def run_attempt(trainable: Trainable, spec: TrialSpec, context: RunContext, link
     except (EOFError, BrokenPipeError, ConnectionResetError):
         raise
     except BaseException as error:  # SystemExit too: a trial that calls exit() fails, and takes nothing along.
-        return _failed(error)
+        return _failed(error, spec, context)
     finally:
         if generator is not None:
             with contextlib.suppress(Exception):
@@ -67,15 +68,20 @@ def _watch(context: RunContext) -> None:
         faulthandler.dump_traceback_later(context.trial_timeout_s * 0.95)
 
 
-def _failed(error: BaseException) -> Ending:
+def _failed(error: BaseException, spec: TrialSpec, context: RunContext) -> Ending:
     text = " ".join(str(error).split())
     told = isinstance(error, TrainableError | SearchError) and text
     line = text if told else f"{type(error).__name__}: {text}".rstrip(": ")
+    exhausted = out_of_memory(error)
+    if exhausted:
+        line = exhausted_line(exhausted, spec.config, context.gpus, context.gpu_memory_mib)
     return Ending(
         "failed",
         error=line[:500],
         diverged=isinstance(error, TrialDiverged),
         traceback="".join(traceback.format_exception(error)),
+        out_of_memory=exhausted is not None,
+        lost_gpu=context.gpus > 0 and lost_gpu(error),
     )
 
 
@@ -97,6 +103,7 @@ class Attempt:
             data_dir=Path(context.data_dir) if context.data_dir else None,
             cpus=context.cpus,
             gpus=context.gpus,
+            gpu_memory_mib=context.gpu_memory_mib,
             checkpoint=checkpoint,
         )
         link.send(("started", time.time()))

@@ -41,6 +41,8 @@ class RunContext:
     """Trials after which a training process is replaced."""
     recycle_bytes: int = 4 << 30
     """Resident memory above which a training process is replaced."""
+    gpu_memory_mib: int | None = None
+    """What a training process may take of each of its GPUs, as its worker measured."""
 
 
 @dataclass(frozen=True)
@@ -98,3 +100,7 @@ class Ending:
     """Where its model lies, relative to the experiment."""
     resident_bytes: int = 0
     """Memory of the training process, behind the trial."""
+    out_of_memory: bool = False
+    """Whether it failed because memory ran out."""
+    lost_gpu: bool = False
+    """Whether it failed because its process can use its GPU no more."""

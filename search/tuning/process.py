@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from socket import socketpair
 
+from search.errors import SearchError
+from search.tuning.gpu import Budget, Card, budget, read_cards, visible_cards, wait_until_free
 from search.tuning.messages import CLOSING, Ending, Metrics, Report, RunContext, TrialSpec
 
 OUTPUT_BYTES = 64 << 10
@@ -19,13 +23,17 @@ OUTPUT_BYTES = 64 << 10
 
 
 class ProcessDied(Exception):
-    """The training process ended or hung in the middle of a trial."""
+    """The training process ended, hung or lost its GPU in the middle of a trial."""
+
+
+class GpuLost(Exception):
+    """Every training process of this worker loses its GPU: another worker may get another one."""
 
 
 class TrainingProcess:
     """One child process and the pipe to it."""
 
-    def __init__(self, context: RunContext) -> None:
+    def __init__(self, context: RunContext, gpu: Budget | None = None) -> None:
         self.trials = 0
         self._output = tempfile.TemporaryFile("w+b", buffering=0)  # noqa: SIM115  # closed by `kill`
         ours, theirs = socketpair()
@@ -34,6 +42,8 @@ class TrainingProcess:
             "PYTHONPATH": os.pathsep.join(dict.fromkeys(filter(None, [*context.import_path, *sys.path]))),
         }
         environment.update(_thread_limits(context.cpus))
+        if context.gpus:
+            environment.update(_gpu_settings(context.gpus, gpu))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "search.tuning.child", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
@@ -44,7 +54,7 @@ class TrainingProcess:
         )
         theirs.close()
         self.link = Connection(ours.detach())
-        self.link.send(context)
+        self.link.send(dataclasses.replace(context, gpu_memory_mib=gpu.limit_mib if gpu else None))
 
     @property
     def pid(self) -> int:
@@ -76,31 +86,66 @@ def _thread_limits(cpus: int) -> dict[str, str]:
     return {name: str(cpus) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
 
 
+def _gpu_settings(gpus: float, gpu: Budget | None) -> dict[str, str]:
+    """What frameworks read before they touch a GPU, for trainables that set nothing themselves."""
+    settings = {
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # Numbers then mean the same to CUDA, nvidia-smi and Ray.
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # TensorFlow would take the whole card at once.
+    }
+    if gpu is not None and gpus < 1:
+        settings["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{gpu.limit_mib / gpu.total_mib:.2f}"
+    return settings
+
+
 @dataclass
 class TrialRunner:
     """Runs trials in a training process and turns what it says into reports; lives as long as the worker."""
 
     context: RunContext
     node: str
+    cards: Callable[[], Sequence[Card]] = read_cards
+    """Tells the GPUs of this machine."""
     _process: TrainingProcess | None = None
     _spec: TrialSpec | None = None
     _deaths: int = 0
     _events: list[str] = field(default_factory=list)
     _waits: bool = False
+    _refusal: str | None = None
+    """Why no training process can be started here for the trial."""
 
     def begin(self, spec: TrialSpec) -> None:
         """Hand a trial to the process; whatever ran before is told to stop."""
         if self._process is not None and self._waits:
             self._tell("stop")
-        self._spec, self._deaths = spec, 0
+        self._spec, self._deaths, self._refusal = spec, 0, None
         self._start()
 
     def _start(self) -> None:
         if self._process is None:
-            self._process = TrainingProcess(self.context)
+            try:
+                self._process = TrainingProcess(self.context, self._gpu())
+            except SearchError as error:
+                self._refusal = str(error)
+                return
         self._process.trials += 1
         self._waits = False
         self._tell(self._spec)
+
+    def _gpu(self) -> Budget | None:
+        """The budget of the next training process; waits until the memory of the one before is free."""
+        if not self.context.gpus:
+            return None
+        gpu = budget(self._own_cards(), self.context.gpus)
+        if gpu is None:
+            self._events.append(f"{self.node}: the memory of its GPUs cannot be told (no nvidia-smi); none is limited")
+            return None
+        late = wait_until_free(gpu.limit_mib, lambda: min((card.free_mib for card in self._own_cards()), default=None))
+        if late:
+            self._events.append(f"a worker on {self.node} starts although {late}")
+        return gpu
+
+    def _own_cards(self) -> Sequence[Card]:
+        return visible_cards(self.cards(), os.environ.get("CUDA_VISIBLE_DEVICES"))
 
     def _tell(self, message: object) -> None:
         assert self._process is not None
@@ -129,6 +174,9 @@ class TrialRunner:
 
     def _read(self, report: Report) -> bool:
         """Take one message into the report; True when the report should go out."""
+        if self._refusal is not None:
+            report.node, report.end = self.node, Ending("failed", error=self._refusal)
+            return True
         process = self._process
         assert process is not None
         try:
@@ -139,6 +187,8 @@ class TrialRunner:
             raise ProcessDied(process.exit_text()) from None
         report.node, report.worker = self.node, f"{self.node}:{process.pid}"
         if isinstance(message, Ending):
+            if message.lost_gpu:
+                raise ProcessDied(f"lost its GPU ({message.error})")
             report.end = message
             message.output = process.output()
             self._recycle_if_due(message, report)
@@ -159,7 +209,7 @@ class TrialRunner:
         assert self._process is not None
         assert self._spec is not None
         worker = f"{self.node}:{self._process.pid}"
-        hung = how.startswith("gave")
+        hung, lost_gpu = how.startswith("gave"), how.startswith("lost")
         output = self._process.output()
         self.close()
         report.worker, report.node = worker, self.node
@@ -171,6 +221,8 @@ class TrialRunner:
         if self._deaths < self.context.attempts and not hung:
             self._start()
             return False
+        if lost_gpu:
+            raise GpuLost(report.events[-1])
         times = "" if self._deaths == 1 else f", {self._deaths} times"
         report.end = Ending("failed", error=f"its training process {how}{times}", output=output)
         return True
@@ -178,9 +230,12 @@ class TrialRunner:
     def _recycle_if_due(self, ending: Ending, report: Report) -> None:
         assert self._process is not None
         context, trials = self.context, self._process.trials
-        if trials < context.recycle_trials and ending.resident_bytes < context.recycle_bytes:
+        if ending.out_of_memory:
+            why = "which ran out of memory"  # What it holds, or has left in pieces, would fail the next trial too.
+        elif trials < context.recycle_trials and ending.resident_bytes < context.recycle_bytes:
             return
-        why = f"after {trials} trials with {ending.resident_bytes / 2**20:.0f} MiB"
+        else:
+            why = f"after {trials} trials with {ending.resident_bytes / 2**20:.0f} MiB"
         report.events.append(f"recycled worker {report.worker} {why}")
         self.close()
 

@@ -9,8 +9,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from trainables.device import share_gpus
 
-def configure(cpus: int, gpus: float = 0.0) -> None:
+
+def configure(cpus: int, gpus: float = 0.0, gpu_memory_mib: int | None = None) -> None:
     """Import TensorFlow and Keras and give them the trial's share; only the first call of a process has an effect.
 
     Call it before any other module imports either. A process keeps the number of threads that it began with, so a
@@ -26,7 +28,7 @@ def configure(cpus: int, gpus: float = 0.0) -> None:
     try:
         threading.set_intra_op_parallelism_threads(cpus)
         threading.set_inter_op_parallelism_threads(cpus)
-        _share_gpus(gpus)
+        share_gpus(gpus, gpu_memory_mib)
     except RuntimeError:
         warnings.warn(f"TensorFlow has started before, and not with {cpus} threads: it keeps them", stacklevel=2)
     # Our graphs leave its rewriting nothing to gain (fused operations, no dead ones), and it costs 0.1 s a graph.
@@ -77,14 +79,3 @@ def _silent_stderr() -> Iterator[None]:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-
-
-def _share_gpus(gpus: float) -> None:
-    """Hide the GPUs from a trial that has none; else let it take memory as it needs it, not the whole card."""
-    import tensorflow as tf  # noqa: PLC0415  # inside, because importing this module must stay cheap
-
-    if not gpus:
-        tf.config.set_visible_devices([], "GPU")
-        return
-    for device in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(device, True)
