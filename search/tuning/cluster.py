@@ -37,8 +37,9 @@ def connected(address: str, cpus: int | None = None) -> Iterator[list[Resources]
     `local` starts one on this machine and ends it again; `auto` or HOST:PORT joins one. Raises SearchError where
     there is none.
     """
-    for name in ("ray", "ray.tune", "ray.train"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    for name in ("ray.tune", "ray.train"):  # A lost worker is an event of ours, one line; Tune has a traceback for it.
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "include_dashboard": False}
     try:
         if address == "local":
@@ -48,7 +49,8 @@ def connected(address: str, cpus: int | None = None) -> Iterator[list[Resources]
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise SearchError(
-            f"no Ray cluster at {address!r} ({reason}); start one with `ray start --head`, or leave --address out."
+            f"no Ray cluster at {address!r}, or none that accepts this token ({reason}); start one with `ray start "
+            "--head`, leave --address out, or set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to those of the cluster."
         ) from None
     try:
         yield [node["Resources"] for node in ray.nodes() if node["Alive"]]
