@@ -72,4 +72,8 @@ def _stopping(plan: Plan) -> str:
         return f"{space.stopping}, decides after every epoch"
     if not rungs:
         return "none: every trial runs to its end"
-    return f"{space.stopping}, decides after epoch {', '.join(map(str, rungs[:8]))}{', ...' if len(rungs) > 8 else ''}"
+    told = f"{space.stopping}, decides after epoch {', '.join(map(str, rungs[:8]))}{', ...' if len(rungs) > 8 else ''}"
+    shares = [f"{share:.2g} of the training images until epoch {last}" for last, share in rule.growth().steps]
+    if rule.growth().anew:
+        shares.append("the training begins anew behind each")
+    return "; ".join([told, *shares])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from search.errors import SearchError
+from search.fidelity import FIDELITIES
 from search.space import SAMPLERS, STOPPING_RULES
 
 
@@ -57,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     what.add_argument(
         "--stopping", choices=STOPPING_RULES, help="who ends trials early (default: the space's, else asha)"
+    )
+    what.add_argument(
+        "--fidelity",
+        choices=FIDELITIES,
+        help="what trials have less of before asha's early rungs: epochs, training images (sample_size), both "
+        "(default: the space's, else epochs)",
     )
     what.add_argument("--repeats", type=_count, metavar="K", help="runs of the leading configurations, with K seeds")
     what.add_argument("--seed", type=_seed, metavar="N", help="seed of splits, sampler and trials (default: 0)")

@@ -55,6 +55,11 @@ class Plan:
         stages = [[n for n in settings.get(name, ()) if isinstance(n, int)] for name in ("epochs", "second_epochs")]
         return sum(max(numbers, default=0) for numbers in stages) if stages[0] else None
 
+    @property
+    def fidelity(self) -> str:
+        """What early rungs have less of: `epochs`, `sample_size` (training images) or `both`."""
+        return str(self.space.stopping_options.get("fidelity", "epochs"))
+
     def trial_config(self, config: dict[str, object]) -> dict[str, object]:
         """What the trainable is handed: parameters, fixed settings, the data set and what is optimised."""
         asked: dict[str, object] = {"metric": self.space.metric, "mode": self.space.mode}

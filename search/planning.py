@@ -83,6 +83,9 @@ def _with_options(space: Space, options: argparse.Namespace, asked: Mapping[str,
     }
     if asked["stopping"] is not None and asked["stopping"] != space.stopping:
         changes["stopping_options"] = {}
+    if asked["fidelity"] is not None:
+        others = changes.get("stopping_options", space.stopping_options)
+        changes["stopping_options"] = {**others, "fidelity": asked["fidelity"]}
     if asked["dataset"] is not None:
         changes["offline_dataset"] = None
     for name in ("repeats", "cpus_per_trial", "gpus_per_trial"):
@@ -209,6 +212,8 @@ def _check(plan: Plan) -> None:
     space = plan.space
     make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs)
     declaration = getattr(space.trainable, "declaration", None)
+    if rule.growth().steps:
+        _check_growth(plan, getattr(declaration, "grows", False))
     if declaration is not None:
         if space.metric not in declaration.metrics:
             raise SearchError(
@@ -231,4 +236,19 @@ def _check(plan: Plan) -> None:
     if plan.address != "local":
         check_address(plan.address)
     else:
-        slots(local_resources(), space.cpus_per_trial, space.gpus_per_trial, plan.max_concurrent)
+        slots(local_resources(), space.shapes(), plan.max_concurrent)
+
+
+def _check_growth(plan: Plan, grows: bool) -> None:
+    """Raise SearchError where the trainable, or trials of different lengths, cannot follow a growing training set."""
+    if not grows:
+        raise SearchError(
+            f"fidelity={plan.fidelity!r} trains early rungs on a part of the images, and the trainable does not "
+            "declare that it can (`grows`); expected fidelity='epochs'."
+        )
+    for name in ("epochs", "second_epochs"):
+        if len(set(map(repr, plan.space.settings().get(name, ())))) > 1:
+            raise SearchError(
+                f"fidelity={plan.fidelity!r} needs trials of one length, and {name!r} is a parameter; pin it with "
+                f"--set {name}=..., or take fidelity='epochs'."
+            )

@@ -111,6 +111,7 @@ def describe_options(plan: Plan) -> dict[str, Any]:
         "sampler": space.sampler,
         "stopping": space.stopping,
         "stopping_options": dict(space.stopping_options),
+        "fidelity": plan.fidelity,
         "repeats": space.repeats,
         "repeat": space.repeat,
         "seed": plan.seed,

@@ -15,7 +15,7 @@ from search.loading import SpaceSource
 from search.plan import Plan
 from search.provenance import describe_space
 
-DECIDING = ("sampler", "stopping", "seed", "dataset", "set", "smoke")
+DECIDING = ("sampler", "stopping", "fidelity", "seed", "dataset", "set", "smoke")
 """Options on which results depend: a resumed search keeps them."""
 KEPT = ("repeats", "cpus_per_trial", "gpus_per_trial", "max_concurrent")
 """Options that a resumed search may change, and keeps where they are not given."""

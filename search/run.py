@@ -115,9 +115,10 @@ def _search(plan: Plan, console: Console, quiet: bool) -> int:
             seconds=time.monotonic() - begun,
             workers=len(ledger.workers),
             exhausted=outcome.end == "exhausted",
+            on_a_part=ledger.on_a_part(),
         ),
     )
-    return _exit_code(console, plan, outcome.end, outcome.reason, succeeded=any(e.state != "failed" for e in ranked))
+    return _exit_code(console, plan, outcome.end, outcome.reason, succeeded=bool(ranked) or ledger.on_a_part() > 0)
 
 
 def _opening(plan: Plan) -> str:

@@ -13,6 +13,8 @@ from statistics import fmean, median
 from typing import Literal, Protocol
 
 from search.errors import SearchError
+from search.fidelity import FIDELITIES, ladder
+from trainables.trial import ALL_AT_ONCE, Growth
 
 Mode = Literal["max", "min"]
 
@@ -30,6 +32,9 @@ class StoppingRule(Protocol):
     def rungs(self) -> tuple[int, ...] | None:
         """Epochs at which a trial can be stopped, in ascending order; None: any epoch."""
 
+    def growth(self) -> Growth:
+        """How the training sets of trials grow from rung to rung; without steps where all images are there at once."""
+
     def decide(self, trial_id: str, epoch: int, value: float) -> Decision:
         """What becomes of the trial after this report; one that was reported before gives CONTINUE."""
 
@@ -44,6 +49,10 @@ class NoStopping:
         """No epoch."""
         return ()
 
+    def growth(self) -> Growth:
+        """All images at once."""
+        return ALL_AT_ONCE
+
     def decide(self, trial_id: str, epoch: int, value: float) -> Decision:
         """Go on."""
         return Decision.CONTINUE
@@ -57,7 +66,8 @@ class SuccessiveHalving:
 
     Rungs stand at min_epochs * reduction_factor ** k. A trial that arrives at one goes on if it is in the best
     1 / reduction_factor of those that have arrived there so far, itself included, measured by its best value up to
-    the rung; ties go on. Until min_records trials have arrived at a rung, it cuts nobody.
+    the rung; ties go on. Until min_records trials have arrived at a rung, it cuts nobody. With a fidelity other than
+    epochs (see `search.fidelity`) the best value is that on the part of the images that belongs to the rung.
     """
 
     def __init__(
@@ -68,22 +78,32 @@ class SuccessiveHalving:
         reduction_factor: float = 3,
         min_epochs: int = 1,
         min_records: int = 3,
+        fidelity: str = "epochs",
     ) -> None:
         self._sign = 1 if mode == "max" else -1
-        self._rungs = _geometric(min_epochs, reduction_factor, max_epochs)
+        rungs = _geometric(min_epochs, reduction_factor, max_epochs)
+        self._ladder = ladder(fidelity, rungs, reduction_factor, max_epochs)
         self._factor = reduction_factor
         self._min_records = min_records
-        self._best: dict[str, float] = {}
-        self._arrived: dict[int, dict[str, float]] = {rung: {} for rung in self._rungs}
+        self._best: dict[str, tuple[float, float]] = {}
+        """Share of the images, best score with it."""
+        self._arrived: dict[int, dict[str, float]] = {rung: {} for rung in self._ladder.rungs}
 
     def rungs(self) -> tuple[int, ...] | None:
         """The epochs at which trials are cut."""
-        return self._rungs
+        return self._ladder.rungs
+
+    def growth(self) -> Growth:
+        """As the fidelity says."""
+        return self._ladder.growth
 
     def decide(self, trial_id: str, epoch: int, value: float) -> Decision:
         """STOP for a trial that arrives at a rung outside the best part, else CONTINUE."""
         score = -math.inf if math.isnan(value) else self._sign * value
-        best = self._best[trial_id] = max(self._best.get(trial_id, -math.inf), score)
+        share = self._ladder.growth.share(epoch)
+        before, best = self._best.get(trial_id, (share, score))
+        best = max(best, score) if before == share else score
+        self._best[trial_id] = share, best
         decision = Decision.CONTINUE
         for rung, arrived in self._arrived.items():
             if rung <= epoch and trial_id not in arrived:
@@ -122,6 +142,10 @@ class MedianStopping:
         """Any epoch."""
         return None
 
+    def growth(self) -> Growth:
+        """All images at once: a share of them would need rungs."""
+        return ALL_AT_ONCE
+
     def decide(self, trial_id: str, epoch: int, value: float) -> Decision:
         """STOP for a trial whose best is below the median of the means, else CONTINUE."""
         scores = self._scores.setdefault(trial_id, {})
@@ -144,7 +168,7 @@ class MedianStopping:
         self._scores.pop(trial_id, None)
 
 
-def make_rule(name: str, mode: Mode, options: Mapping[str, float], max_epochs: int | None) -> StoppingRule:
+def make_rule(name: str, mode: Mode, options: Mapping[str, float | str], max_epochs: int | None) -> StoppingRule:
     """The stopping rule of that name; `max_epochs` None: no bound is known. Raises SearchError for a wrong option."""
     known = _OPTIONS.get(name)
     if known is None:
@@ -153,16 +177,17 @@ def make_rule(name: str, mode: Mode, options: Mapping[str, float], max_epochs: i
         if option not in known:
             raise SearchError(f"stopping rule {name!r} has no option {option!r}; {_expected(known)}.")
         _check_option(option, value)
-    numbers = {option: int(value) if option != "reduction_factor" else value for option, value in options.items()}
+    given = {option: int(value) if option in _WHOLE else value for option, value in options.items()}
     if name == "asha":
-        return SuccessiveHalving(mode, max_epochs, **numbers)  # type: ignore[arg-type]  # whole, as just checked
+        return SuccessiveHalving(mode, max_epochs, **given)  # type: ignore[arg-type]  # of the types just checked
     if name == "median":
-        return MedianStopping(mode, **numbers)  # type: ignore[arg-type]  # whole, as just checked
+        return MedianStopping(mode, **given)  # type: ignore[arg-type]  # whole, as just checked
     return NoStopping()
 
 
+_WHOLE = ("min_epochs", "min_records")
 _OPTIONS = {
-    "asha": ("reduction_factor", "min_epochs", "min_records"),
+    "asha": ("reduction_factor", "min_epochs", "min_records", "fidelity"),
     "median": ("min_epochs", "min_records"),
     "none": (),
 }
@@ -173,6 +198,10 @@ def _expected(known: tuple[str, ...]) -> str:
 
 
 def _check_option(option: str, value: object) -> None:
+    if option == "fidelity":
+        if value not in FIDELITIES:
+            raise SearchError(f"stopping option fidelity={value!r}; expected one of: {', '.join(FIDELITIES)}.")
+        return
     number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if option == "reduction_factor":
         if not number or float(str(value)) <= 1:

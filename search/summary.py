@@ -40,6 +40,8 @@ class Result:
     seconds: float
     workers: int
     exhausted: bool
+    on_a_part: int = 0
+    """Trials that were stopped on a part of their training set."""
 
 
 def print_summary(console: Console, result: Result) -> None:
@@ -52,6 +54,8 @@ def print_summary(console: Console, result: Result) -> None:
         work = "(no trial was left to do)"
     line = f"\n{plan.name}: {counts}{repeats} {work}."
     console.print(line, markup=False, highlight=False)
+    if result.on_a_part:
+        _say(console, stopped_on_a_part(result.on_a_part))
     if result.exhausted:
         console.print("The space is exhausted: every configuration that it has was tried.", highlight=False)
     if result.ranked:
@@ -70,6 +74,13 @@ def print_summary(console: Console, result: Result) -> None:
         _say(console, f"compare: python -m analysis.compare {shlex.quote(str(plan.root))}")
 
 
+def stopped_on_a_part(count: int) -> str:
+    """The sentence that says whom the final comparison leaves out."""
+    was = "was" if count == 1 else "were"
+    is_not = "is not" if count == 1 else "are not"
+    return f"{counted(count, 'trial')} {was} stopped on a part of the training set and {is_not} compared."
+
+
 def _say(console: Console, line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -79,7 +90,10 @@ def _print_best(console: Console, result: Result, config: Mapping[str, object]) 
     mean = f"mean of {result.best_runs} seeds" if result.best_runs > 1 else "one seed"
     _say(console, f"best {metric}: {show_value(result.best_mean)} ({mean})")
     words = ["python", "-m", "search.run", relative_to_here(plan.source.path), *_asked_words(plan, config)]
-    again = [*words, "--trials", "1", "--stopping", "none", "--name", f"{plan.name}-best"]
+    # A training set that grows within a training is part of the configuration; one trial is never cut.
+    as_then = ["--stopping", plan.space.stopping, "--fidelity", "both"]
+    stopping = as_then if plan.fidelity == "both" else ["--stopping", "none"]
+    again = [*words, "--trials", "1", *stopping, "--name", f"{plan.name}-best"]
     _say(console, f"again:   {shlex.join(again)}")
 
 

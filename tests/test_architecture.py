@@ -26,7 +26,7 @@ LAYERS = (
     {"plan", "options", "snapshot"},
     {"loading", "resources", "address"},
     {"sampling", "stopping", "hypermodel"},
-    {"experiment"},
+    {"experiment", "fidelity"},
     {"space"},
     {"parameters", "pinned_function"},
     {"errors"},

@@ -1,7 +1,8 @@
 """What a frozen backbone makes of the images, computed once per node and shared by all trials as memory maps.
 
 The images of a split are divided at 250, 500, 1,000, 2,000 ...: nested sample sizes share their pieces, and processes
-that begin at the same time compute different ones. Test images are computed when a trial asks for them, at its end.
+that begin at the same time compute different ones. A piece is computed when a trial asks for an image of it: those of
+the test at its end, those of a training set that grows when it has grown.
 """
 
 from __future__ import annotations
@@ -115,15 +116,11 @@ class Features:
 
     def _of(self, split: Split, copy: int = 0) -> Split:
         """The split with features in place of its images; copies from 1 on are augmented."""
-        rows = FeatureRows(len(split.images), self.about.shape, split.index, lambda: self._open(split, copy))
-        return dataclasses.replace(split, images=cast("NDArray[np.uint8]", rows))
-
-    def _open(self, split: Split, copy: int) -> list[Array]:
-        """The pieces in order, computed where they are missing; each process begins with another one."""
         spans = list(pairwise(_bounds(len(split))))
-        begin = os.getpid() % len(spans)
-        opened = {span: self._piece(split, span, copy) for span in (*spans[begin:], *spans[:begin])}
-        return [opened[span] for span in spans]
+        rows = FeatureRows(
+            len(split.images), self.about.shape, split.index, lambda number: self._piece(split, spans[number], copy)
+        )
+        return dataclasses.replace(split, images=cast("NDArray[np.uint8]", rows))
 
     def _piece(self, split: Split, span: tuple[int, int], copy: int) -> Array:
         rows = split.index[slice(*span)]
@@ -161,17 +158,17 @@ class Features:
 
 
 class FeatureRows:
-    """Stands where a split's images stand: features by the images' row numbers, opened at the first use."""
+    """Stands where a split's images stand: features by the images' row numbers, opened piece by piece at first use."""
 
     dtype = np.dtype(np.float32)
 
     def __init__(
-        self, rows: int, shape: tuple[int, ...], index: NDArray[np.int64], open_pieces: Callable[[], list[Array]]
+        self, rows: int, shape: tuple[int, ...], index: NDArray[np.int64], open_piece: Callable[[int], Array]
     ) -> None:
         """Features of `shape` for the rows `index` of `rows`."""
         self.shape = (rows, *shape)
-        self._index, self._open_pieces = index, open_pieces
-        self._pieces: list[Array] | None = None
+        self._index, self._open_piece = index, open_piece
+        self._pieces: dict[int, Array] = {}
         self._bounds = _bounds(len(index))
 
     def __len__(self) -> int:
@@ -179,17 +176,25 @@ class FeatureRows:
 
     def __getitem__(self, rows: NDArray[np.int64]) -> Array:
         """Shape (len(rows), ...)."""
-        if self._pieces is None:
-            self._pieces = self._open_pieces()
-            self._place = np.full(self.shape[0], -1)
-            self._place[self._index] = np.arange(len(self._index))
         places = self._place[rows]
         number = np.searchsorted(self._bounds, places, side="right") - 1
+        wanted = [int(i) for i in np.unique(number)]
+        begin = os.getpid() % max(1, len(wanted))  # Each process begins with another piece.
+        for i in (*wanted[begin:], *wanted[:begin]):
+            if i not in self._pieces:
+                self._pieces[i] = self._open_piece(i)
         out = np.empty((len(places), *self.shape[1:]), np.float32)
-        for i, piece in enumerate(self._pieces):
+        for i in wanted:
             mine = np.flatnonzero(number == i)
-            out[mine] = piece[places[mine] - self._bounds[i]]
+            out[mine] = self._pieces[i][places[mine] - self._bounds[i]]
         return out
+
+    @cached_property
+    def _place(self) -> NDArray[np.int64]:
+        """Of each row of the data set among the features, -1 where it has none."""
+        place = np.full(self.shape[0], -1)
+        place[self._index] = np.arange(len(self._index))
+        return place
 
 
 def _bounds(size: int) -> list[int]:

@@ -24,7 +24,8 @@ METRICS = frozenset(
     {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "test_loss", "test_accuracy"}
     | {"baseline_accuracy", "num_parameters", "num_trainable_parameters", "sample_size"}
 )
-"""What a trial yields: the first five after every epoch, the others once at the end."""
+"""What a trial yields: the first five after every epoch (where the training set grows `train_images` too), the others
+once at the end."""
 SMOKE = {"epochs": 1, "sample_size": 200, "evaluation_size": 200}
 """The shortest trial that still does everything."""
 
@@ -68,7 +69,9 @@ def train_with(build: Callable[[Config, Data], Any]) -> Callable[[Config, Trial]
         with own_program(build, config, data, trial.seed) as program:
             yield from fit(program, data, config, trial)
 
-    train_own.declaration = Declaration(METRICS, _check_own, find_dataset, smoke=SMOKE)  # type: ignore[attr-defined]
+    train_own.declaration = Declaration(  # type: ignore[attr-defined]
+        METRICS, _check_own, find_dataset, smoke=SMOKE, grows=True
+    )
     return train_own
 
 
@@ -82,4 +85,5 @@ train.declaration = Declaration(  # type: ignore[attr-defined]
     find_dataset,
     smoke={**SMOKE, "image_size": 32},
     check_files=check_weights_files,
+    grows=True,
 )

@@ -12,8 +12,9 @@ from trainables.backbones.head import transfer_model
 from trainables.backbones.pieces import Piece, Source
 from trainables.data import Data
 from trainables.image_settings import ImageSettings, check_side
-from trainables.training.checkpoint import read_checkpoint
+from trainables.training.checkpoint import checkpoint_values
 from trainables.training.fitting import Stage, evaluation_batch, train_stage
+from trainables.training.growth import trainings
 from trainables.training.initial_weights import initial_weights
 from trainables.training.kept_programs import program_for
 from trainables.training.layers import Dropout, leaves, plain
@@ -47,23 +48,34 @@ def train_transfer(data: Data, config: Config, trial: Trial) -> Generator[Metric
     """Do `train` with a backbone: yields every epoch of every stage, and the test of the best weights."""
     settings = ImageSettings.of(config)
     check_side(settings.network, min(data.train.images.shape[1:3]))
-    source = Source(settings, data, trial)
-    stage, plans = _resumed(trial.checkpoint, stages_of(settings))
-    for plan in plans:
+    plans = stages_of(settings)
+    left = trainings(trial, sum(plan.epochs for plan in plans))
+    for begins in left:
+        yield from _train_once(Source(settings, data, trial), config, plans, begins, tests=begins == left[-1])
+
+
+def _train_once(
+    source: Source, config: Config, plans: list[Plan], begins: int, *, tests: bool
+) -> Generator[Metrics, None, None]:
+    """All stages, from the initial weights, behind so many epochs of trainings before."""
+    trial = source.trial
+    stage, left = _resumed(trial.checkpoint, plans, begins)
+    for plan in left:
         stage = dataclasses.replace(stage, epochs=plan.epochs, number=plan.number)
-        with _program(source, settings, plan) as (program, piece):
+        with _program(source, source.settings, plan) as (program, piece):
             stage = yield from train_stage(program, piece.data, config, trial, stage, copies=piece.copies)
             source.learn(program)
-            if plan is plans[-1]:
+            if tests and plan is plans[-1]:
                 yield _finished(program, piece, source)
 
 
-def _resumed(checkpoint: Path | None, plans: list[Plan]) -> tuple[Stage, list[Plan]]:
+def _resumed(checkpoint: Path | None, plans: list[Plan], begins: int) -> tuple[Stage, list[Plan]]:
     """What the first stage still to do begins from, and the stages still to do."""
-    values = read_checkpoint(checkpoint)[1] if checkpoint else {}
-    if not values or values["stage"] == plans[0].number:
-        return Stage(0), plans
-    return Stage(0, before=values["before"], best=values["best"]), plans[1:]
+    values = checkpoint_values(checkpoint) if checkpoint else {}
+    first = Stage(0, before=begins, begins=begins)
+    if not values or values.get("begins", 0) != begins or values["stage"] == plans[0].number:
+        return first, plans
+    return dataclasses.replace(first, before=values["before"], best=values["best"]), plans[1:]
 
 
 @contextmanager

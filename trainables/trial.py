@@ -13,6 +13,30 @@ Config = Mapping[str, object]
 Metrics = dict[str, float]
 
 
+@dataclass(frozen=True)
+class Growth:
+    """How the training set of a trial grows, so that it can be judged before it has cost all of its images.
+
+    Up to the epoch of each step a trial trains on that share of its training images, behind the last one on all.
+    """
+
+    steps: tuple[tuple[int, float], ...] = ()
+    """(last epoch, share of the training images), both ascending; none: all images from the start."""
+    anew: bool = False
+    """Whether each step is a whole training from the initial weights; epochs count on through all of them."""
+
+    def share(self, epoch: int) -> float:
+        """Of the training images, in that epoch."""
+        return next((share for last, share in self.steps if epoch <= last), 1.0)
+
+    def length(self, epochs: int) -> int:
+        """Epochs of a whole trial whose training has so many."""
+        return epochs * (len(self.steps) + 1) if self.anew else epochs
+
+
+ALL_AT_ONCE = Growth()
+
+
 @dataclass
 class Trial:
     """The circumstances of one trial; the trainable registers here how it can be saved.
@@ -35,6 +59,8 @@ class Trial:
     """Share of a GPU, 0 for none."""
     gpu_memory_mib: int | None = None
     """What the trial may take of the memory of each of its GPUs; None where there is none or it is not known."""
+    growth: Growth = ALL_AT_ONCE
+    """How the training set grows; only a trainable that declares `grows` is handed one with steps."""
     checkpoint: Path | None = None
     """Folder that an earlier `save` wrote; the trial goes on behind the epoch it holds."""
     save: Callable[[Path], None] | None = None
@@ -91,3 +117,5 @@ class Declaration:
     """Settings that make a trial as short as it can be."""
     check_files: Callable[[Mapping[str, Sequence[object]], DatasetInfo | None, Path | None], None] | None = None
     """(settings as for `check`, data set, data directory): raises TrainableError for a file that is not to be had."""
+    grows: bool = False
+    """Whether it follows `Trial.growth`, and then yields `train_images` with every epoch."""

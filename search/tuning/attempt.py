@@ -16,6 +16,7 @@ from typing import Any
 
 from search.errors import SearchError
 from search.experiment.atomic import write_file
+from search.fidelity import comparable
 from search.space import nearest
 from search.tuning.exhaustion import exhausted_line, lost_gpu, out_of_memory
 from search.tuning.messages import CLOSING, Ending, Metrics, RunContext, TrialSpec
@@ -104,6 +105,7 @@ class Attempt:
             cpus=context.cpus,
             gpus=context.gpus,
             gpu_memory_mib=context.gpu_memory_mib,
+            growth=spec.growth,
             checkpoint=checkpoint,
         )
         link.send(("started", time.time()))
@@ -179,7 +181,7 @@ class Attempt:
 
     def _keep_model(self) -> str | None:
         sign = 1 if self._context.mode == "max" else -1
-        best = max(sign * values[self._context.metric] for values in self._epochs)
+        best = max(sign * values[self._context.metric] for values in comparable(self._epochs, self._spec.growth))
         if self._spec.keep_above is not None and best <= sign * self._spec.keep_above:
             return None
         for name, save in (("predictions", self.trial.save_predictions), ("classes", self.trial.save_classes)):

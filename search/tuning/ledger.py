@@ -20,6 +20,7 @@ from search.tuning.models import KeptModels
 from search.tuning.records import Ended, Live
 from search.tuning.repeats import LEADERS, next_round
 from search.tuning.rows import epoch_row, finished_row, running_row, score_of
+from trainables.trial import ALL_AT_ONCE, Growth
 
 STORE_EVERY_S = 2.0
 """Longest time for which the epochs of running trials are held in memory only."""
@@ -161,11 +162,17 @@ class Ledger:
             seed=self.plan.seed + seed_offset,
             proposed_at=time.time(),
             decides=repeat_of is None,
+            growth=self._growth(repeat_of),
             keep_above=self._models.threshold() if repeat_of is None else math.inf * (1 if up else -1),
         )
         live = self.live[trial_id] = Live(spec, number, config, repeat_of)
         self._rows.append(running_row(self.plan, live))
         return spec
+
+    def _growth(self, repeat_of: str | None) -> Growth:
+        """A repeat is the same training; what comes before one that begins anew only serves to decide on it."""
+        growth = self._rule.growth()
+        return ALL_AT_ONCE if repeat_of is not None and growth.anew else growth
 
     # What comes back
 
@@ -205,6 +212,8 @@ class Ledger:
         if live.repeat_of is not None:
             return Decision.CONTINUE
         value = metrics[self.plan.space.metric]
+        # Under its epoch also where the training set grows: TPE ranks pruned trials by how far they came, and by value
+        # only those that came as far and so had the same share; to GP and CMA-ES they look worse than they are.
         self._sampling.report(live.spec.trial_id, epoch, value)
         return self._rule.decide(live.spec.trial_id, epoch, value)
 
@@ -215,7 +224,7 @@ class Ledger:
             return
         log = self._write_log(live, ending)
         row = finished_row(self.plan, live, ending, log)
-        value = score_of(live.epochs, self.plan.space)
+        value = score_of(live, self.plan.space)
         trial_id = live.spec.trial_id
         ended = Ended(trial_id, live.number, ending.state, value, live.config, live.repeat_of, ending.error, log, row)
         self._remember(ended)
@@ -283,7 +292,7 @@ class Ledger:
         self.ended[ended.trial_id] = ended
         if ended.repeat_of is None:
             self._counts[ended.state] += 1
-        if ended.state == "failed" or ended.value is None or ended.repeat_of is not None:
+        if ended.state == "failed" or ended.value is None or ended.repeat_of is not None or ended.is_on_a_part:
             return
         sign = 1 if self.plan.space.mode == "max" else -1
         leading = self._leading
@@ -304,7 +313,11 @@ class Ledger:
             return ended.state != "complete", len(runs) < 2, -sign * sum(runs) / len(runs), ended.number
 
         usable = [e for e in self.ended.values() if e.repeat_of is None and e.value is not None and e.state != "failed"]
-        return sorted(usable, key=order)
+        return sorted((ended for ended in usable if not ended.is_on_a_part), key=order)
+
+    def on_a_part(self) -> int:
+        """How many configurations were stopped on a part of their training set."""
+        return sum(e.state == "pruned" and e.is_on_a_part for e in self.ended.values())
 
     def counts(self) -> dict[str, int]:
         """Configurations by state, without repeats."""

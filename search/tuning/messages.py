@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from search.loading import SpaceSource
+from trainables.trial import ALL_AT_ONCE, Growth
 
 Metrics = dict[str, float]
 CLOSING = ".closing"
@@ -57,6 +58,8 @@ class TrialSpec:
     """Seconds since the epoch."""
     decides: bool = True
     """Whether the stopping rule has a say; repeats run to their end."""
+    growth: Growth = ALL_AT_ONCE
+    """How its training set grows."""
     keep_above: float | None = None
     """The model is kept only when the metric beats this; None: in any case."""
 

@@ -37,3 +37,8 @@ class Ended:
     error: str | None = None
     log: str | None = None
     row: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def is_on_a_part(self) -> bool:
+        """Whether it ended before it had its whole training set: its value says nothing beside those that had."""
+        return self.row.get("training_share") not in (None, 1.0)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from search.experiment.schema import CONFIG_PREFIX, config_value
+from search.fidelity import comparable, last_share
 from search.plan import Plan
 from search.space import Space
 from search.tuning.messages import Ending, Metrics
@@ -14,12 +15,12 @@ from search.tuning.records import Live
 
 Row = dict[str, object]
 
-_OF_THE_EPOCH = {"epoch", "stage", "seconds", "learning_rate"}
+_OF_THE_EPOCH = {"epoch", "stage", "seconds", "learning_rate", "train_images"}
 
 
 def epoch_row(trial_id: str, metrics: Metrics) -> Row:
     """One row of `epochs`."""
-    whole: Row = {name: int(metrics[name]) for name in ("epoch", "stage") if name in metrics}
+    whole: Row = {name: int(metrics[name]) for name in ("epoch", "stage", "train_images") if name in metrics}
     return {**metrics, "trial_id": trial_id, **whole}
 
 
@@ -40,14 +41,18 @@ def running_row(plan: Plan, live: Live) -> Row:
 
 
 def finished_row(plan: Plan, live: Live, ending: Ending, log: str | None) -> Row:
-    """The row of a trial that has ended: metrics as they were at its best epoch, and those of the whole trial."""
+    """The row of a trial that has ended: metrics as they were at its best epoch, and those of the whole trial.
+
+    Where training sets grow, `training_share` and `sample_size` say on what part of it the trial ended.
+    """
     now = time.time()
-    best = best_epoch(live.epochs, plan.space)
+    best = best_epoch(live, plan.space)
     at_best = {name: value for name, value in (best or {}).items() if name not in _OF_THE_EPOCH}
     started = live.started_at if live.started_at is not None else now
     return {
         **running_row(plan, live),
         **at_best,
+        **_part_seen(live),
         **ending.summary,
         "state": ending.state,
         "error": ending.error,
@@ -63,15 +68,22 @@ def finished_row(plan: Plan, live: Live, ending: Ending, log: str | None) -> Row
     }
 
 
-def best_epoch(epochs: Sequence[Metrics], space: Space) -> Mapping[str, float] | None:
-    """The metrics of the epoch with the best value, the first of equal ones."""
-    if not epochs:
-        return None
+def _part_seen(live: Live) -> Row:
+    if not live.spec.growth.steps or not live.epochs:
+        return {}
+    images = live.epochs[-1].get("train_images")
+    seen: Row = {} if images is None else {"sample_size": int(images)}
+    return {**seen, "training_share": last_share(live.epochs, live.spec.growth)}
+
+
+def best_epoch(live: Live, space: Space) -> Mapping[str, float] | None:
+    """The metrics of the epoch with the best value, the first of equal ones; of a complete trial, on all its images."""
     sign = 1 if space.mode == "max" else -1
-    return max(epochs, key=lambda metrics: sign * metrics[space.metric])
+    epochs = comparable(live.epochs, live.spec.growth)
+    return max(epochs, key=lambda metrics: sign * metrics[space.metric], default=None)
 
 
-def score_of(epochs: Sequence[Metrics], space: Space) -> float | None:
+def score_of(live: Live, space: Space) -> float | None:
     """The metric at the best epoch."""
-    best = best_epoch(epochs, space)
+    best = best_epoch(live, space)
     return None if best is None else best[space.metric]

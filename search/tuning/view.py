@@ -34,11 +34,18 @@ def snapshot(ledger: Ledger, slots: int, begun: float) -> Snapshot:
         best=BestTrial(best.trial_id, best.value, best.config) if best and best.value is not None else None,
         elapsed_s=elapsed,
         left_s=_left(ledger, plan.trials - done),
-        max_epochs=plan.max_epochs,
+        max_epochs=_longest(ledger),
         closing=ledger.closing,
         latest_failure=ledger.latest_failure,
         events=tuple(ledger.events),
     )
+
+
+def _longest(ledger: Ledger) -> int | None:
+    """Epochs of a whole trial, where they are known: more than a training's where that begins anew at each rung."""
+    epochs = ledger.plan.max_epochs
+    lengths = [live.spec.growth.length(epochs) for live in list(ledger.live.values())] if epochs else []
+    return max(lengths, default=epochs)
 
 
 def _left(ledger: Ledger, to_do: int) -> float | None:

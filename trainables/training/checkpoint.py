@@ -21,7 +21,13 @@ def write_checkpoint(folder: Path, arrays: Mapping[str, NDArray[np.generic]], va
     (folder / _VALUES).write_text(json.dumps(values))
 
 
+def checkpoint_values(folder: Path) -> dict[str, Any]:
+    """The plain values alone."""
+    values: dict[str, Any] = json.loads((folder / _VALUES).read_text())
+    return values
+
+
 def read_checkpoint(folder: Path) -> tuple[dict[str, NDArray[np.generic]], dict[str, Any]]:
     """The arrays and the plain values."""
     with np.load(folder / _ARRAYS, allow_pickle=False) as arrays:
-        return dict(arrays), json.loads((folder / _VALUES).read_text())
+        return dict(arrays), checkpoint_values(folder)

@@ -17,6 +17,7 @@ from trainables.image_settings import ImageSettings
 from trainables.training.checkpoint import read_checkpoint, write_checkpoint
 from trainables.training.chunks import chunks
 from trainables.training.early_stopping import EarlyStopping
+from trainables.training.growth import seen_in, trainings
 from trainables.training.outcome import finish
 from trainables.training.program import Program
 from trainables.training.seeds import order_of_epoch
@@ -35,7 +36,11 @@ def fit(program: Program, data: Data, config: Config, trial: Trial) -> Generator
     which are those of the best epoch's weights. Goes on behind the epoch of `trial.checkpoint`. Raises TrialDiverged.
     """
     settings = ImageSettings.of(config)
-    yield from train_stage(program, data, config, trial, Stage(settings.epochs))
+    initial = program.state() if trial.growth.anew else {}
+    for begins in trainings(trial, settings.epochs):
+        if begins:
+            program.restore(initial)
+        yield from train_stage(program, data, config, trial, Stage(settings.epochs, before=begins, begins=begins))
     yield finish(program, data, evaluation_batch(settings), trial)
 
 
@@ -53,6 +58,9 @@ class Stage:
     """Of the trial's first epoch, in a later stage."""
     best: float | None = None
     """The best metric of earlier stages: only a better one replaces the weights that the stage begins with."""
+    begins: int = 0
+    """Epochs of trainings that this one begins anew after. What is random follows from the epochs since, so that the
+    last training is the one that a trial without a growing training set does."""
 
 
 def train_stage(
@@ -66,22 +74,28 @@ def train_stage(
 ) -> Generator[Metrics, None, Stage]:
     """Yield the metrics of the stage's epochs and return what a next stage begins from; the best weights are set.
 
-    `copies` of the training images take turns, one an epoch.
+    `copies` of the training images take turns, one an epoch. While the training set grows, no epoch counts as the best
+    or costs patience: what the test measures has seen all images.
     """
     settings = ImageSettings.of(config)
     stopping = EarlyStopping(program, settings, config, stage.best)
     epoch, first_loss = _resume(trial.checkpoint, stage, program, stopping) or (stage.before, stage.first_loss)
     while epoch < stage.before + stage.epochs and not stopping.stop_training:
         epoch += 1
-        seen = replace(data, train=copies[(epoch - 1) % len(copies)]) if copies else data
-        metrics = _one_epoch(program, seen, settings, trial.seed, epoch)
+        own_epoch = epoch - stage.begins
+        seen = replace(data, train=copies[(own_epoch - 1) % len(copies)]) if copies else data
+        seen = seen_in(epoch, seen, trial.growth, settings.batch_size)
+        metrics = {"epoch": epoch, **_one_epoch(program, seen, settings, trial.seed, own_epoch)}
+        if trial.growth.steps:
+            metrics["train_images"] = len(seen.train)
         first_loss = metrics["loss"] if first_loss is None else first_loss
         _check_loss(metrics, first_loss)
-        stopping.after_epoch(epoch, metrics)
+        if trial.growth.share(epoch) == 1:
+            stopping.after_epoch(epoch, metrics)
         trial.save = _saver(program, stopping, epoch, first_loss, stage)
         yield metrics if stage.number is None else {**metrics, "stage": stage.number}
     stopping.restore_best()
-    return Stage(0, stage.number, epoch, first_loss, stopping.best)
+    return Stage(0, stage.number, epoch, first_loss, stopping.best, stage.begins)
 
 
 def _one_epoch(program: Program, data: Data, settings: ImageSettings, seed: int, epoch: int) -> Metrics:
@@ -94,7 +108,6 @@ def _one_epoch(program: Program, data: Data, settings: ImageSettings, seed: int,
     batch = evaluation_batch(settings)
     val_loss, val_accuracy, _ = program.evaluate(chunks(data.validation, batch), batch)
     return {
-        "epoch": epoch,
         "loss": loss,
         "accuracy": accuracy,
         "val_loss": val_loss,
@@ -132,7 +145,8 @@ def _saver(
     def save(folder: Path) -> None:
         arrays, stopped = stopping.state()
         values = {"epoch": epoch, "first_loss": first_loss, "stopping": stopped, "stage": stage.number}
-        write_checkpoint(folder, program.state() | arrays, {**values, "before": stage.before, "best": stage.best})
+        values |= {"before": stage.before, "best": stage.best, "begins": stage.begins}
+        write_checkpoint(folder, program.state() | arrays, values)
 
     return save
 
@@ -140,11 +154,11 @@ def _saver(
 def _resume(
     checkpoint: Path | None, stage: Stage, program: Program, stopping: EarlyStopping
 ) -> tuple[int, float | None] | None:
-    """The epoch that is done already, and the first epoch's loss; None without a checkpoint of this stage."""
+    """The epoch that is done already, and the first epoch's loss; None without a checkpoint of this very stage."""
     if checkpoint is None:
         return None
     arrays, values = read_checkpoint(checkpoint)
-    if values["stage"] != stage.number:
+    if (values["stage"], values.get("begins", 0)) != (stage.number, stage.begins):
         return None
     program.restore(arrays)
     stopping.restore(arrays, values["stopping"])

@@ -1,0 +1,39 @@
+"""A training set that grows: which images an epoch sees, and which trainings a trial consists of."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from trainables.data import Data
+from trainables.errors import TrainableError
+from trainables.training.checkpoint import checkpoint_values
+from trainables.trial import Growth, Trial
+
+
+def seen_in(epoch: int, data: Data, growth: Growth, batch_size: int) -> Data:
+    """The data with those training images that the epoch sees: the first ones of the order of all sample sizes.
+
+    So each part is stratified and lies within the next. It holds a batch and an image of each class at least.
+    """
+    share, whole = growth.share(epoch), len(data.train)
+    if share == 1:
+        return data
+    size = min(whole, max(round(share * whole), batch_size, data.info.num_classes))
+    return dataclasses.replace(data, train=dataclasses.replace(data.train, index=data.train.index[:size]))
+
+
+def trainings(trial: Trial, epochs: int) -> list[int]:
+    """Epochs before each training that is still to do, of `epochs` each: one, or where it begins anew one a step more.
+
+    Raises TrainableError where the steps do not fit the epochs.
+    """
+    steps, anew = trial.growth.steps, trial.growth.anew
+    ends = [last for last, _ in steps]
+    fits = ends == [epochs * (i + 1) for i in range(len(steps))] if anew else all(last < epochs for last in ends)
+    if not fits:
+        raise TrainableError(
+            f"the trial has {epochs} epochs, and its training set is to grow behind epoch {', '.join(map(str, ends))}; "
+            "expected the same epochs in every trial. Fix `epochs`, and `second_epochs` where there is a second stage."
+        )
+    done = checkpoint_values(trial.checkpoint).get("begins", 0) if trial.checkpoint else 0
+    return [begins for begins in (0, *ends) if begins >= done] if anew else [0]
