@@ -67,7 +67,8 @@ def _lines(plan: Plan) -> list[tuple[str, str]]:
 
 def _stopping(plan: Plan) -> str:
     space = plan.space
-    rungs = make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs).rungs()
+    rule = make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs)
+    rungs = rule.rungs()
     if rungs is None:
         return f"{space.stopping}, decides after every epoch"
     if not rungs:

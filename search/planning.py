@@ -210,7 +210,7 @@ def _trials(space: Space, options: argparse.Namespace, manifest: Mapping[str, An
 
 def _check(plan: Plan) -> None:
     space = plan.space
-    make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs)
+    rule = make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs)
     declaration = getattr(space.trainable, "declaration", None)
     if rule.growth().steps:
         _check_growth(plan, getattr(declaration, "grows", False))

@@ -50,7 +50,7 @@ class Space:
     offline_dataset: str | None = None
     sampler: str = "tpe"
     stopping: str = "asha"
-    stopping_options: Mapping[str, float] = field(default_factory=dict)
+    stopping_options: Mapping[str, float | str] = field(default_factory=dict)
     repeats: int = 1
     repeat: Literal["top", "all"] = "top"
     cpus_per_trial: float = 1

@@ -300,11 +300,14 @@ class Ledger:
             self._leading = ended
 
     def leading(self) -> Ended | None:
-        """The run with the best metric so far, whether it was complete or pruned."""
+        """The run with the best metric so far, whether it was complete or pruned, on its whole training set."""
         return self._leading
 
     def ranked(self) -> list[Ended]:
-        """First runs that ended with a value: repeated ones by their mean, other complete ones, then the pruned."""
+        """First runs that ended with a value: repeated ones by their mean, other complete ones, then the pruned.
+
+        Those that were stopped on a part of their training set are not among them.
+        """
         values = self.values_by_configuration()
         sign = 1 if self.plan.space.mode == "max" else -1
 
