@@ -236,7 +236,7 @@ def _check(plan: Plan) -> None:
     if plan.address != "local":
         check_address(plan.address)
     else:
-        slots(local_resources(), space.shapes(), plan.max_concurrent)
+        slots(local_resources(), space.cpus_per_trial, space.gpus_per_trial, plan.max_concurrent)
 
 
 def _check_growth(plan: Plan, grows: bool) -> None:
