@@ -95,6 +95,10 @@ def cautions(results: Results) -> list[str]:
         said.append(
             f"The experiments used different data sets ({', '.join(sorted(names))}): values are not comparable."
         )
+    stopped = int((results.on_a_part & (results.trials["state"] == "pruned")).sum())
+    if stopped:
+        trials, verb = ("trial was", "is") if stopped == 1 else ("trials were", "are")
+        said.append(f"{stopped} {trials} stopped on a part of the training set and {verb} not compared.")
     if results.skipped:
         said.append(f"Damaged files were left out: {', '.join(results.skipped)}.")
     return said

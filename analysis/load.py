@@ -106,6 +106,13 @@ class Results:
                 return done
         raise SearchError(f"{self.told} has no finished trial yet ({states(trials)}); wait for one, or see its logs.")
 
+    @cached_property
+    def on_a_part(self) -> pd.Series:
+        """Which trials ended before they had their whole training set; their values are compared with nothing."""
+        if "training_share" not in self.trials:
+            return pd.Series(False, self.trials.index)
+        return self.trials["training_share"].fillna(1.0) < 1
+
     @property
     def told(self) -> str:
         """The sources by name, for a message."""

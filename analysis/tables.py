@@ -25,6 +25,7 @@ MOST_VALUES = 12
 def trial_table(results: Results, sort: str | None = None, top: int | None = None) -> Table:
     """One row for each trial: complete ones first, best validation first; then running, pruned, failed.
 
+    Those that were stopped on a part of the training set stand behind the others of their state, the larger part first.
     Raises SearchError where there is no trial, or no column `sort`.
     """
     trials, metric = results.trials, results.metric
@@ -32,14 +33,18 @@ def trial_table(results: Results, sort: str | None = None, top: int | None = Non
         raise SearchError(f"{results.told} has no trials yet; wait for the first, or see the search's own output.")
     order = pd.Categorical(trials["state"], _STATES, ordered=True)
     columns = _trial_columns(results)
-    ranked = trials.assign(_state=order)
+    share = trials["training_share"].fillna(1.0) if "training_share" in trials else 1.0
+    ranked = trials.assign(_state=order, _share=share)
     by = [metric] if metric in trials else []
-    ranked = ranked.sort_values(["_state", *by, "number"], ascending=[True, *[results.mode == "min"] * len(by), True])
+    ascending = [True, False, *[results.mode == "min"] * len(by), True]
+    ranked = ranked.sort_values(["_state", "_share", *by, "number"], ascending=ascending)
     said = notes(results)
     if sort:
         column = find_column(trials, sort)
         columns += [column] if column not in columns else []
         ranked = ranked.sort_values(column, ascending=_ascending(column, results), kind="stable")
+        if "accuracy" in column or "loss" in column or column == metric:
+            ranked = ranked.sort_values("_share", ascending=False, kind="stable")
         said = (_sorting(column), *said)
     part = ranked.head(top or len(ranked))
     if len(part) < len(ranked):

@@ -155,3 +155,15 @@ def test_configurations_show_their_runs_and_intervals(seeds: Path) -> None:
     table = configuration_table(load(seeds))
     assert table.frame[["number", "runs"]].to_numpy().tolist() == [[1, 3], [0, 3]]
     assert "val_accuracy 95 %" in render(table, "text")
+
+
+def test_trial_stopped_on_a_part_of_the_images_stands_behind_the_others_and_the_table_says_so(tmp_path: Path) -> None:
+    rows = [trial(number, 0.9 - number / 100, {"filters": 32}, training_share=1.0) for number in range(2)]
+    for number, share, value in ((2, 0.1, 0.99), (3, 0.3, 0.98), (4, 1.0, 0.5)):
+        rows.append(trial(number, value, {"filters": 64}, state="pruned", training_share=share, test_accuracy=None))
+    results = load(write(tmp_path / "a", rows))
+    table = trial_table(results)
+    assert table.frame["number"].tolist() == [0, 1, 4, 3, 2]
+    assert trial_table(results, sort="val_accuracy").frame["number"].tolist() == [0, 1, 4, 3, 2]
+    assert "2 trials were stopped on a part of the training set and are not compared." in table.notes
+    assert "Best: trial 0" in " ".join(table.notes)

@@ -1,5 +1,6 @@
 """The end of a search as its user reads it: the best trials, the words that run the best again, what failed."""
 
+import dataclasses
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -151,3 +152,17 @@ def test_resume_of_a_finished_search_says_that_nothing_was_left() -> None:
 
 def test_exhausted_space_is_told() -> None:
     assert "every configuration that it has was tried" in printed(result(exhausted=True))
+
+
+def test_trials_stopped_on_a_part_of_the_training_set_are_told_in_one_line() -> None:
+    lines = printed(result(on_a_part=12)).splitlines()
+    assert "12 trials were stopped on a part of the training set and are not compared." in lines
+    assert "stopped on a part" not in printed(result())
+
+
+def test_best_of_a_growing_training_set_is_run_again_with_one() -> None:
+    options = {"fidelity": "both", "min_epochs": 2}
+    space = dataclasses.replace(SPACE, stopping="asha", stopping_options=options)
+    words = again(printed(result(plan=plan(space=space))))
+    assert words[words.index("--stopping") :][:4] == ["--stopping", "asha", "--fidelity", "both"]
+    assert "none" in again(printed(result()))

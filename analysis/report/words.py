@@ -150,9 +150,16 @@ def again(source: Source, results: Results) -> list[tuple[str, str]]:
     if len(own):
         best_name = f"{source.name.rstrip('/').split('/')[-1]}-best"
         pins = [word for pin in _pins(source, results, own.iloc[0]) for word in ("--set", pin)]
-        single = ["--trials", "1", "--stopping", "none", "--name", best_name]
+        single = ["--trials", "1", *_stopping(source), "--name", best_name]
         found.append(("Run its best configuration again", [file, *pins, *single]))
     return [(title, shlex.join(["python", "-m", "search.run", *command])) for title, command in found]
+
+
+def _stopping(source: Source) -> list[str]:
+    """No stopping for a single trial, unless its training set grew as the rule said; nothing cuts it then either."""
+    options = source.manifest.get("options") or {}
+    both = options.get("fidelity") == "both"
+    return ["--stopping", str(options.get("stopping")), "--fidelity", "both"] if both else ["--stopping", "none"]
 
 
 def _without_name(words: list[str]) -> list[str]:
