@@ -161,7 +161,7 @@ def test_trials_stopped_on_a_part_of_the_training_set_are_told_in_one_line() -> 
 
 
 def test_best_of_a_growing_training_set_is_run_again_with_one() -> None:
-    options = {"fidelity": "both", "min_epochs": 2}
+    options: dict[str, float | str] = {"fidelity": "both", "min_epochs": 2}
     space = dataclasses.replace(SPACE, stopping="asha", stopping_options=options)
     words = again(printed(result(plan=plan(space=space))))
     assert words[words.index("--stopping") :][:4] == ["--stopping", "asha", "--fidelity", "both"]
