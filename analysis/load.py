@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from search.errors import SearchError
 from search.experiment import CONFIG_PREFIX, TableRead, find_experiments, read_epochs, read_trials
+from search.experiment.store import Store, place, reason
 
 MANIFEST = "manifest.json"
 
@@ -163,19 +164,15 @@ def _open(address: str) -> Source:
     except (FileNotFoundError, NotADirectoryError):
         raise SearchError(_no_experiment(address)) from None
     except (OSError, ValueError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0]
-        raise SearchError(f"{path} cannot be read ({reason}); expected the manifest of an experiment.") from None
+        raise SearchError(f"{path} cannot be read ({reason(error)}); expected the manifest of an experiment.") from None
     return Source(address, str(manifest.get("name") or Path(root).name), manifest, files, root)
 
 
 def _locate(address: str) -> tuple[pafs.FileSystem, str]:
-    if "://" not in address:
-        return pafs.LocalFileSystem(), Path(address).absolute().as_posix()
-    try:
-        files, root = pafs.FileSystem.from_uri(address)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise SearchError(f"{address} is no address of results ({str(error).splitlines()[0]}).") from None
-    return files, root.rstrip("/")
+    found = place(address)
+    if isinstance(found, Store):
+        return found.files, found.path
+    return pafs.LocalFileSystem(), found.absolute().as_posix()
 
 
 def _no_experiment(address: str) -> str:
@@ -248,7 +245,7 @@ def _read(source: Source, name: str) -> TableRead:
     try:
         return read(source.root, source.files)
     except (OSError, pa.ArrowException) as error:
-        raise SearchError(f"{source.address} cannot be read ({str(error).splitlines()[0]}).") from None
+        raise SearchError(f"{source.address} cannot be read ({reason(error)}).") from None
 
 
 def _frame(table: pa.Table, experiment: str, alone: bool) -> pd.DataFrame:

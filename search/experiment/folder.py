@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -12,20 +13,23 @@ from search.errors import SearchError, StorageLost
 from search.experiment.atomic import write_text
 from search.experiment.manifest import MANIFEST, read_manifest, write_manifest
 from search.experiment.parts import PartWriter, Row
+from search.experiment.resumable import fetch_tables, set_aside
 from search.experiment.schema import EPOCH_KEY, EPOCHS, TRIAL_KEY, TRIALS, epoch_schema, trial_schema
+from search.experiment.store import Store
+from search.experiment.stored_copy import StoredCopy
 from search.space import Space, nearest
 
 LOCK = ".lock"
 
 
 class Experiment:
-    """The folder of one search, held by a lock until `close`.
+    """The folder of one search, held by a lock until `close`; with a store, also the copy that is kept there.
 
     Paths: `journal`, `checkpoints`, `models`, `predictions`, `classes`, `logs`.
-    Rows go through `append`, durably when it returns.
+    Rows go through `append`, durably in the folder when it returns, and soon behind that in the store.
     """
 
-    def __init__(self, root: Path, space: Space, lock: TextIO) -> None:
+    def __init__(self, root: Path, space: Space, lock: TextIO, copy: StoredCopy | None = None) -> None:
         self.root = root
         self.journal = root / "study.journal"
         self.checkpoints = root / "checkpoints"
@@ -33,43 +37,72 @@ class Experiment:
         self.predictions = root / "predictions"
         self.classes = root / "classes"
         self.logs = root / "logs"
+        self.copy = copy
         self._lock = lock
-        self._trials = PartWriter(root, TRIALS, TRIAL_KEY, trial_schema(space))
-        self._epochs = PartWriter(root, EPOCHS, EPOCH_KEY, epoch_schema())
+        self._trials = PartWriter(root, TRIALS, TRIAL_KEY, trial_schema(space), self._removed)
+        self._epochs = PartWriter(root, EPOCHS, EPOCH_KEY, epoch_schema(), self._removed)
 
     @classmethod
-    def create(cls, root: Path, space: Space, source: str, manifest: Mapping[str, Any]) -> Experiment:
+    def create(
+        cls, root: Path, space: Space, source: str, manifest: Mapping[str, Any], store: Store | None = None
+    ) -> Experiment:
         """Open a new folder; raises SearchError where an experiment of that name stands."""
         if is_experiment(root):
             raise SearchError(
                 f"{root} holds an experiment already; continue it with --resume, or give this one another --name."
             )
-        lock = _lock(root)
-        write_text(root / "space.py", source)
-        write_manifest(root, manifest)  # Last: a folder without a manifest counts as empty.
-        return cls(root, space, lock)
+        with _held(root, store) as (lock, copy):
+            write_text(root / "space.py", source)
+            write_manifest(root, manifest)  # Last: a folder without a manifest counts as empty.
+            experiment = cls(root, space, lock, copy)
+            try:
+                return experiment._begun()
+            except SearchError:
+                experiment.discard()
+                raise
 
     @classmethod
-    def reopen(cls, root: Path, space: Space, manifest: Mapping[str, Any]) -> Experiment:
-        """Open a folder to go on in it, with a manifest that tells so."""
-        lock = _lock(root)
-        write_manifest(root, manifest)
-        return cls(root, space, lock)
+    def reopen(
+        cls, root: Path, space: Space, manifest: Mapping[str, Any], store: Store | None = None, fetch: bool = False
+    ) -> Experiment:
+        """Open a folder to go on in it, with a manifest that tells so; `fetch`: made anew from the store."""
+        if fetch:
+            _lock(root).close()  # Nobody writes to it.
+            set_aside(root)
+        with _held(root, store) as (lock, copy):
+            if fetch and store is not None:
+                fetch_tables(store, root)
+            write_manifest(root, manifest)
+            return cls(root, space, lock, copy)._begun()
+
+    def _begun(self) -> Experiment:
+        if self.copy is not None:
+            self.copy.begin()
+        return self
+
+    def _removed(self, paths: Sequence[Path]) -> None:
+        if self.copy is not None:
+            self.copy.removed(paths)
 
     def append(self, trials: Sequence[Row] = (), epochs: Sequence[Row] = ()) -> None:
         """Store rows: epochs first, so that a trial's row never stands without its epochs; raises StorageLost."""
         if not is_experiment(self.root):
             raise self.lost(None)
+        if self.copy is not None and self.copy.taken_by is not None:
+            raise StorageLost(
+                f"another search writes to {self.copy.store.plain} now ({self.copy.taken_by}), and this one ends; "
+                f"what it has stored is in {self.root}."
+            )
         self._epochs.append(epochs)
         self._trials.append(trials)
 
     def lost(self, error: OSError | None) -> StorageLost:
         """What to tell the user when results can no longer be written."""
         if not is_experiment(self.root):
-            return StorageLost(
-                f"{self.root} was removed while the search wrote to it, with all that was in it. Put it back from a "
-                "copy and go on with --resume, or search again."
-            )
+            ways = "Put it back from a copy and go on with --resume, or search again."
+            if self.copy is not None:
+                ways = f"Go on with what {self.copy.store.plain} has by --resume."
+            return StorageLost(f"{self.root} was removed while the search wrote to it, with all that was in it. {ways}")
         reason = error.strerror or error if error is not None else "unknown reason"
         return StorageLost(
             f"{self.root} cannot be written ({reason}); trials that ended before are stored. "
@@ -87,14 +120,53 @@ class Experiment:
     def forget_checkpoint(self, trial_id: str) -> None:
         """Remove what a finished trial was to be continued from."""
         shutil.rmtree(self.checkpoints / trial_id, ignore_errors=True)
+        if self.copy is not None:
+            self.copy.forget_checkpoint(trial_id)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file of the folder, and the store's, which another node may have put there."""
+        path.unlink(missing_ok=True)
+        self._removed([path])
+
+    def fetch(self, path: Path) -> bool:
+        """Whether a file is in the folder, if need be now that it was fetched from the store."""
+        if not path.exists() and self.copy is not None:
+            self.copy.fetch(path)
+        return path.exists()
 
     def update_manifest(self, changes: Mapping[str, Any]) -> None:
         """Change some entries of the manifest in one step."""
         write_manifest(self.root, {**read_manifest(self.root), **changes})
 
+    def discard(self) -> None:
+        """Remove an experiment in which nothing was done, with its folder where that holds nothing else."""
+        if self.copy is not None:
+            self.copy.withdraw()
+        for name in (MANIFEST, "space.py", self.journal.name, LOCK):
+            (self.root / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # It holds something that is none of ours.
+            self.root.rmdir()
+
     def close(self) -> None:
         """Let another driver open the folder."""
+        if self.copy is not None:
+            self.copy.close()
         self._lock.close()
+
+
+@contextlib.contextmanager
+def _held(root: Path, store: Store | None) -> Iterator[tuple[TextIO, StoredCopy | None]]:
+    """Folder and store, claimed for this driver; let go when what is done with them fails."""
+    lock = _lock(root)
+    copy = None
+    try:
+        copy = StoredCopy(root, store) if store is not None else None
+        yield lock, copy
+    except BaseException:
+        if copy is not None:
+            copy.close()
+        lock.close()
+        raise
 
 
 def _lock(root: Path) -> TextIO:

@@ -8,7 +8,7 @@ same rows twice and keeps the later, and one that finds a part gone lists the fo
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -41,25 +41,39 @@ def read_parts(root: str | Path, name: str, key: Sequence[str], filesystem: pafs
     Works while a search writes. A file that is torn or no Parquet is left out and named in `skipped`.
     """
     files = filesystem or pafs.LocalFileSystem()
-    for _ in range(5):
-        tables, skipped, gone = _read_all(files, str(root), name)
+    read: dict[str, pa.Table] = {}
+    for _ in range(10):
+        read, skipped, gone = _read_all(files, str(root), name, read)
         if not gone:
             break
+    tables = list(read.values())
     if not tables:
         return TableRead(pa.table({}), tuple(skipped))
     return TableRead(tables[0] if len(tables) == 1 else _latest(tables, key), tuple(skipped))
 
 
-def _read_all(files: pafs.FileSystem, root: str, name: str) -> tuple[list[pa.Table], list[str], bool]:
-    tables, skipped, gone = [], [], False
+def _read_all(
+    files: pafs.FileSystem, root: str, name: str, before: Mapping[str, pa.Table]
+) -> tuple[dict[str, pa.Table], list[str], bool]:
+    """The tables by path, what could not be read, and whether files went away meanwhile, so that more is to be read.
+
+    `before` is what an earlier try has read: a part never changes, so one that is still listed is not read again.
+    """
+    tables: dict[str, pa.Table] = {}
+    skipped, gone = [], False
     for path in _list(files, root, name):
+        if path in before and _PART.search(path):
+            tables[path] = before[path]
+            continue
         try:
             with files.open_input_file(path) as source:
-                tables.append(pq.ParquetFile(source).read())
-        except FileNotFoundError:
-            gone = True
-        except (pa.ArrowException, OSError, ValueError):
-            skipped.append(PurePosixPath(path).relative_to(root).as_posix())
+                tables[path] = pq.ParquetFile(source).read()
+        except (pa.ArrowException, OSError, ValueError) as error:
+            # A store that loses an object between opening and reading does not say so clearly.
+            if isinstance(error, FileNotFoundError) or files.get_file_info(path).type == pafs.FileType.NotFound:
+                gone = True
+            else:
+                skipped.append(PurePosixPath(path).relative_to(root).as_posix())
     return tables, skipped, gone
 
 
@@ -112,10 +126,21 @@ def _latest(tables: Sequence[pa.Table], key: Sequence[str]) -> pa.Table:
 
 
 class PartWriter:
-    """Appends rows to one table of an experiment; a single process writes at a time (the experiment's lock)."""
+    """Appends rows to one table of an experiment; a single process writes at a time (the experiment's lock).
 
-    def __init__(self, root: Path, name: str, key: Sequence[str], schema: pa.Schema) -> None:
+    `removed` is told of the parts that were merged and are no more.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        name: str,
+        key: Sequence[str],
+        schema: pa.Schema,
+        removed: Callable[[Sequence[Path]], None] = lambda parts: None,
+    ) -> None:
         self._root, self._name, self._key, self._schema = root, name, tuple(key), schema
+        self._removed = removed
         self._folder = root / name
         self._levels: dict[int, list[Path]] = {}
         self._next = 0
@@ -179,3 +204,4 @@ class PartWriter:
             path.unlink(missing_ok=True)
         if parts:
             flush_folder(self._folder)
+            self._removed(parts)

@@ -1,0 +1,58 @@
+"""How much room an experiment takes, and which part of it is models and checkpoints."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from search.experiment.store import Store
+
+_LARGE = ("models", "checkpoints")
+
+
+@dataclass(frozen=True)
+class Room:
+    """Bytes of an experiment."""
+
+    total: int
+    models: int
+    """Of models and checkpoints."""
+
+    def __str__(self) -> str:
+        models = f", of which {_mib(self.models)} models and checkpoints" if self.models else ""
+        return f"{_mib(self.total)} MiB{models}"
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:.1f}"
+
+
+def room_of(place: Path | Store) -> Room:
+    """What an experiment takes on the disk or in a store; a file with two names counts once. Raises OSError."""
+    if isinstance(place, Store):
+        return _sum((name, info.size or 0) for name, info in place.list().items())
+    return _sum(_files(place))
+
+
+def _files(root: Path) -> Iterable[tuple[str, int]]:
+    seen = set()
+    for folder, _, names in os.walk(root):
+        for name in names:
+            path = Path(folder, name)
+            try:
+                found = path.stat()
+            except FileNotFoundError:  # Of a search that runs.
+                continue
+            if (found.st_dev, found.st_ino) not in seen:
+                seen.add((found.st_dev, found.st_ino))
+                yield path.relative_to(root).as_posix(), found.st_size
+
+
+def _sum(files: Iterable[tuple[str, int]]) -> Room:
+    total = models = 0
+    for name, size in files:
+        total += size
+        models += size if name.startswith(_LARGE) else 0
+    return Room(total, models)

@@ -1,0 +1,201 @@
+"""A folder in an object store: `s3://bucket/path`, `gs://bucket/path`, or any other address that pyarrow reads."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from search.errors import SearchError
+
+CONNECT_S = 5.0
+SILENCE_S = 10.0
+"""A request that moves no byte for this long, or up to twice as long, has failed."""
+_CHUNK = 8 << 20
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder in an object store, by its address. Objects appear whole or not at all; there are no renames.
+
+    Its methods raise OSError when the store does not answer, FileNotFoundError for what is not there.
+    """
+
+    scheme: str
+    path: str
+    """Bucket and prefix, like `bucket/results`."""
+    query: str = ""
+    """Options of the address, like `region=eu-central-1`."""
+
+    def __str__(self) -> str:
+        return self.plain + (f"?{self.query}" if self.query else "")
+
+    @property
+    def plain(self) -> str:
+        """The address without its options."""
+        return f"{self.scheme}://{self.path}"
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def files(self) -> pafs.FileSystem:
+        """The file system, made once in a process; raises SearchError for an address that it does not take."""
+        return _file_system(self)
+
+    def child(self, name: str) -> Store:
+        """What lies below under a relative name."""
+        return replace(self, path=f"{self.path}/{name}")
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a small object."""
+        with _as_os_error(), self.files.open_input_stream(f"{self.path}/{name}") as stored:
+            return bytes(stored.read())
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a small object in one step."""
+        with _as_os_error(), self.files.open_output_stream(f"{self.path}/{name}") as target:
+            target.write(content)
+
+    def upload(self, source: Path, name: str) -> None:
+        """Put a file."""
+        path = f"{self.path}/{name}"
+        with source.open("rb") as file, _as_os_error(), self.files.open_output_stream(path) as stored:
+            while chunk := file.read(_CHUNK):
+                stored.write(chunk)
+
+    def download(self, name: str, target: Path) -> None:
+        """Fetch an object; the file is whole or absent."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            path = f"{self.path}/{name}"
+            with _as_os_error(), self.files.open_input_stream(path) as stored, temporary.open("wb") as file:
+                while chunk := stored.read(_CHUNK):
+                    file.write(chunk)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def list(self, name: str = "", recursive: bool = True) -> dict[str, pafs.FileInfo]:
+        """The objects below a folder by their names relative to this store; without `recursive` folders too."""
+        start = f"{self.path}/{name}".rstrip("/")
+        with _as_os_error():
+            found = self.files.get_file_info(pafs.FileSelector(start, allow_not_found=True, recursive=recursive))
+        kept = [info for info in found if not recursive or info.type == pafs.FileType.File]
+        return {info.path[len(self.path) + 1 :]: info for info in kept}
+
+    def remove(self, name: str) -> None:
+        """Remove an object, or a folder with what is in it; one that is not there is fine."""
+        path = f"{self.path}/{name}"
+        with _as_os_error():
+            kind = self.files.get_file_info(path).type
+            if kind == pafs.FileType.Directory:
+                self.files.delete_dir(path)
+            elif kind == pafs.FileType.File:
+                self.files.delete_file(path)
+
+    def check(self) -> None:
+        """Ask for the bucket; raises SearchError where it is missing or the store does not answer."""
+        bucket = self.path.partition("/")[0]
+        try:
+            with _as_os_error():
+                missing = self.files.get_file_info(bucket).type == pafs.FileType.NotFound
+        except OSError as error:
+            if "ACCESS_DENIED" in str(error):
+                return  # A key that may only write below a prefix; the first object that is written decides.
+            raise SearchError(
+                f"{self.plain} does not answer ({reason(error)}); check address, network and credentials, "
+                "or give another --results."
+            ) from None
+        if missing:
+            raise SearchError(
+                f"there is no bucket {bucket!r} at {self.scheme}:// that this machine's credentials may see; "
+                "make it, or give another --results."
+            )
+
+
+def parse_store(address: str) -> Store:
+    """The store of an address with `://`; raises SearchError for one that no store can have."""
+    parts = urlsplit(address)
+    if "@" in parts.netloc:
+        raise SearchError(
+            "the address of results holds a user or a key, which would be stored with them; give it without, and put "
+            "credentials into the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY) or a profile."
+        )
+    path = (parts.netloc + parts.path).rstrip("/")
+    if not parts.netloc:
+        raise SearchError(f"{address} names no bucket; expected an address like s3://bucket/results.")
+    return Store(parts.scheme, path, parts.query)
+
+
+def place(address: str) -> Path | Store:
+    """Where an address leads: a local path, also as `file://`, or a store."""
+    if address.startswith("file://"):
+        return Path(urlsplit(address).path)
+    return parse_store(address) if "://" in address else Path(address).expanduser()
+
+
+@cache
+def _file_system(store: Store) -> pafs.FileSystem:
+    try:
+        if store.scheme == "s3":
+            return _s3(store)
+        if store.scheme in ("gs", "gcs") and "retry_limit_seconds" not in store.query:
+            store = replace(store, query="&".join(filter(None, [store.query, f"retry_limit_seconds={SILENCE_S:.0f}"])))
+        return pafs.FileSystem.from_uri(str(store))[0]
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise SearchError(f"{store} is no address of results ({reason(error)}).") from None
+
+
+def _s3(store: Store) -> pafs.FileSystem:
+    """Made by hand, because an address can set no time limit: without one a search would wait for minutes."""
+    options = dict(parse_qsl(store.query))
+    unknown = options.keys() - {"region", "endpoint_override", "scheme", "tls_ca_file_path"}
+    if unknown:
+        raise ValueError(f"unknown option {min(unknown)!r}; expected region, endpoint_override, scheme")
+    environment = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if environment and "endpoint_override" not in options:
+        scheme, _, host = environment.rpartition("://")
+        options |= {"endpoint_override": host.rstrip("/"), "scheme": options.get("scheme") or scheme or "https"}
+    if "region" not in options:
+        known = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        if known is None and "endpoint_override" in options:
+            known = "us-east-1"
+        options["region"] = known or pafs.resolve_s3_region(store.path.partition("/")[0])
+    return pafs.S3FileSystem(
+        **options,
+        connect_timeout=CONNECT_S,
+        request_timeout=SILENCE_S,
+        retry_strategy=pafs.AwsStandardS3RetryStrategy(max_attempts=2),
+        allow_delayed_open=True,  # A small object in one request.
+    )
+
+
+@contextmanager
+def _as_os_error() -> Iterator[None]:
+    """Errors of pyarrow that are none of the operating system's, as such."""
+    try:
+        yield
+    except pa.ArrowException as error:
+        raise OSError(str(error)) from error
+
+
+def reason(error: BaseException) -> str:
+    """Why a store did not do something, in a few words."""
+    text = " ".join(str(error).split())
+    found = re.search(r"AWS Error (\w+)(?: \(.*?\))? during \w+ operation: (.*?)(?:; Details|\(Request ID|$)", text)
+    if found is None:
+        return text[:200]
+    said = re.sub(r"^(curlCode: \d+, |No response body\.)", "", found[2]).strip(" .")
+    return said if said and found[1] != "ACCESS_DENIED" else found[1].lower().replace("_", " ")

@@ -1,0 +1,34 @@
+"""Fixtures that several files of tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from search.experiment.store import Store
+from tests.s3_server import S3Server
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A real S3 server, started by the first test that asks for it."""
+    started = S3Server()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """The server with an empty bucket, and credentials in the environment."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "user")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    s3_server.clear()
+    return s3_server
+
+
+@pytest.fixture
+def store(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """The place of an experiment in it, which its driver looks after many times a second."""
+    monkeypatch.setattr("search.experiment.mirror.LOOK_EVERY_S", 0.05)
+    return s3.store("bucket/results/e")
