@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import ray.cluster_utils
 
 from search.errors import SearchError
-from search.experiment import read_trials
 from search.loading import SpaceSource
 from search.plan import Plan
 from search.provenance import versions
 from search.tuning.nodes import NodeView, check_view
 from tests.crashes import Driver, check_whole
+from tests.gated import EPOCHS, FREE, Gate
 from tests.test_ledger import SPACE
 
 PLAN = Plan(SpaceSource("space.py", ""), SPACE, "e", Path("results"), 5, 0, None, None, Path("/data"))
@@ -38,9 +40,19 @@ def test_a_node_without_the_data_is_named() -> None:
         check_view(view, PLAN)
 
 
+HEALTH = {
+    "health_check_initial_delay_ms": 1000,
+    "health_check_period_ms": 500,
+    "health_check_timeout_ms": 1000,
+    "health_check_failure_threshold": 3,
+}
+"""A node that does not answer is given up after a few seconds, and not after half a minute."""
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[ray.cluster_utils.Cluster]:
-    nodes = ray.cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    head = {"num_cpus": 0, "include_dashboard": False, "_system_config": HEALTH}
+    nodes = ray.cluster_utils.Cluster(initialize_head=True, head_node_args=head)
     yield nodes
     nodes.shutdown()
 
@@ -48,14 +60,82 @@ def cluster() -> Iterator[ray.cluster_utils.Cluster]:
 @pytest.mark.slow
 def test_a_killed_node_costs_no_trial(cluster: ray.cluster_utils.Cluster, tmp_path: Path) -> None:
     """The trials of a node that dies are begun again on the other, and one that joins later is used."""
-    dies = cluster.add_node(num_cpus=1)
-    cluster.add_node(num_cpus=1)
-    words = ("--set", "epochs=5", "--set", "sleep_s=0.1", "--trials", "24", "--address", cluster.address)
-    driver = Driver(tmp_path, *words)
-    driver.wait_for_ended(4)
-    cluster.remove_node(dies, allow_graceful=False)
-    driver.wait_for_ended(8)
-    cluster.add_node(num_cpus=1)
-    assert driver.finish(180) == 0, driver.output
-    check_whole(driver.root, trials=24, epochs=5)
-    assert len(set(read_trials(driver.root).table["worker"].to_pylist())) >= 3
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    gate = Gate(tmp_path, trials=16)
+    driver = Driver(tmp_path, "--address", cluster.address, space=gate.space)
+    driver.wait_for(lambda: len(gate.workers()) == 2)
+    cluster.remove_node(nodes[0], allow_graceful=False)
+    nodes[0] = cluster.add_node(num_cpus=1)
+    driver.wait_for(lambda: len(gate.workers()) == 3)
+    gate.open()
+    assert driver.finish() == 0, driver.output
+    check_whole(driver.root, trials=16, epochs=EPOCHS)
+    for node in nodes:
+        cluster.remove_node(node)
+
+
+@pytest.mark.slow
+def test_a_node_that_freezes_and_comes_back_in_time_goes_on(cluster: ray.cluster_utils.Cluster, tmp_path: Path) -> None:
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    gate = Gate(tmp_path, trials=10)
+    driver = Driver(tmp_path, "--address", cluster.address, space=gate.space)
+    driver.wait_for(lambda: len(gate.workers()) == 2)
+    frozen = freeze(nodes[0])
+    gate.open()
+    driver.wait_for_ended(FREE)
+    thaw(frozen)
+    assert driver.finish() == 0, driver.output
+    check_whole(driver.root, trials=10, epochs=EPOCHS)
+    for node in nodes:
+        cluster.remove_node(node)
+
+
+@pytest.mark.slow
+def test_a_node_that_comes_back_after_it_was_given_up_doubles_no_trial(
+    cluster: ray.cluster_utils.Cluster, tmp_path: Path
+) -> None:
+    """Its trial is begun again on another node before it wakes, and goes on there until its node has ended itself."""
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    gate = Gate(tmp_path, trials=12)
+    driver = Driver(tmp_path, "--address", cluster.address, space=gate.space)
+    driver.wait_for(lambda: len(gate.workers()) == 2)
+    driver.wait_for_ended(FREE)
+    frozen = freeze(nodes[0])
+    driver.wait_for(lambda: not is_alive(cluster, nodes[0]))
+    nodes.append(cluster.add_node(num_cpus=1))
+    driver.wait_for(lambda: len(gate.workers()) == 3)
+    thaw(frozen)
+    driver.wait_for(lambda: not any(runs(process) for process in frozen))
+    gate.open()
+    assert driver.finish() == 0, driver.output
+    check_whole(driver.root, trials=12, epochs=EPOCHS)
+    assert "was lost" in driver.output
+    assert "raylet" not in driver.output  # Ray's own report of a lost node is dozens of lines long.
+    for node in nodes[1:]:
+        cluster.remove_node(node)
+
+
+def freeze(node: ray._private.node.Node) -> list[psutil.Process]:
+    """Stop all processes of a node, the raylet first."""
+    (raylet,) = node.all_processes["raylet"]
+    processes = [psutil.Process(raylet.process.pid)]
+    processes += processes[0].children(recursive=True)
+    for process in processes:
+        process.suspend()
+    return processes
+
+
+def thaw(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.resume()
+
+
+def runs(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def is_alive(cluster: ray.cluster_utils.Cluster, node: ray._private.node.Node) -> bool:
+    return any(n["Alive"] for n in cluster.global_state.node_table() if n["NodeID"] == node.node_id)

@@ -7,7 +7,6 @@ Between two decisions of the stopping rule it trains on without waiting; at a ru
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import io
 import os
@@ -20,13 +19,12 @@ import psutil
 
 from search.tuning.attempt import run_attempt
 from search.tuning.messages import RunContext, TrialSpec
-
-_PR_SET_PDEATHSIG = 1
+from search.tuning.orphans import die_with_parent
 
 
 def main() -> None:
     """Serve trials until the pipe is closed."""
-    _die_with_parent()
+    die_with_parent()  # Elsewhere than on Linux the pipe tells.
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the driver decides what it means.
     link = Connection(int(sys.argv[1]))
     for stream in (sys.stdout, sys.stderr):
@@ -65,12 +63,6 @@ def _clear_output() -> None:
     sys.stderr.flush()
     os.ftruncate(1, 0)
     os.lseek(1, 0, os.SEEK_SET)
-
-
-def _die_with_parent() -> None:
-    """Let the kernel end this process when its worker ends, however that ends (Linux; elsewhere the pipe tells)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

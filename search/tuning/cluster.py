@@ -29,6 +29,9 @@ os.environ.update({name: os.environ.get(name, value) for name, value in _SETTING
 
 import ray  # noqa: E402  # after the settings that it reads
 
+# Ray shows the log of a node that died, dozens of lines, in the driver's output, and has no setting against it.
+ray._private.worker._worker_logs_enabled = False
+
 
 @contextmanager
 def connected(address: str, cpus: int | None = None) -> Iterator[list[Resources]]:

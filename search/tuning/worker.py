@@ -9,6 +9,7 @@ import ray
 from ray import tune
 
 from search.tuning.messages import RunContext, TrialSpec
+from search.tuning.orphans import die_with_parent
 from search.tuning.process import TrialRunner
 
 REST_S = 0.05
@@ -20,6 +21,7 @@ class Worker(tune.Trainable):
 
     def setup(self, config: dict[str, Any], context: RunContext) -> None:
         """Called once for an actor; the training process starts with the first trial."""
+        die_with_parent()
         self._runner = TrialRunner(context, ray.util.get_node_ip_address())
         self.reset_config(config)
 
