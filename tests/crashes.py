@@ -24,11 +24,17 @@ ROOT = Path(__file__).parents[1]
 class Driver:
     """`python -m search.run spaces/branin.py` on its own Ray, in a process group of its own as under a terminal."""
 
-    def __init__(self, results: Path, *words: str, space: str = "spaces/branin.py") -> None:
+    def __init__(self, results: Path, *words: str, space: str = "spaces/branin.py", **environment: str) -> None:
         self.root = results / Path(space).stem
         command = [sys.executable, "-m", "search.run", space, "--results", str(results), *words]
         self.process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+            command,
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
         self.output = ""
 
@@ -50,12 +56,12 @@ class Driver:
         """Wait until so many trials have a final row."""
         self.wait_for(lambda: ended(self.root) >= count)
 
-    def kill(self) -> None:
-        """End the driver as a crash does, and then what it leaves of its cluster."""
+    def kill(self, grace_s: float = 1.0) -> None:
+        """End the driver as a crash does, and after the grace what it leaves of its cluster."""
         children = psutil.Process(self.process.pid).children(recursive=True)
         self.process.send_signal(signal.SIGKILL)
         self.process.communicate()
-        _, alive = psutil.wait_procs(children, timeout=1)
+        _, alive = psutil.wait_procs(children, timeout=grace_s)
         for child in alive:
             child.kill()
 
