@@ -9,12 +9,15 @@ import pytest
 from benchmarks.command import Run, run
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.digits_cnn import space
+from benchmarks.fidelity import configurations, search
 from benchmarks.overhead import main, spread
 from benchmarks.peers import digits
 from benchmarks.peers.record import Record, read
 from benchmarks.where import trial_times, where
 from search.experiment import Experiment
 from search.space import Choice, Float
+from search.stopping import make_rule
+from tests.small_data import digits as digits_data
 
 
 def test_peers_search_the_space_of_ours() -> None:
@@ -107,3 +110,18 @@ def test_ours_and_a_peer_run_and_are_printed(tmp_path: Path, capsys: pytest.Capt
     assert [row[1] for row in rows] == ["3", "3"]
     assert all(0.2 < float(row[5]) <= 1 for row in rows), "something was learnt"
     assert "last trial to end of command" in printed
+
+
+RULES: list[tuple[str, dict[str, float | str]]] = [("none", {}), ("asha", {}), ("asha", {"fidelity": "both"})]
+
+
+def test_fidelity_benchmark_counts_every_image_and_tests_only_complete_trials() -> None:
+    configs = [{**config, "epochs": 4} for config in configurations(0, 4)]
+    none, epochs, both = (
+        search(digits_data(), configs, make_rule(rule, "max", options, 4), seed=0) for rule, options in RULES
+    )
+    assert none.passes == 4 * 4 * 200
+    assert none.complete == 4
+    assert both.complete >= 2  # The rule spares the first two.
+    assert (both.passes - 4 * 64) % 200 == 0  # Before the first rung a batch, which is more than a quarter; then all.
+    assert all(0 < spent.test <= 1 for spent in (none, epochs, both))

@@ -120,6 +120,12 @@ def test_each_stage_has_its_own_patience(tmp_path: Path) -> None:
     assert [m["stage"] for m in epochs] == [1, 1, 2]
 
 
+def test_without_patience_a_long_second_stage_trains_all_its_epochs(tmp_path: Path) -> None:
+    still = {"epochs": 1, "second_epochs": 3, "learning_rate": 1e-12, "second_learning_rate": 1e-12}
+    *epochs, _ = run(tmp_path, TWO_STAGE | still)
+    assert [m["stage"] for m in epochs] == [1, 2, 2, 2]
+
+
 def test_weights_of_the_first_stage_return_when_the_second_only_harms(tmp_path: Path) -> None:
     harmful = TWO_STAGE | {"second_learning_rate": 3.0, "second_epochs": 1, "metric": "val_loss"}
     *epochs, last = run(tmp_path, harmful)

@@ -73,7 +73,8 @@ def _callbacks(settings: ImageSettings, config: Config) -> tuple[Any, list[Any]]
     monitor = str(config.get("metric", ""))
     monitor = monitor if monitor in _MONITORED else "val_accuracy"
     mode = str(config.get("mode") or ("min" if monitor.endswith("loss") else "max"))
-    patience = settings.epochs if settings.patience is None else settings.patience
+    longest = max(settings.epochs, settings.second_epochs)  # Of a stage: patience that never ends.
+    patience = longest if settings.patience is None else settings.patience
     stopper = keras.callbacks.EarlyStopping(monitor, mode=mode, patience=patience, restore_best_weights=True)
     if settings.reduce_on_plateau is None:
         return stopper, [stopper]
