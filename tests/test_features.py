@@ -67,6 +67,15 @@ def test_each_image_is_computed_once_for_all_trials_and_sample_sizes(tmp_path: P
         assert extractor.images == computed
 
 
+def test_features_of_a_training_set_that_grows_are_computed_as_it_grows(tmp_path: Path) -> None:
+    extractor = Means()
+    train = featured(many(1040), tmp_path, extractor).train
+    for seen, computed in ((100, 250), (250, 250), (251, 500), (1020, 1020)):
+        part = train.images[train.index[:seen]]
+        assert extractor.images == computed
+    np.testing.assert_allclose(part, many(1040).train.take()[0].mean(axis=(1, 2)))
+
+
 def test_test_images_are_computed_when_a_trial_asks_for_them(tmp_path: Path) -> None:
     extractor = Means()
     features = featured(many(40), tmp_path, extractor)
