@@ -53,7 +53,8 @@ def ladder(fidelity: str, rungs: tuple[int, ...], factor: float, max_epochs: int
 
 def comparable(epochs: Sequence[Mapping[str, float]], growth: Growth) -> list[Mapping[str, float]]:
     """Of a trial's epochs those on as large a part of its training set as the last one: of a complete trial, on all."""
-    return [metrics for metrics in epochs if growth.share(int(metrics["epoch"])) == last_share(epochs, growth)]
+    share = last_share(epochs, growth)
+    return [metrics for metrics in epochs if growth.share(int(metrics["epoch"])) == share]
 
 
 def last_share(epochs: Sequence[Mapping[str, float]], growth: Growth) -> float:
