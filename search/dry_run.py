@@ -61,7 +61,8 @@ def _lines(plan: Plan) -> list[tuple[str, str]]:
         where = f"as many trials at once as fit on the cluster at {plan.address}"
     gpus = f" and {counted(space.gpus_per_trial, 'GPU')}" if space.gpus_per_trial else ""
     lines.append(("workers", f"{where}, {counted(space.cpus_per_trial, 'CPU')}{gpus} each"))
-    lines.append(("results", "thrown away" if plan.throwaway else str(plan.root)))
+    driver = f"; the study and the driver's own copy in {plan.root}" if plan.store is not None else ""
+    lines.append(("results", "thrown away" if plan.throwaway else plan.place + driver))
     return lines
 
 

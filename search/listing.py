@@ -11,33 +11,52 @@ from rich.text import Text
 
 from search.errors import SearchError
 from search.experiment import find_experiments, read_manifest, read_trials
+from search.experiment.claim import is_claimed
+from search.experiment.disk import room_of
 from search.experiment.folder import is_held
+from search.experiment.resumable import experiments_in, stored_manifest
+from search.experiment.store import Store, reason
 from search.progress import show_value
 
 
-def print_experiments(console: Console, results: Path) -> None:
-    """One line for each experiment: name, state, trials that ended, best, when it was begun, its question."""
-    if results.exists() and not results.is_dir():
+def print_experiments(console: Console, results: Path | Store) -> None:
+    """One line for each experiment: name, state, trials that ended, best, room, when it was begun, its question."""
+    found: list[Path] | list[Store]
+    if isinstance(results, Store):
+        results.check()
+        found = _newest_first(results)
+    elif results.exists() and not results.is_dir():
         raise SearchError(f"{results} is no folder; expected the folder of experiments. Name it with --results.")
-    found = find_experiments(results)
+    else:
+        found = find_experiments(results)
     if not found:
         console.print(f"no experiment in {results}. Make one: python -m search.run spaces/branin.py", highlight=False)
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("name", "state", "trials", "best", "begun (UTC)", "question"):
+    for heading in ("name", "state", "trials", "best", "MiB", "begun (UTC)", "question"):
         table.add_column(heading, no_wrap=heading != "question")
     for folder in found:
         table.add_row(*map(Text, (folder.name, *_row(folder))))
     console.print(table)
 
 
-def _row(folder: Path) -> list[str]:
+def _newest_first(stores: Store) -> list[Store]:
+    found = experiments_in(stores)
+    return [stores.child(name) for name in sorted(found, key=lambda name: str(found[name].get("created_at")))[::-1]]
+
+
+def _row(folder: Path | Store) -> list[str]:
     try:
-        manifest = read_manifest(folder)
+        manifest = read_manifest(folder) if isinstance(folder, Path) else stored_manifest(folder) or {}
         space = manifest["space"]
-        table = read_trials(folder).table
+        read = read_trials(folder) if isinstance(folder, Path) else read_trials(folder.path, folder.files)
+        room = room_of(folder)
+        state = _state(folder, manifest)
     except (SearchError, KeyError) as error:
-        return ["damaged", "", "", "", str(error)]
+        return ["damaged", "", "", "", "", str(error)]
+    except OSError as error:
+        return ["unreadable", "", "", "", "", reason(error)]
+    table = read.table
     states = table["state"].to_pylist() if len(table) else []
     metric = space["metric"]
     values = table[metric].to_pylist() if metric in table.column_names else []
@@ -46,14 +65,17 @@ def _row(folder: Path) -> list[str]:
     best = f"{metric} {show_value(choose(complete))}" if complete else ""
     ended = sum(state != "running" for state in states)
     return [
-        _state(folder, manifest),
+        state,
         str(ended),
         best,
+        f"{room.total / 2**20:.1f}",
         str(manifest["created_at"])[:16].replace("T", " "),
         manifest["question"],
     ]
 
 
-def _state(folder: Path, manifest: dict[str, Any]) -> str:
+def _state(folder: Path | Store, manifest: dict[str, Any]) -> str:
     state = str(manifest["state"])
-    return "cut off" if state == "running" and not is_held(folder) else state
+    if state != "running":
+        return state
+    return state if (is_held(folder) if isinstance(folder, Path) else is_claimed(folder)) else "cut off"

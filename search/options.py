@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from search.errors import SearchError
+from search.experiment.store import Store, place
 from search.fidelity import FIDELITIES
 from search.space import SAMPLERS, STOPPING_RULES
 
@@ -78,7 +79,12 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--smoke", action="store_true", help="2 trials of 1 epoch on a few images: does it run at all?")
     where = parser.add_argument_group("where it runs and what it leaves")
     where.add_argument("--name", type=_name, metavar="NAME", help="name of the experiment (default: the space's stem)")
-    where.add_argument("--results", type=_folder, metavar="DIR", help="folder of experiments (default: results)")
+    where.add_argument(
+        "--results",
+        type=_results,
+        metavar="DIR",
+        help="folder of experiments, also in an object store, like s3://bucket/results (default: results)",
+    )
     where.add_argument("--resume", action="store_true", help="go on with the experiment of that name")
     where.add_argument("--retry-failed", action="store_true", help="with --resume: run failed trials again")
     where.add_argument(
@@ -147,6 +153,12 @@ def _folder(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("'' is no folder; expected a path")
     return Path(text).expanduser()
+
+
+def _results(text: str) -> Path | Store:
+    if not text:
+        raise argparse.ArgumentTypeError("'' is no folder; expected a path, or an address like s3://bucket/results")
+    return place(text)
 
 
 def _address(text: str) -> str:

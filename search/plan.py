@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from search.experiment.store import Store
 from search.loading import SpaceSource
 from search.space import Space
 
@@ -39,6 +40,8 @@ class Plan:
     retry_failed: bool = False
     throwaway: bool = False
     """A smoke run whose results nobody asked to keep."""
+    stores: Store | None = None
+    """The folder of experiments in an object store; `results` is then where the driver keeps its own."""
     command: tuple[str, ...] = ()
     asked: Mapping[str, object] = field(default_factory=dict)
     """The options that decide results, as they were given on the first command line."""
@@ -47,6 +50,16 @@ class Plan:
     def root(self) -> Path:
         """The experiment folder."""
         return self.results / self.name
+
+    @property
+    def store(self) -> Store | None:
+        """The experiment's place in an object store, None without one."""
+        return None if self.stores is None else self.stores.child(self.name)
+
+    @property
+    def place(self) -> str:
+        """Where a reader finds the experiment."""
+        return str(self.store or self.root)
 
     @property
     def max_epochs(self) -> int | None:

@@ -14,6 +14,8 @@ from typing import Any
 from search.address import check_address
 from search.errors import SearchError
 from search.experiment import is_experiment
+from search.experiment.resumable import stored_manifest
+from search.experiment.store import Store
 from search.loading import load_space
 from search.plan import RESULTS, Plan
 from search.resources import local_resources, slots
@@ -28,7 +30,8 @@ def make_plan(options: argparse.Namespace, words: tuple[str, ...], say: Callable
     """Load, apply the options and check; raises SearchError. `say` is told what the user should know beforehand."""
     source, space = load_space(options.space)
     name = options.name or source.stem
-    manifest = manifest_to_resume(_results(options), name, source) if options.resume else None
+    results, stores = _results(options)
+    manifest = manifest_to_resume(results, name, source, stores) if options.resume else None
     asked = asked_options(options, manifest)
     keep_options(options, manifest)
     space = _with_options(space, options, asked)
@@ -47,7 +50,7 @@ def make_plan(options: argparse.Namespace, words: tuple[str, ...], say: Callable
         source=source,
         space=dataclasses.replace(space, trials=trials),
         name=name,
-        results=Path(tempfile.gettempdir()) / f"search-smoke-{os.getpid()}" if throwaway else _results(options),
+        results=Path(tempfile.gettempdir()) / f"search-smoke-{os.getpid()}" if throwaway else results,
         trials=trials,
         seed=seed,
         dataset=dataset,
@@ -60,21 +63,34 @@ def make_plan(options: argparse.Namespace, words: tuple[str, ...], say: Callable
         resume=options.resume,
         retry_failed=options.retry_failed,
         throwaway=throwaway,
+        stores=stores,
         command=words,
         asked=asked,
     )
     _check(plan)
     if manifest is not None:
         check_unchanged(plan, manifest)
-    elif is_experiment(plan.root):
-        raise SearchError(
-            f"{plan.root} holds an experiment already; continue it with --resume, or give this one another --name."
-        )
+    else:
+        _check_free(plan)
     return plan
 
 
-def _results(options: argparse.Namespace) -> Path:
-    return options.results or RESULTS
+def _results(options: argparse.Namespace) -> tuple[Path, Store | None]:
+    """The folder of the driver's experiments, and the store that gets a copy of them, which must answer."""
+    if not isinstance(options.results, Store):
+        return options.results or RESULTS, None
+    options.results.check()
+    return RESULTS, options.results
+
+
+def _check_free(plan: Plan) -> None:
+    held = str(plan.root) if is_experiment(plan.root) else None
+    if held is None and plan.store is not None and stored_manifest(plan.store) is not None:
+        held = plan.store.plain
+    if held is not None:
+        raise SearchError(
+            f"{held} holds an experiment already; continue it with --resume, or give this one another --name."
+        )
 
 
 def _with_options(space: Space, options: argparse.Namespace, asked: Mapping[str, object]) -> Space:

@@ -33,6 +33,7 @@ def make_manifest(plan: Plan) -> dict[str, Any]:
         "question": plan.source.question,
         "state": "running",
         "command": list(plan.command),
+        "store": plan.store.plain if plan.store is not None else None,
         "space": describe_space(plan),
         "dataset": describe_dataset(plan),
         "options": describe_options(plan),

@@ -11,9 +11,12 @@ from search.errors import SearchError
 from search.experiment import read_manifest
 from search.experiment.folder import existing
 from search.experiment.manifest import MANIFEST
+from search.experiment.resumable import experiments_in, newest
+from search.experiment.store import Store
 from search.loading import SpaceSource
 from search.plan import Plan
 from search.provenance import describe_space
+from search.space import nearest
 
 DECIDING = ("sampler", "stopping", "fidelity", "seed", "dataset", "set", "smoke")
 """Options on which results depend: a resumed search keeps them."""
@@ -24,9 +27,9 @@ _WAYS = "a resumed search keeps what decides its results. Leave it out, or searc
 Manifest = Mapping[str, Any]
 
 
-def manifest_to_resume(results: Path, name: str, source: SpaceSource) -> dict[str, Any]:
+def manifest_to_resume(results: Path, name: str, source: SpaceSource, stores: Store | None = None) -> dict[str, Any]:
     """The manifest of the experiment; raises SearchError where there is none, or where the space file has changed."""
-    manifest = read_manifest(existing(results, name))
+    manifest = _stored(results, name, stores) if stores is not None else read_manifest(existing(results, name))
     missing = {"space", "options", "asked", "sessions"} - manifest.keys()
     if missing:
         raise SearchError(
@@ -37,6 +40,15 @@ def manifest_to_resume(results: Path, name: str, source: SpaceSource) -> dict[st
         raise SearchError(
             f"{source.path} differs from the space that {results / name} was searched with "
             f"({results / name / 'space.py'}); restore it, or search under another --name."
+        )
+    return manifest
+
+
+def _stored(results: Path, name: str, stores: Store) -> dict[str, Any]:
+    manifest, _ = newest(results / name, stores.child(name))
+    if manifest is None:
+        raise SearchError(
+            f"no experiment {name!r} in {stores.plain} to resume. {nearest(name, [*experiments_in(stores)])}"
         )
     return manifest
 

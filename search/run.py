@@ -7,7 +7,6 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -15,8 +14,7 @@ from rich.console import Console
 from search.dry_run import print_plan
 from search.errors import SearchError, StorageLost
 from search.experiment import Experiment, read_manifest, read_trials
-from search.experiment.folder import LOCK
-from search.experiment.manifest import MANIFEST
+from search.experiment.resumable import newest
 from search.listing import print_experiments
 from search.options import parse
 from search.plan import RESULTS, Plan
@@ -27,6 +25,7 @@ from search.summary import Result, print_summary
 
 if TYPE_CHECKING:
     from search.tuning.execution import Outcome  # Ray takes a second to import.
+    from search.tuning.ledger import Ledger  # As the line above.
 
 DONE, NOTHING_SUCCEEDED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 
@@ -77,8 +76,8 @@ def make_console() -> Console:
 
 
 def _search(plan: Plan, console: Console, quiet: bool) -> int:
-    before = read_manifest(plan.root) if plan.resume else None
-    experiment = _open(plan, before)
+    before, fetch = newest(plan.root, plan.store) if plan.resume else (None, False)
+    experiment = _open(plan, before, fetch)
     begun = time.monotonic()
     try:
         # Ray takes a second to import, which no refusal should wait for.
@@ -86,11 +85,15 @@ def _search(plan: Plan, console: Console, quiet: bool) -> int:
         from search.tuning.view import snapshot  # noqa: PLC0415
 
         with Progress(console, _opening(plan), quiet) as progress:
-            outcome = execute(
-                plan, experiment, lambda ledger, slots: progress.show(lambda: snapshot(ledger, slots, begun))
-            )
+
+            def watch(ledger: Ledger, slots: int) -> None:
+                ledger.events.extend(experiment.copy.news() if experiment.copy is not None else ())
+                progress.show(lambda: snapshot(ledger, slots, begun))
+
+            outcome = execute(plan, experiment, watch)
         experiment.compact()
         _close_manifest(experiment, outcome)
+        unsent = experiment.copy.settle() if experiment.copy is not None else None
     except StorageLost:
         raise
     except (SearchError, KeyboardInterrupt):
@@ -118,6 +121,8 @@ def _search(plan: Plan, console: Console, quiet: bool) -> int:
             on_a_part=ledger.on_a_part(),
         ),
     )
+    if unsent is not None:
+        raise unsent
     return _exit_code(console, plan, outcome.end, outcome.reason, succeeded=bool(ranked) or ledger.on_a_part() > 0)
 
 
@@ -126,23 +131,24 @@ def _opening(plan: Plan) -> str:
     return f"{plan.name}: {counted(plan.trials, 'configuration')}{data}, sampler {plan.space.sampler}; starting workers"
 
 
-def _open(plan: Plan, before: dict[str, Any] | None) -> Experiment:
+def _open(plan: Plan, before: dict[str, Any] | None, fetch: bool) -> Experiment:
     if before is None:
-        return Experiment.create(plan.root, plan.space, plan.source.text, make_manifest(plan))
+        return Experiment.create(plan.root, plan.space, plan.source.text, make_manifest(plan), plan.store)
     sessions = [*before["sessions"], new_session(plan)]
     changes = {"state": "running", "options": describe_options(plan), "sessions": sessions}
-    return Experiment.reopen(plan.root, plan.space, {**before, **changes})
+    if plan.store is not None:
+        changes["store"] = plan.store.plain
+    return Experiment.reopen(plan.root, plan.space, {**before, **changes}, plan.store, fetch)
 
 
 def _take_back(experiment: Experiment, before: dict[str, Any] | None) -> None:
     """After a start that came to nothing: as if the command had not been given. What has a trial stays."""
     if before is not None:
         experiment.update_manifest(before)
+        if experiment.copy is not None:
+            experiment.copy.settle(patience_s=5.0)
     elif not read_trials(experiment.root).table.num_rows:
-        for name in (MANIFEST, "space.py", experiment.journal.name, LOCK):
-            (experiment.root / name).unlink(missing_ok=True)
-        with suppress(OSError):  # It holds something that is none of ours.
-            experiment.root.rmdir()
+        experiment.discard()
 
 
 def _close_manifest(experiment: Experiment, outcome: Outcome) -> None:

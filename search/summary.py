@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from search.experiment import CONFIG_PREFIX
+from search.experiment.disk import room_of
 from search.options import set_words
 from search.plan import RESULTS, Plan
 from search.progress import counted, show_seconds, show_value
@@ -69,9 +70,12 @@ def print_summary(console: Console, result: Result) -> None:
     if plan.throwaway:
         console.print("A smoke run: its results are thrown away. Name --results to keep them.", highlight=False)
         return
-    _say(console, f"results: {plan.root}")
+    _say(console, f"disk:    {room_of(plan.root)}")
+    if plan.store is not None:
+        _say(console, f"driver:  {plan.root} holds the study and a copy; it can be made again from the results")
+    _say(console, f"results: {plan.place}")
     if result.ranked:
-        _say(console, f"compare: python -m analysis.compare {shlex.quote(str(plan.root))}")
+        _say(console, f"compare: python -m analysis.compare {shlex.quote(plan.place)}")
 
 
 def stopped_on_a_part(count: int) -> str:
@@ -109,8 +113,8 @@ def _asked_words(plan: Plan, config: Mapping[str, object]) -> list[str]:
         words += ["--data-dir", str(plan.data_dir)]
     if plan.asked.get("smoke"):
         words += ["--smoke"]
-    if plan.results != RESULTS:
-        words += ["--results", str(plan.results)]
+    if plan.stores is not None or plan.results != RESULTS:
+        words += ["--results", str(plan.stores or plan.results)]
     return words + (["--seed", str(plan.seed)] if plan.seed else [])
 
 

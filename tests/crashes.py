@@ -22,14 +22,19 @@ ROOT = Path(__file__).parents[1]
 
 
 class Driver:
-    """`python -m search.run spaces/branin.py` on its own Ray, in a process group of its own as under a terminal."""
+    """`python -m search.run spaces/branin.py` on its own Ray, in a process group of its own as under a terminal.
 
-    def __init__(self, results: Path, *words: str, space: str = "spaces/branin.py", **environment: str) -> None:
+    It is started in `folder`; another --results among the words takes the place of `results`.
+    """
+
+    def __init__(
+        self, results: Path, *words: str, space: str = "spaces/branin.py", folder: Path = ROOT, **environment: str
+    ) -> None:
         self.root = results / Path(space).stem
         command = [sys.executable, "-m", "search.run", space, "--results", str(results), *words]
         self.process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=folder,
             env={**os.environ, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

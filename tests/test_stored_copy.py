@@ -134,6 +134,20 @@ def test_a_search_that_outlives_its_store_says_when_it_is_back(tmp_path: Path, s
     experiment.close()
 
 
+def test_parts_that_an_earlier_driver_sent_are_merged_in_the_store_too(tmp_path: Path, store: Store) -> None:
+    experiment = begin(tmp_path / "e", store)
+    experiment.append([row(0, "running")])
+    assert settle(experiment) is None
+    experiment.close()
+    again = Experiment.reopen(experiment.root, SPACE, manifest(store, "monday", "tuesday"), store)
+    again.append([row(0)])
+    again.compact()
+    assert settle(again) is None
+    again.close()
+    assert not [name for name in store.list() if name.startswith("trials/")]
+    assert states(store) == {"00000": "complete"}
+
+
 def test_a_folder_that_is_removed_takes_nothing_from_the_store(tmp_path: Path, store: Store) -> None:
     experiment = begin(tmp_path / "e", store)
     experiment.append([row(0)])
@@ -171,7 +185,7 @@ def test_the_room_of_an_experiment_counts_a_file_with_two_names_once(tmp_path: P
     (experiment.models / "best.keras").hardlink_to(experiment.models / "00000.keras")
     room = room_of(experiment.root)
     assert (room.total - before, room.models) == (3 << 20, 3 << 20)
-    assert str(room) == "3.0 MiB, of which 3.0 models and checkpoints"
+    assert str(room) == "3.0 MiB, of which 3.0 MiB models and checkpoints"
     assert settle(experiment) is None
     assert room_of(store).models == 6 << 20
     experiment.close()

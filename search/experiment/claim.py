@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import psutil
@@ -43,7 +44,7 @@ class Claim:
         claim = cls(store)
         try:
             holder, age = read_claim(store)
-            if holder is not None and age < FRESH_S and not _died_here(holder):
+            if holder is not None and _lives(holder, age):
                 raise SearchError(
                     f"another search is writing to {store.plain} ({_told(holder)}); wait until it has ended"
                     f" (if it was killed, {FRESH_S - age:.0f} s), or give this one another --name."
@@ -88,6 +89,14 @@ class Claim:
             self.lost_to = _told(holder)
 
 
+def is_claimed(store: Store) -> bool:
+    """Whether a driver seems to write to it now, by this machine's clock and without writing; raises OSError."""
+    holder, info = _read(store), store.list(recursive=False).get(MARKER)
+    if holder is None or info is None or info.mtime is None:
+        return False
+    return _lives(holder, (datetime.now(UTC) - info.mtime).total_seconds())
+
+
 def read_claim(store: Store) -> tuple[dict[str, Any] | None, float]:
     """The marker, and its age in seconds by the clock of the store; raises OSError."""
     holder = _read(store)
@@ -108,6 +117,10 @@ def _read(store: Store) -> dict[str, Any] | None:
     except (FileNotFoundError, ValueError):
         return None
     return marker if isinstance(marker, dict) else None
+
+
+def _lives(holder: dict[str, Any], age: float) -> bool:
+    return age < FRESH_S and not _died_here(holder)
 
 
 def _died_here(holder: dict[str, Any]) -> bool:

@@ -21,12 +21,12 @@ class Room:
     """Of models and checkpoints."""
 
     def __str__(self) -> str:
-        models = f", of which {_mib(self.models)} models and checkpoints" if self.models else ""
-        return f"{_mib(self.total)} MiB{models}"
+        models = f", of which {_size(self.models)} models and checkpoints" if self.models else ""
+        return _size(self.total) + models
 
 
-def _mib(size: int) -> str:
-    return f"{size / 2**20:.1f}"
+def _size(size: int) -> str:
+    return f"{size / 2**20:.1f} MiB" if size >= 1 << 20 else f"{size / 2**10:.0f} KiB"
 
 
 def room_of(place: Path | Store) -> Room:

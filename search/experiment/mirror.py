@@ -72,11 +72,11 @@ class Mirror:
         """
         here = self._look()
         for name in there:
+            self._tried.add(name)
             unchanging = name.startswith(_PARTS)
             if name in here and (unchanging or name.startswith(f"{_CHECKPOINTS}/")):
                 self._sent[name] = here[name]
             elif unchanging:
-                self._tried.add(name)
                 self._gone[name] = None
         self._thread.start()
 

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow.fs as pafs
+
 from search.errors import SearchError
 from search.experiment.manifest import MANIFEST, read_manifest
-from search.experiment.store import Store, reason
+from search.experiment.store import WAYS, Store, reason
 
 ASIDE = ".older"
 """Where folders go that a newer copy takes the place of; beside them, and hidden from the list of experiments."""
@@ -54,10 +56,20 @@ def stored_manifest(store: Store) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise SearchError(f"{store.child(MANIFEST).plain} cannot be read ({reason(error)}).") from None
+        raise SearchError(f"{store.child(MANIFEST).plain} cannot be read ({reason(error)}); {WAYS}") from None
     if not isinstance(manifest, dict):
         raise SearchError(f"{store.child(MANIFEST).plain} is no manifest; expected a JSON object.")
     return manifest
+
+
+def experiments_in(stores: Store) -> dict[str, dict[str, Any]]:
+    """The manifests of the experiments directly below a folder of a store, by name; raises SearchError."""
+    try:
+        names = [name for name, info in stores.list(recursive=False).items() if info.type == pafs.FileType.Directory]
+    except OSError as error:
+        raise SearchError(f"{stores.plain} cannot be read ({reason(error)}); {WAYS}") from None
+    found = {name: stored_manifest(stores.child(name)) for name in names}
+    return {name: manifest for name, manifest in found.items() if manifest is not None}
 
 
 def _sessions(manifest: Mapping[str, Any]) -> list[str]:

@@ -20,6 +20,7 @@ CONNECT_S = 5.0
 SILENCE_S = 10.0
 """A request that moves no byte for this long, or up to twice as long, has failed."""
 _CHUNK = 8 << 20
+WAYS = "check address, network and credentials, or give another --results."
 
 
 @dataclass(frozen=True)
@@ -114,10 +115,7 @@ class Store:
         except OSError as error:
             if "ACCESS_DENIED" in str(error):
                 return  # A key that may only write below a prefix; the first object that is written decides.
-            raise SearchError(
-                f"{self.plain} does not answer ({reason(error)}); check address, network and credentials, "
-                "or give another --results."
-            ) from None
+            raise SearchError(f"{self.plain} does not answer ({reason(error)}); {WAYS}") from None
         if missing:
             raise SearchError(
                 f"there is no bucket {bucket!r} at {self.scheme}:// that this machine's credentials may see; "
@@ -154,8 +152,10 @@ def _file_system(store: Store) -> pafs.FileSystem:
         if store.scheme in ("gs", "gcs") and "retry_limit_seconds" not in store.query:
             store = replace(store, query="&".join(filter(None, [store.query, f"retry_limit_seconds={SILENCE_S:.0f}"])))
         return pafs.FileSystem.from_uri(str(store))[0]
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, ValueError) as error:
         raise SearchError(f"{store} is no address of results ({reason(error)}).") from None
+    except OSError as error:
+        raise SearchError(f"{store.plain} does not answer ({reason(error)}); {WAYS}") from None
 
 
 def _s3(store: Store) -> pafs.FileSystem:
@@ -196,6 +196,7 @@ def reason(error: BaseException) -> str:
     text = " ".join(str(error).split())
     found = re.search(r"AWS Error (\w+)(?: \(.*?\))? during \w+ operation: (.*?)(?:; Details|\(Request ID|$)", text)
     if found is None:
-        return text[:200]
+        google = re.search(r"google::cloud::Status\((?:\w+: )?(?:.*with a last message of )?([^.]*)", text)
+        return google[1] if google else text[:200]
     said = re.sub(r"^(curlCode: \d+, |No response body\.)", "", found[2]).strip(" .")
     return said if said and found[1] != "ACCESS_DENIED" else found[1].lower().replace("_", " ")
