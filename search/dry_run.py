@@ -55,12 +55,11 @@ def _lines(plan: Plan) -> list[tuple[str, str]]:
     )
     lines.append(("stopping", _stopping(plan)))
     if plan.address == "local":
-        count = slots(local_resources(), space.cpus_per_trial, space.gpus_per_trial, plan.max_concurrent)
-        where = f"{counted(count, 'trial')} at once on this machine"
+        count = slots(local_resources(), space.shapes(), plan.max_concurrent)
+        where = f"{'' if len(space.shapes()) == 1 else 'up to '}{counted(count, 'trial')} at once on this machine"
     else:
         where = f"as many trials at once as fit on the cluster at {plan.address}"
-    gpus = f" and {counted(space.gpus_per_trial, 'GPU')}" if space.gpus_per_trial else ""
-    lines.append(("workers", f"{where}, {counted(space.cpus_per_trial, 'CPU')}{gpus} each"))
+    lines.append(("workers", f"{where}, {space.describe_shapes()}"))
     driver = f"; the study and the driver's own copy in {plan.root}" if plan.store is not None else ""
     lines.append(("results", "thrown away" if plan.throwaway else plan.place + driver))
     return lines

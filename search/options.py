@@ -108,6 +108,12 @@ def _parser() -> argparse.ArgumentParser:
         "--gpus-per-trial", type=_share, metavar="X", help="GPUs of a trial, like 0.5 (default: the space's, else 0)"
     )
     where.add_argument(
+        "--oom-retry",
+        action="store_true",
+        default=None,
+        help="run a trial whose share of a GPU was too small once more, alone on a whole GPU",
+    )
+    where.add_argument(
         "--time-budget", type=_duration, metavar="T", help="no new trials after this time, like 90s, 30m, 2h"
     )
     where.add_argument(

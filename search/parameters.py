@@ -20,7 +20,8 @@ def same(left: object, right: object) -> bool:
     return type(left) is type(right) and bool(left == right)
 
 
-def _conditions(when: object) -> Conditions:
+def conditions(when: object) -> Conditions:
+    """A `when` as it is held: every name with a tuple of values; raises SearchError for what is no condition."""
     if not isinstance(when, Mapping):
         raise SearchError(
             f"when={when!r} is no condition; expected a dict like {{'network': 'vgg16'}}: "
@@ -74,7 +75,7 @@ class Float:
 
     def __post_init__(self) -> None:
         _check_range("Float", self.low, self.high, self.step, self.log)
-        object.__setattr__(self, "when", _conditions(self.when))
+        object.__setattr__(self, "when", conditions(self.when))
 
     def values(self) -> tuple[float, ...] | None:
         """All values of a stepped range; None for a continuous one."""
@@ -119,7 +120,7 @@ class Int:
         for value in (self.low, self.high, self.step):
             if not isinstance(value, int):
                 raise SearchError(f"Int({self.low!r}, {self.high!r}) has {value!r}; expected whole numbers. Use Float.")
-        object.__setattr__(self, "when", _conditions(self.when))
+        object.__setattr__(self, "when", conditions(self.when))
 
     def values(self) -> Sequence[int]:
         """All values, in ascending order, without writing them down: there may be millions."""
@@ -162,7 +163,7 @@ class Choice:
                     "expected values. Give its name, and look it up in the trainable."
                 )
         object.__setattr__(self, "options", options)
-        object.__setattr__(self, "when", _conditions(when))
+        object.__setattr__(self, "when", conditions(when))
 
     def values(self) -> tuple[object, ...]:
         """All options, in the order given."""

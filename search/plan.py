@@ -38,6 +38,8 @@ class Plan:
     address: str = "local"
     resume: bool = False
     retry_failed: bool = False
+    oom_retry: bool = False
+    """Whether a trial that ran out of memory on a share of a GPU is run once more, alone on a whole one."""
     throwaway: bool = False
     """A smoke run whose results nobody asked to keep."""
     stores: Store | None = None

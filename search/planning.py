@@ -62,6 +62,7 @@ def make_plan(options: argparse.Namespace, words: tuple[str, ...], say: Callable
         address=options.address,
         resume=options.resume,
         retry_failed=options.retry_failed,
+        oom_retry=bool(options.oom_retry),
         throwaway=throwaway,
         stores=stores,
         command=words,
@@ -245,14 +246,18 @@ def _check(plan: Plan) -> None:
         from search.sampling.samplers import make_sampler  # noqa: PLC0415  # Optuna takes half a second to import
 
         make_sampler(space.sampler, plan.seed)
-    if space.gpus_per_trial > 1 and space.gpus_per_trial % 1:
+    for shape in space.shapes():
+        if shape.gpus > 1 and shape.gpus % 1:
+            raise SearchError(f"gpus_per_trial={shape.gpus}; expected a whole number, or a share of one GPU like 0.5.")
+    if plan.oom_retry and not any(0 < shape.gpus < 1 for shape in space.shapes()):
         raise SearchError(
-            f"gpus_per_trial={space.gpus_per_trial}; expected a whole number, or a share of one GPU like 0.5."
+            "--oom-retry runs a trial that ran out of memory once more, alone on a whole GPU; expected trials that "
+            "share one, like --gpus-per-trial 0.5."
         )
     if plan.address != "local":
         check_address(plan.address)
     else:
-        slots(local_resources(), space.cpus_per_trial, space.gpus_per_trial, plan.max_concurrent)
+        slots(local_resources(), space.shapes(), plan.max_concurrent)
 
 
 def _check_growth(plan: Plan, grows: bool) -> None:

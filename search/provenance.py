@@ -116,9 +116,11 @@ def describe_options(plan: Plan) -> dict[str, Any]:
         "repeats": space.repeats,
         "repeat": space.repeat,
         "seed": plan.seed,
-        "cpus_per_trial": space.cpus_per_trial,
-        "gpus_per_trial": space.gpus_per_trial,
+        # A table by condition stands in the space file, which a resumed search reads again.
+        "cpus_per_trial": space.cpus_per_trial if isinstance(space.cpus_per_trial, (int, float)) else None,
+        "gpus_per_trial": space.gpus_per_trial if isinstance(space.gpus_per_trial, (int, float)) else None,
         "max_concurrent": plan.max_concurrent,
+        "oom_retry": plan.oom_retry,
     }
 
 

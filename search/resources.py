@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from search.errors import SearchError
+from search.per_trial import Shape
 
 Resources = Mapping[str, float]
 """What a node has: `CPU`, `GPU`."""
@@ -28,23 +29,25 @@ def local_resources() -> list[Resources]:
     return [{"CPU": float(usable_cpus()), "GPU": float(gpus)}]
 
 
-def slots(nodes: Sequence[Resources], cpus: float, gpus: float, limit: int | None) -> int:
-    """How many trials run at once; raises SearchError where not one fits on any node."""
-    fitting = sum(_fitting(node, cpus, gpus) for node in nodes)
-    if fitting == 0:
-        most_cpus = max((node.get("CPU", 0) for node in nodes), default=0)
-        most_gpus = max((node.get("GPU", 0) for node in nodes), default=0)
-        raise SearchError(
-            f"a trial asks for {cpus:g} CPUs and {gpus:g} GPUs, and no node has them: the largest "
-            f"has {most_cpus:g} CPUs and {most_gpus:g} GPUs. Lower --cpus-per-trial or --gpus-per-trial."
-        )
-    return min(fitting, limit or fitting)
+def slots(nodes: Sequence[Resources], shapes: Sequence[Shape], limit: int | None) -> int:
+    """How many trials run at once, of the shape that fits most often; raises SearchError for one that fits nowhere."""
+    fitting = []
+    for shape in shapes:
+        fitting.append(sum(_fitting(node, shape) for node in nodes))
+        if fitting[-1] == 0:
+            most_cpus = max((node.get("CPU", 0) for node in nodes), default=0)
+            most_gpus = max((node.get("GPU", 0) for node in nodes), default=0)
+            raise SearchError(
+                f"a trial asks for {shape.cpus:g} CPUs and {shape.gpus:g} GPUs, and no node has them: the largest "
+                f"has {most_cpus:g} CPUs and {most_gpus:g} GPUs. Lower --cpus-per-trial or --gpus-per-trial."
+            )
+    return min(max(fitting), limit or max(fitting))
 
 
-def _fitting(node: Resources, cpus: float, gpus: float) -> int:
-    by_cpu = math.floor(node.get("CPU", 0) / cpus + 1e-9)
-    if not gpus:
+def _fitting(node: Resources, shape: Shape) -> int:
+    by_cpu = math.floor(node.get("CPU", 0) / shape.cpus + 1e-9)
+    if not shape.gpus:
         return by_cpu
-    if gpus < 1:  # A share never spans two cards.
-        return min(by_cpu, int(node.get("GPU", 0)) * math.floor(1 / gpus + 1e-9))
-    return min(by_cpu, math.floor(node.get("GPU", 0) / gpus))
+    if shape.gpus < 1:  # A share never spans two cards.
+        return min(by_cpu, int(node.get("GPU", 0)) * math.floor(1 / shape.gpus + 1e-9))
+    return min(by_cpu, math.floor(node.get("GPU", 0) / shape.gpus))

@@ -20,7 +20,7 @@ from search.space import nearest
 
 DECIDING = ("sampler", "stopping", "fidelity", "seed", "dataset", "set", "smoke")
 """Options on which results depend: a resumed search keeps them."""
-KEPT = ("repeats", "cpus_per_trial", "gpus_per_trial", "max_concurrent")
+KEPT = ("repeats", "cpus_per_trial", "gpus_per_trial", "max_concurrent", "oom_retry")
 """Options that a resumed search may change, and keeps where they are not given."""
 _WAYS = "a resumed search keeps what decides its results. Leave it out, or search under another --name."
 

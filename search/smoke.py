@@ -34,7 +34,7 @@ def _one_per_architecture(space: Space) -> Space:
         if all(when.values()):
             single = parameter if name == ARCHITECTURE else Choice(parameter.bounds()[0])
             kept[name] = with_conditions(single, when)
-    return dataclasses.replace(space, parameters=kept)
+    return space.narrowed(kept)
 
 
 def _left(kept: Mapping[str, Parameter], space: Space, parent: str, values: tuple[object, ...]) -> tuple[object, ...]:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from search.errors import SearchError
 from search.parameters import Choice, Float, Int, Parameter, same
+from search.per_trial import Amounts, PerTrial, Shape, amounts, check_conditions, shapes
 from search.pinned_function import PinnedFunction
 
 __all__ = ["SAMPLERS", "STOPPING_RULES", "Choice", "Config", "Float", "Int", "Parameter", "Space", "nearest", "same"]
@@ -21,6 +22,7 @@ Config = dict[str, object]
 
 SAMPLERS = ("tpe", "random", "grid", "qmc", "gp", "cmaes")
 STOPPING_RULES = ("asha", "median", "none")
+_LEAST_PER_TRIAL: dict[str, Any] = {"cpus_per_trial": 0.01, "gpus_per_trial": 0}
 
 
 def nearest(name: object, known: Iterator[str] | tuple[str, ...] | list[str]) -> str:
@@ -53,8 +55,9 @@ class Space:
     stopping_options: Mapping[str, float | str] = field(default_factory=dict)
     repeats: int = 1
     repeat: Literal["top", "all"] = "top"
-    cpus_per_trial: float = 1
-    gpus_per_trial: float = 0
+    cpus_per_trial: PerTrial = 1
+    """A number, or a table by condition, like [({"network": "vgg16"}, 4), 1]: the first whose condition holds."""
+    gpus_per_trial: PerTrial = 0
     smoke: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -169,16 +172,42 @@ class Space:
         for name, count in (("trials", self.trials), ("repeats", self.repeats)):
             if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
                 raise SearchError(f"{name}={count!r}; expected a whole number above 0.")
-        for name, share, least in (
-            ("cpus_per_trial", self.cpus_per_trial, 0.01),
-            ("gpus_per_trial", self.gpus_per_trial, 0),
-        ):
-            if not isinstance(share, (int, float)) or not math.isfinite(share) or share < least:
-                raise SearchError(f"{name}={share!r}; expected a number of at least {least}.")
+        for name in _LEAST_PER_TRIAL:
+            check_conditions(name, self._amounts(name), self._values)
         if isinstance(self.trials, type(None)) and (not self.declared or self.size() is None):
             raise SearchError(
                 "trials is not given, and the space has no finite grid; expected trials=N, like trials=40."
             )
+
+    def _amounts(self, name: str) -> Amounts:
+        return amounts(name, getattr(self, name), _LEAST_PER_TRIAL[name])
+
+    def _values(self, name: str) -> Sequence[object] | None:
+        """Values that a setting may take; None for a continuous range and where a function makes the settings up."""
+        if name in self.fixed or not self.declared:
+            return (self.fixed[name],) if name in self.fixed else None
+        return self.parameters[name].values() if name in self.parameters else ()
+
+    def shape(self, config: Mapping[str, object]) -> Shape:
+        """Cores and GPUs of a trial with these settings."""
+        settings = {**self.fixed, **config}
+        return Shape(self._amounts("cpus_per_trial").of(settings), self._amounts("gpus_per_trial").of(settings))
+
+    def shapes(self) -> tuple[Shape, ...]:
+        """All the shapes that trials of this space may have, the largest first."""
+        return shapes(self._amounts("cpus_per_trial"), self._amounts("gpus_per_trial"), self._values)
+
+    def describe_shapes(self) -> str:
+        """What each trial is given, in words."""
+        if len(self.shapes()) == 1:
+            return f"{self.shapes()[0].describe()} each"
+        return "; ".join(f"{name[:3].upper()}s {self._amounts(name).describe()}" for name in _LEAST_PER_TRIAL)
+
+    def narrowed(self, parameters: Mapping[str, Parameter], fixed: Mapping[str, object] | None = None) -> Space:
+        """The space with fewer parameters or options, and without the cases of its tables that now never hold."""
+        plain = dataclasses.replace(self, parameters=parameters, fixed=fixed or self.fixed, **_LEAST_PER_TRIAL)
+        left = {name: self._amounts(name).possible(plain._values).as_given() for name in _LEAST_PER_TRIAL}
+        return dataclasses.replace(plain, **left)
 
     def is_active(self, name: str, config: Mapping[str, object]) -> bool:
         """Whether the condition of the parameter holds, given its parents in `config` or in `fixed`."""
@@ -243,7 +272,7 @@ class Space:
                     when[parent] = wanted
             else:
                 kept[other] = with_conditions(parameter, when)
-        return dataclasses.replace(self, parameters=kept, fixed=fixed)
+        return self.narrowed(kept, fixed)
 
     def settings(self) -> dict[str, tuple[object, ...]]:
         """Every setting and the values that a check needs to see: bounds, options or the constant."""

@@ -28,6 +28,7 @@ LAYERS = (
     {"sampling", "stopping", "hypermodel"},
     {"experiment", "fidelity"},
     {"space"},
+    {"per_trial"},
     {"parameters", "pinned_function"},
     {"errors"},
 )
@@ -36,7 +37,7 @@ LAYERS = (
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "v2", "legacy", "misc"}
 LINES = 300
 LONGER = {
-    "search/tuning/ledger.py": 330,  # one book: what is in it must agree at every moment
+    "search/tuning/ledger.py": 355,  # one book: what is in it must agree at every moment
     "tests/test_ledger.py": 350,
 }
 """File -> lines, for the few that may be longer."""
@@ -154,7 +155,7 @@ def test_a_package_imports_of_ours_only_what_the_picture_shows(folder: str, allo
 
 
 def test_space_file_module_stands_on_the_standard_library_alone() -> None:
-    files = [MODULES[name] for name in ("search.space", "search.parameters", "search.errors")]
+    files = [MODULES[name] for name in ("search.space", "search.per_trial", "search.parameters", "search.errors")]
     foreign = [str(i) for f in files for i in imports(f) if first(i.module) not in sys.stdlib_module_names | {"search"}]
     assert not foreign
 

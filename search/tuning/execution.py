@@ -12,22 +12,28 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from search.errors import SearchError, StorageLost
 from search.experiment import Experiment
+from search.per_trial import Shape
 from search.plan import Plan
 from search.resources import slots as fitting_slots
 from search.sampling import Sampling
 from search.stopping import make_rule
 from search.tuning import cluster
+from search.tuning.capacity import Rooms, addable, autoscaler_config
+from search.tuning.capacity import nodes as alive_nodes
+from search.tuning.crew import Crew
 from search.tuning.history import read_history
 from search.tuning.interrupts import Interrupts
 from search.tuning.ledger import Ledger
-from search.tuning.messages import CLOSING, RunContext
-from search.tuning.nodes import check_nodes
+from search.tuning.messages import CLOSING, RunContext, TrialSpec
+from search.tuning.mixed import Orders, Shifts
+from search.tuning.nodes import check_nodes, check_view
 from search.tuning.scheduling import Clock, Halt, Proposals, Resting, Slots
 from search.tuning.watchdog import STUCK_S, Watchdog
-from search.tuning.worker import Worker
+from search.tuning.worker import Arrival, Worker
 
 from ray import tune  # isort: skip  # after `cluster`, which sets what it reads
 
@@ -59,14 +65,40 @@ def execute(plan: Plan, experiment: Experiment, watch: Watch, say: Callable[[str
     ledger.restore(read_history(experiment, space, plan.retry_failed))
     (experiment.root / CLOSING).unlink(missing_ok=True)
     with Interrupts() as interrupts, cluster.connected(plan.address) as nodes:
-        slots = fitting_slots(nodes, space.cpus_per_trial, space.gpus_per_trial, plan.max_concurrent)
+        shapes = shapes_of(plan)
+        autoscaler = autoscaler_config() if plan.address != "local" else {}
+        slots = fitting_slots([*nodes, *addable(autoscaler, alive_nodes())], shapes, plan.max_concurrent)
         slots = max(1, min(slots, plan.trials * space.repeats))
-        if plan.address != "local":
-            check_nodes(plan, experiment, say)
-        run = _Run(plan, experiment, ledger, slots, watch, interrupts=interrupts)
+        checked = check_nodes(plan, experiment, say) if plan.address != "local" else None
+        run = _Run(
+            plan,
+            experiment,
+            ledger,
+            slots,
+            watch,
+            interrupts=interrupts,
+            shapes=shapes,
+            rooms=Rooms(autoscaler),
+            checked=checked,
+        )
         interrupts.arm()
         run.tune(_context(plan, experiment, rule.rungs()))
     return Outcome(run.end(), run.reason(), ledger, slots)
+
+
+def shape_of(plan: Plan, spec: TrialSpec) -> Shape:
+    """Cores and GPUs of a trial; one that ran out of memory on a share of a GPU gets a whole one."""
+    shape = plan.space.shape(spec.config)
+    return Shape(shape.cpus, 1.0) if spec.alone and shape.gpus < 1 else shape
+
+
+def shapes_of(plan: Plan) -> tuple[Shape, ...]:
+    """All the shapes that trials of the search may have."""
+    shapes = plan.space.shapes()
+    if plan.oom_retry:
+        alone = [Shape(shape.cpus, 1.0) for shape in shapes if 0 < shape.gpus < 1]
+        shapes = tuple(dict.fromkeys((*shapes, *alone)))
+    return shapes
 
 
 def _context(plan: Plan, experiment: Experiment, rungs: tuple[int, ...] | None) -> RunContext:
@@ -78,8 +110,8 @@ def _context(plan: Plan, experiment: Experiment, rungs: tuple[int, ...] | None) 
         mode=plan.space.mode,
         split_seed=plan.seed,
         data_dir=str(plan.data_dir.resolve()) if plan.data_dir else None,
-        cpus=max(1, int(plan.space.cpus_per_trial)),
-        gpus=plan.space.gpus_per_trial,
+        cpus=max(1, int(plan.space.shapes()[0].cpus)),
+        gpus=plan.space.shapes()[0].gpus,
         rungs=rungs,
         trial_timeout_s=plan.trial_timeout_s,
     )
@@ -104,9 +136,12 @@ class _Run:
         watch: Watch,
         *,
         interrupts: Interrupts,
+        shapes: tuple[Shape, ...],
+        rooms: Rooms,
+        checked: tuple[str, ...] | None,
     ) -> None:
         self._plan, self._experiment, self._ledger, self._slots, self._watch = plan, experiment, ledger, slots, watch
-        self._interrupts = interrupts
+        self._interrupts, self._shapes, self._rooms, self._checked = interrupts, shapes, rooms, checked
         self._begun = time.monotonic()
         self._halt_at: float | None = None
         self._over_budget = False
@@ -119,17 +154,16 @@ class _Run:
     def tune(self, context: RunContext) -> None:
         """Let Tune run until the ledger has nothing more, or the search is halted."""
         scratch = tempfile.mkdtemp(prefix="search-tune-")
-        resources = {"cpu": self._plan.space.cpus_per_trial, "gpu": self._plan.space.gpus_per_trial}
-        trainable = tune.with_resources(tune.with_parameters(Worker, context=context), resources)
-        resting: Resting = {}
+        way = self._one_shape if len(self._shapes) == 1 else self._several_shapes
+        trainable, searcher, scheduler, reuse_actors = way(context)
         tuner = tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=Proposals(self._ledger, self._slots, resting),
-                scheduler=Slots(self._ledger, resting),
+                search_alg=searcher,
+                scheduler=scheduler,
                 num_samples=-1,
                 max_concurrent_trials=self._slots,
-                reuse_actors=True,
+                reuse_actors=reuse_actors,
                 trial_dirname_creator=lambda trial: trial.trial_id,
             ),
             run_config=tune.RunConfig(
@@ -154,6 +188,35 @@ class _Run:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
             (self._experiment.root / CLOSING).unlink(missing_ok=True)
+
+    def _one_shape(self, context: RunContext) -> tuple[Any, Any, Any, bool]:
+        """Trainable, searcher, scheduler, and whether Tune keeps the workers: a trial is a trial of Tune's."""
+        trainable = tune.with_parameters(Worker, context=context, checked=self._checked)
+        resources = {"cpu": self._shapes[0].cpus, "gpu": self._shapes[0].gpus}
+        resting: Resting = {}
+        searcher = Proposals(self._ledger, self._slots, resting)
+        return tune.with_resources(trainable, resources), searcher, Slots(self._ledger, resting, self._refuse), True
+
+    def _several_shapes(self, context: RunContext) -> tuple[Any, Any, Any, bool]:
+        """Likewise; a worker is a trial of Tune's, and the crew keeps the workers."""
+        trainable = tune.with_parameters(Worker, context=context, checked=self._checked, stays=True)
+        plan = self._plan
+        crew = Crew(self._ledger, lambda spec: shape_of(plan, spec), self._shapes, self._rooms, plan.max_concurrent)
+        return (
+            tune.with_resources(trainable, lambda config: {"cpu": config["shape"].cpus, "gpu": config["shape"].gpus}),
+            Orders(crew),
+            Shifts(self._ledger, crew, self._refuse),
+            False,
+        )
+
+    def _refuse(self, arrival: Arrival) -> str | None:
+        """Why a node that joined later does not fit."""
+        try:
+            if arrival.view is not None:
+                check_view(arrival.view, self._plan)
+        except SearchError as error:
+            return str(error)
+        return None
 
     def _tick(self) -> None:
         self._watchdog.turn()

@@ -66,6 +66,7 @@ class Ledger:
         self._tells: list[Ended] = []
         self._stored_at = time.monotonic()
         self._faults = Faults()
+        self._unfit = 0
         self._models = KeptModels(experiment, keep=1 if plan.space.repeats == 1 else LEADERS, mode=plan.space.mode)
 
     def restore(self, history: History) -> None:
@@ -188,7 +189,9 @@ class Ledger:
         decision = Decision.CONTINUE
         for metrics in report.epochs:
             decision = self._take_epoch(live, metrics)
-        if report.end is not None:
+        if report.end is not None and self._may_have_more_memory(live, report.end):
+            self._begin_alone(live, report.end)
+        elif report.end is not None:
             self._end(live, report.end)
         elif decision is Decision.STOP and report.waits:
             self._end(live, Ending("pruned", output=report.output))
@@ -260,6 +263,29 @@ class Ledger:
             return
         self.live[trial_id] = live
         self._end(live, Ending("failed", error=f"its worker was lost {live.losses} times"))
+
+    def give_back(self, trial_id: str, reason: str) -> None:
+        """A worker's node does not fit: its trial is begun on another; the search ends where only such nodes come."""
+        self._unfit += 1
+        if reason not in self.events:
+            self.events.append(reason)
+        self._lost[trial_id] = self.live.pop(trial_id)
+        if self._unfit >= ATTEMPTS and not self.workers:
+            self._faults.verdict = reason
+
+    def _may_have_more_memory(self, live: Live, ending: Ending) -> bool:
+        return ending.out_of_memory and self.plan.oom_retry and not live.spec.alone
+
+    def _begin_alone(self, live: Live, ending: Ending) -> None:
+        trial_id = live.spec.trial_id
+        self.events.append(f"trial {trial_id} is run once more, alone on a whole GPU: {ending.error}")
+        live.spec = dataclasses.replace(live.spec, alone=True)
+        self._lost[trial_id] = self.live.pop(trial_id)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether trials run or are to be begun again."""
+        return bool(self.live or self._lost) and not self.closing and not self.fault
 
     def flush(self) -> None:
         """Store the rows that are held, then tell the study."""

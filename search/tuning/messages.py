@@ -60,6 +60,8 @@ class TrialSpec:
     """Whether the stopping rule has a say; repeats run to their end."""
     growth: Growth = ALL_AT_ONCE
     """How its training set grows."""
+    alone: bool = False
+    """Whether it ran out of memory on a share of a GPU, and now gets a whole one."""
     keep_above: float | None = None
     """The model is kept only when the metric beats this; None: in any case."""
 

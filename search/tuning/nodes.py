@@ -31,16 +31,17 @@ class NodeView:
     sees_results: bool
 
 
-def check_nodes(plan: Plan, experiment: Experiment, say: Callable[[str], None]) -> None:
-    """Ask every node that is there; raises SearchError naming one that has other versions or lacks the data.
+def check_nodes(plan: Plan, experiment: Experiment, say: Callable[[str], None]) -> tuple[str, ...]:
+    """Ask every node that is there, and give back their ids; raises SearchError naming one that does not fit.
 
-    Results that a node cannot reach are only announced: metrics travel to the driver by themselves, checkpoints and
-    models do not.
+    It has other versions or lacks the data. Results that a node cannot reach are only announced: metrics travel to
+    the driver by themselves, checkpoints and models do not.
     """
     token = experiment.root / f".seen-by-all-{uuid.uuid4().hex}"
     token.touch()
+    alive = [node for node in ray.nodes() if node["Alive"]]
     try:
-        views = _ask_all(str(plan.data_dir.resolve()) if plan.data_dir else None, str(token.resolve()))
+        views = _ask(alive, str(plan.data_dir.resolve()) if plan.data_dir else None, str(token.resolve()))
     finally:
         token.unlink(missing_ok=True)
     for view in views:
@@ -51,11 +52,11 @@ def check_nodes(plan: Plan, experiment: Experiment, say: Callable[[str], None]) 
             f"NOTE: {', '.join(blind)} cannot reach {experiment.root}: metrics are stored all the same, but trials "
             "there save no checkpoint and no model. Name a folder that all nodes share by --results."
         )
+    return tuple(node["NodeID"] for node in alive)
 
 
-def _ask_all(data_dir: str | None, token: str) -> list[NodeView]:
-    ask = ray.remote(num_cpus=0)(_look)
-    alive = [node for node in ray.nodes() if node["Alive"]]
+def _ask(alive: list[dict[str, Any]], data_dir: str | None, token: str) -> list[NodeView]:
+    ask = ray.remote(num_cpus=0)(look)
     asked: list[tuple[str, Any]] = []
     for node in alive:
         there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
@@ -73,8 +74,8 @@ def _ask_all(data_dir: str | None, token: str) -> list[NodeView]:
     return views
 
 
-def _look(name: str, data_dir: str | None, token: str) -> NodeView:
-    """Runs on the node."""
+def look(name: str, data_dir: str | None, token: str) -> NodeView:
+    """What this node sees; `token` is a file of the results folder."""
     return NodeView(name, versions(), data_dir is None or Path(data_dir).is_dir(), Path(token).exists())
 
 

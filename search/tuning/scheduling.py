@@ -16,19 +16,23 @@ from ray.tune.search import Searcher
 
 from search.tuning.ledger import Ledger, Next
 from search.tuning.messages import Report
+from search.tuning.worker import Arrival
 
 Resting = dict[int, int]
 """Workers without a trial, by the count of what they were handed: trials that had ended when they began to rest."""
 
+Refusal = Callable[[Arrival], str | None]
+"""Why the node of a worker does not fit, None where it does."""
 
-class _Here:
+
+class DriverOnly:
     """Holds what lives in the driver only: Tune pickles it with its experiment, and the copy holds nothing."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
 
 
-class Proposals(_Here, Searcher):
+class Proposals(DriverOnly, Searcher):
     """Tune's view of the ledger: a trial for every free slot, until there is no more."""
 
     def __init__(self, ledger: Ledger, slots: int, resting: Resting) -> None:
@@ -73,13 +77,15 @@ class Proposals(_Here, Searcher):
         """Nothing: see `save`."""
 
 
-class Slots(_Here, FIFOScheduler):
+class Slots(DriverOnly, FIFOScheduler):
     """Hands reports to the ledger, and free workers to the newest trial that has none."""
 
-    def __init__(self, ledger: Ledger, resting: Resting) -> None:
+    def __init__(self, ledger: Ledger, resting: Resting, refuse: Refusal) -> None:
         super().__init__()
-        self._ledger, self._resting = ledger, resting
+        self._ledger, self._resting, self._refuse = ledger, resting, refuse
         self._handed: set[str] = set()
+        self._parked: set[int] = set()
+        """Counts of the workers that keep a node which does not fit from being given to others."""
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
         """The newest pending trial, each only once."""
@@ -95,12 +101,26 @@ class Slots(_Here, FIFOScheduler):
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """STOP when the stopping rule says so."""
         report: Report | None = result["report"]
+        if isinstance(result.get("arrival"), Arrival):
+            return self._admit(trial, result["arrival"])
         if report is None:
             return self._rest(trial.config["count"])
         return str(TrialScheduler.STOP if self._ledger.take(report) else TrialScheduler.CONTINUE)
 
+    def _admit(self, trial: Any, arrival: Arrival) -> str:
+        """Let a worker begin, or park it where its node does not fit: its trial is begun elsewhere."""
+        reason, count = self._refuse(arrival), trial.config["count"]
+        if reason is not None:
+            arrival.worker.park.remote()
+            self._parked.add(count)
+            if self._resting.pop(count, None) is None:
+                self._ledger.give_back(trial.config["spec"].trial_id, reason)
+        return str(TrialScheduler.CONTINUE)
+
     def _rest(self, count: int) -> str:
         """A worker rests until another trial has ended, or the search is being closed."""
+        if count in self._parked:
+            return str(TrialScheduler.CONTINUE if self._ledger.under_way else TrialScheduler.STOP)
         if len(self._ledger.ended) == self._resting[count] and not self._ledger.closing:
             return str(TrialScheduler.CONTINUE)
         del self._resting[count]
@@ -116,11 +136,11 @@ class Slots(_Here, FIFOScheduler):
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """The worker was lost; all other faults are reports."""
         self._handed.discard(trial.trial_id)
-        if self._resting.pop(trial.config["count"], None) is None:
+        if trial.config["count"] not in self._parked and self._resting.pop(trial.config["count"], None) is None:
             self._ledger.lose(trial.config["spec"].trial_id)
 
 
-class Clock(_Here, Callback):
+class Clock(DriverOnly, Callback):
     """Calls back while the search runs: at least ten times a second, also when nothing happens."""
 
     def __init__(self, tick: Callable[[], None]) -> None:
@@ -131,7 +151,7 @@ class Clock(_Here, Callback):
         self._tick()
 
 
-class Halt(_Here, Stopper):
+class Halt(DriverOnly, Stopper):
     """Ends all trials when `halted` says so."""
 
     def __init__(self, halted: Callable[[], bool]) -> None:
