@@ -78,6 +78,8 @@ def make_console() -> Console:
 def _search(plan: Plan, console: Console, quiet: bool) -> int:
     before, fetch = newest(plan.root, plan.store) if plan.resume else (None, False)
     experiment = _open(plan, before, fetch)
+    for remark in experiment.remarks():
+        _warn(console, remark)
     begun = time.monotonic()
     try:
         # Ray takes a second to import, which no refusal should wait for.

@@ -113,6 +113,21 @@ def test_failed_trial_without_its_row_is_run_again(tmp_path: Path) -> None:
     assert resumed.ask() == proposal
 
 
+def test_trial_whose_row_was_lost_is_run_again_and_counts_once(tmp_path: Path) -> None:
+    sampling = sampling_in(tmp_path)
+    (proposal,) = ask(sampling, 1)
+    sampling.report(proposal.trial_id, 1, 0.7)
+    sampling.tell(proposal.trial_id, "complete", 0.7)
+    for _ in range(2):
+        resumed = sampling_in(tmp_path)
+        resumed.resume({})
+        assert resumed.ask() == proposal
+    resumed.tell(proposal.trial_id, "complete", 0.7)
+    assert resumed.counts() == {"complete": 1, "fail": 2}
+    sampling_in(tmp_path).resume({proposal.trial_id: ended(proposal)})
+    assert sampling_in(tmp_path).counts() == {"complete": 1, "fail": 2}
+
+
 def test_requeued_trial_is_proposed_next_and_told_fail_once(tmp_path: Path) -> None:
     sampling = sampling_in(tmp_path)
     first, _ = ask(sampling, 2)

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from search.errors import SearchError, StorageLost
 from search.experiment.atomic import write_text
+from search.experiment.damage import DAMAGED, move_damaged
 from search.experiment.manifest import MANIFEST, read_manifest, write_manifest
 from search.experiment.parts import PartWriter, Row
 from search.experiment.resumable import fetch_tables, set_aside
@@ -25,7 +26,8 @@ LOCK = ".lock"
 class Experiment:
     """The folder of one search, held by a lock until `close`; with a store, also the copy that is kept there.
 
-    Paths: `journal`, `checkpoints`, `models`, `predictions`, `classes`, `logs`.
+    Paths: `journal`, `checkpoints`, `models`, `predictions`, `classes`, `logs`. `damaged` names the files of tables
+    that could not be read when it was opened; they are kept under another name.
     Rows go through `append`, durably in the folder when it returns, and soon behind that in the store.
     """
 
@@ -39,6 +41,7 @@ class Experiment:
         self.logs = root / "logs"
         self.copy = copy
         self._lock = lock
+        self.damaged = [name for table in (TRIALS, EPOCHS) for name in move_damaged(root, table)]
         self._trials = PartWriter(root, TRIALS, TRIAL_KEY, trial_schema(space), self._removed)
         self._epochs = PartWriter(root, EPOCHS, EPOCH_KEY, epoch_schema(), self._removed)
 
@@ -95,6 +98,13 @@ class Experiment:
             )
         self._epochs.append(epochs)
         self._trials.append(trials)
+
+    def remarks(self) -> list[str]:
+        """What a user should know of the folder before the search goes on, a line each."""
+        return [
+            f"{self.root}/{name} cannot be read and is kept as {name}{DAMAGED}; trials whose row is gone are run again"
+            for name in self.damaged
+        ]
 
     def lost(self, error: OSError | None) -> StorageLost:
         """What to tell the user when results can no longer be written."""

@@ -24,6 +24,7 @@ from search.sampling.translation import translate
 from search.space import Config, Space
 
 State = Literal["complete", "pruned", "failed"]
+_WITH_VALUE = (TrialState.COMPLETE, TrialState.PRUNED)
 _STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 
@@ -70,6 +71,7 @@ class Sampling:
         self._record = Record(journal, space.mode)
         self._running: dict[str, _Running] = {}
         self._again: deque[tuple[Proposal, Draw]] = deque()
+        self._ended_before: set[str] = set()
         self._next = 0
 
     def resume(
@@ -80,10 +82,14 @@ class Sampling:
         `finished`: trial_id -> row of a trial that ended. Those that were not told are told, those that only the table
         has are added. All others that the study knows are told FAIL, if they were running, and proposed again before
         anything new, under their own number; so are those that only `running` has: trial_id -> values by parameter.
+        Where the study has the end of a trial whose row the table has lost, that end stays the one that counts.
         """
+        ids = {trial.user_attrs["trial_id"] for trial in self._record.trials() if trial.state in _WITH_VALUE}
+        self._ended_before = ids - finished.keys()
         for trial in self._record.trials():
             if trial.state == TrialState.RUNNING:
-                self._reap(trial, finished.get(trial.user_attrs["trial_id"]))
+                trial_id = trial.user_attrs["trial_id"]
+                self._reap(trial, None if trial_id in ids else finished.get(trial_id))
         self._add_missing(finished)
         lost = {trial_id: self._from_row(trial_id, row) for trial_id, row in running.items()}
         known = {**lost, **self._known()}
@@ -130,7 +136,10 @@ class Sampling:
 
     def _end(self, running: _Running, state: State, value: float | None, failed: bool) -> None:
         end, kept = _ending(state, value, running.reports)
-        self._record.finish(running.stored, end, kept)
+        if running.proposal.trial_id in self._ended_before:
+            self._record.finish(running.stored, TrialState.FAIL, None)
+        else:
+            self._record.finish(running.stored, end, kept)
         self._drawing.finish(running.drawn, end, kept, failed and end == TrialState.FAIL)
 
     def counts(self) -> dict[str, int]:
