@@ -6,8 +6,8 @@
 Study 003 answered by one run each: 99.33 % with dropout, 98.84 % without, on the test set that had chosen the epoch;
 the same network scored 99.22 % elsewhere in the study. Here five seeds give the spread, validation images choose the
 epoch, and the test set is seen once.
-Last full run: 2026-11-21, three seeds each, 2 cores of a Xeon beside other work: 99.26 % of test images with dropout, 99.05 %
-without (validation 99.25 and 99.05 %); three seeds do not yet put that outside the noise.
+Last full run: 2026-11-21, three seeds each, 2 cores of a Xeon beside other work: 99.26 % of test images with dropout,
+99.05 % without (validation 99.25 and 99.05 %); three seeds do not yet put that outside the noise.
 """
 
 from search.space import Choice, Space

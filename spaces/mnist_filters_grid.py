@@ -6,8 +6,8 @@
 The grid of study 003 as it stands there: 99.20 and 98.88 % with 32 and 64 filters of 3x3, 99.09 and 99.22 % of 5x5,
 one seed each, on the test set that had served for validation. Here three seeds give the spread, validation images
 choose the epoch, and the test set is seen once. mnist_filters.py searches more than these four.
-Last full run: 2026-11-21, 2 cores of a Xeon beside other work, 29 minutes, mean test accuracy of three seeds: K3 F32 99.13,
-K3 F64 99.15, K5 F32 99.28, K5 F64 99.26 %; by validation K5 F64 is best, and the other three are inside the noise.
+Last full run: 2026-11-21, 2 cores of a Xeon beside other work, 29 minutes, mean test accuracy of three seeds: K3 F32
+99.13, K3 F64 99.15, K5 F32 99.28, K5 F64 99.26 %; by validation K5 F64 is best, the others are inside the noise.
 """
 
 from search.space import Choice, Space
