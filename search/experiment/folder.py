@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import shutil
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -40,7 +41,12 @@ class Experiment:
         self.classes = root / "classes"
         self.logs = root / "logs"
         self.copy = copy
+        self.token = uuid.uuid4().hex
+        """Stands in the lock's file while this driver holds it: whoever reads it there sees this folder."""
         self._lock = lock
+        lock.truncate(0)
+        lock.write(self.token)
+        lock.flush()
         self.damaged = [name for table in (TRIALS, EPOCHS) for name in move_damaged(root, table)]
         self._trials = PartWriter(root, TRIALS, TRIAL_KEY, trial_schema(space), self._removed)
         self._epochs = PartWriter(root, EPOCHS, EPOCH_KEY, epoch_schema(), self._removed)
@@ -139,7 +145,7 @@ class Experiment:
         self._removed([path])
 
     def fetch(self, path: Path) -> bool:
-        """Whether a file is in the folder, if need be now that it was fetched from the store."""
+        """Whether a file is in the folder, if need be fetched from the store now; raises OSError where that fails."""
         if not path.exists() and self.copy is not None:
             self.copy.fetch(path)
         return path.exists()
@@ -206,6 +212,14 @@ def is_held(root: Path) -> bool:
     except OSError:
         return False
     return False
+
+
+def sees(root: Path, token: str) -> bool:
+    """Whether this machine sees the folder of the driver that has that `token`, and not another of the same path."""
+    try:
+        return not token or (root / LOCK).read_text(encoding="utf-8") == token
+    except OSError:
+        return False
 
 
 def is_experiment(root: Path) -> bool:

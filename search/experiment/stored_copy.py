@@ -47,8 +47,8 @@ class StoredCopy:
         self._mirror.forget_checkpoint(trial_id)
 
     def fetch(self, path: Path) -> None:
-        """Fetch a file that another node put into the store, if it is there and the store answers."""
-        with contextlib.suppress(OSError):
+        """Fetch a file that another node put into the store, if there is one; raises OSError."""
+        with contextlib.suppress(FileNotFoundError):
             self.store.download(path.relative_to(self.root).as_posix(), path)
 
     def news(self) -> list[str]:

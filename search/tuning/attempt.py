@@ -6,7 +6,6 @@ import contextlib
 import faulthandler
 import json
 import math
-import shutil
 import time
 import traceback
 from collections.abc import Callable, Generator, Mapping
@@ -15,17 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from search.errors import SearchError
-from search.experiment.atomic import write_file
 from search.fidelity import comparable
 from search.space import nearest
 from search.tuning.exhaustion import exhausted_line, lost_gpu, out_of_memory
-from search.tuning.messages import CLOSING, Ending, Metrics, RunContext, TrialSpec
+from search.tuning.keeping import REPORTED, keeping
+from search.tuning.messages import CLOSE, Ending, Metrics, RunContext, TrialSpec
 from trainables.errors import TrainableError, TrialDiverged
 from trainables.trial import Trial
 
 EXPLODED = 1e6
 """A loss this many times the first one has exploded."""
-_REPORTED = "reported.json"
+SAVING_SHARE = 0.1
+"""Checkpoints are saved so rarely that saving takes no larger share of the time."""
 
 Trainable = Callable[[dict[str, object], Trial], Generator[Mapping[str, Any], None, None]]
 
@@ -91,13 +91,14 @@ class Attempt:
 
     def __init__(self, spec: TrialSpec, context: RunContext, link: Connection) -> None:
         self._spec, self._context, self._link = spec, context, link
-        self._experiment = Path(context.experiment)
-        self._checkpoints = self._experiment / "checkpoints" / spec.trial_id
+        self._keeping = keeping(context)
+        self._closing = spec.closing
         self._epochs: list[Metrics] = []
         self._held: list[Metrics] = []
         self._summary: Metrics = {}
         self._last_save = self._last_report = time.monotonic()
-        checkpoint = latest_checkpoint(self._checkpoints)
+        self._save_every_s = context.checkpoint_every_s
+        checkpoint = self._keeping.latest(spec.trial_id, spec.begun)
         self.trial = Trial(
             seed=spec.seed,
             split_seed=context.split_seed,
@@ -110,7 +111,7 @@ class Attempt:
         )
         link.send(("started", time.time()))
         if checkpoint is not None:
-            self._replay(json.loads((checkpoint / _REPORTED).read_text()))
+            self._replay(json.loads((checkpoint / REPORTED).read_text()))
 
     def _replay(self, epochs: list[Metrics]) -> None:
         """Report again what led to the checkpoint: the driver may have died before it stored that."""
@@ -158,16 +159,26 @@ class Attempt:
         self._link.send(("epochs", self._held, waits))
         self._held = []
         self._last_report = time.monotonic()
-        if waits and self._link.recv() != "go":
+        if waits and self._hear() != "go":
             raise _Stopped
 
+    def _hear(self) -> object:
+        """The worker's next word, apart from the one that the search is being closed."""
+        while (word := self._link.recv()) == CLOSE:
+            self._closing = True
+        return word
+
     def _save_if_due(self) -> None:
-        closing = (self._experiment / CLOSING).exists()
-        due = time.monotonic() - self._last_save >= self._context.checkpoint_every_s
-        if self.trial.save is not None and (due or closing):
-            save_checkpoint(self._checkpoints, self._epochs, self.trial.save)
+        if self._link.poll() and self._link.recv() == CLOSE:  # Nothing else comes while a trial does not wait.
+            self._closing = True
+        begun = time.monotonic()
+        due = begun - self._last_save >= self._save_every_s
+        if self.trial.save is not None and (due or self._closing):
+            self._keeping.save(self._spec.trial_id, self._epochs, self.trial.save)
             self._last_save = time.monotonic()
-        if closing:
+            took = self._last_save - begun
+            self._save_every_s = max(self._context.checkpoint_every_s, took / SAVING_SHARE)
+        if self._closing:
             self._flush(waits=False)
             raise _Interrupted
 
@@ -186,16 +197,10 @@ class Attempt:
             return None
         for name, save in (("predictions", self.trial.save_predictions), ("classes", self.trial.save_classes)):
             if save is not None:
-                write_file(self._experiment / name / f"{self._spec.trial_id}.parquet", save)
-        if self.trial.save_model is None:
-            return None
-        target = self._experiment / "models" / f"{self._spec.trial_id}.keras"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # Keras insists on the ending, so the temporary name keeps it.
-        temporary = target.with_name(f".{self._spec.trial_id}.tmp.keras")
-        self.trial.save_model(temporary)
-        temporary.replace(target)
-        return f"models/{target.name}"
+                self._keeping.put(f"{name}/{self._spec.trial_id}.parquet", save)
+        model = f"models/{self._spec.trial_id}.keras"
+        save_model = self.trial.save_model
+        return model if save_model is not None and self._keeping.put(model, save_model) else None
 
 
 def _numbers(metrics: Mapping[str, Any]) -> Metrics:
@@ -211,23 +216,3 @@ def _numbers(metrics: Mapping[str, Any]) -> Metrics:
 
 def _is_summary(values: Metrics) -> bool:
     return any(name.startswith("test_") for name in values)
-
-
-def save_checkpoint(folder: Path, epochs: list[Metrics], save: Callable[[Path], None]) -> None:
-    """Write the checkpoint behind the last of `epochs` in one step, then remove the earlier ones."""
-    target = folder / f"{len(epochs):06d}"
-    temporary = folder / f".{target.name}.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    save(temporary)
-    (temporary / _REPORTED).write_text(json.dumps(epochs))
-    temporary.rename(target)
-    for other in folder.iterdir():
-        if other.name != target.name:
-            shutil.rmtree(other, ignore_errors=True)
-
-
-def latest_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint of a trial, None where there is none."""
-    found = sorted(path for path in folder.glob("[0-9]*") if (path / _REPORTED).is_file())
-    return found[-1] if found else None

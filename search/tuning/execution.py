@@ -24,6 +24,7 @@ from search.stopping import make_rule
 from search.tuning import cluster
 from search.tuning.capacity import Rooms, addable, autoscaler_config
 from search.tuning.capacity import nodes as alive_nodes
+from search.tuning.closing import raise_sign
 from search.tuning.crew import Crew
 from search.tuning.history import read_history
 from search.tuning.interrupts import Interrupts
@@ -106,6 +107,8 @@ def _context(plan: Plan, experiment: Experiment, rungs: tuple[int, ...] | None) 
         source=plan.source,
         import_path=tuple(str(Path(entry or ".").resolve()) for entry in sys.path if not entry.endswith(".zip")),
         experiment=str(experiment.root.resolve()),
+        token=experiment.token,
+        store=plan.store,
         metric=plan.space.metric,
         mode=plan.space.mode,
         split_seed=plan.seed,
@@ -145,6 +148,7 @@ class _Run:
         self._begun = time.monotonic()
         self._halt_at: float | None = None
         self._over_budget = False
+        self._sign: object = None
         self._watchdog = Watchdog(
             ledger.flush,
             f"the cluster has not answered for {STUCK_S:.0f} s; what has ended is stored. Go on with --resume, "
@@ -233,6 +237,8 @@ class _Run:
         self._ledger.closing = True
         self._halt_at = time.monotonic() + grace_s
         (self._experiment.root / CLOSING).touch()
+        if self._plan.address != "local":
+            self._sign = raise_sign(self._experiment.token)
 
     def _halted(self) -> bool:
         if self._halt_at is None:

@@ -25,6 +25,8 @@ class History:
     """(trial id, epoch, value) of ended first runs, in the order in which the trials ended."""
     running: dict[str, dict[str, object]]
     """Settings of first runs that were cut off, or are to be run again, by trial id."""
+    begun: set[str]
+    """Trials that were cut off, repeats too: they may have left checkpoints."""
     skipped: tuple[str, ...]
     """Files that could not be read."""
 
@@ -38,10 +40,12 @@ def read_history(experiment: Experiment, space: Space, retry_failed: bool) -> Hi
         for trial_id, epoch, value in zip(*columns, strict=True):
             if value is not None:
                 values[trial_id][epoch] = value
-    history = History({}, [], [], {}, (*trials.skipped, *epochs.skipped))
+    history = History({}, [], [], {}, set(), (*trials.skipped, *epochs.skipped))
     translation = translate(space)
     for row in sorted(trials.table.to_pylist(), key=lambda row: str(row.get("finished_at"))):
         trial_id, first_run = row["trial_id"], row.get("repeat_of") is None
+        if row["state"] == "running":
+            history.begun.add(trial_id)
         if row["state"] == "running" or (retry_failed and row["state"] == "failed"):
             if first_run:
                 history.running[trial_id] = _settings(row)

@@ -48,6 +48,7 @@ class Ledger:
         self._sampling, self._rule = sampling, rule
         self.live: dict[str, Live] = {}
         self._cut_off: dict[str, Live] = {}
+        self._begun: set[str] = set()
         self._lost: dict[str, Live] = {}
         self.ended: dict[str, Ended] = {}
         self.events: list[str] = []
@@ -71,6 +72,7 @@ class Ledger:
 
     def restore(self, history: History) -> None:
         """Take in what an earlier run stored, before the first `next`."""
+        self._begun = history.begun
         self._sampling.resume(history.finished, history.running)
         for trial_id, epoch, value in history.reports:
             self._rule.decide(trial_id, epoch, value)
@@ -115,7 +117,7 @@ class Ledger:
     def _begin_again(self) -> TrialSpec:
         trial_id, live = next(iter(self._lost.items()))
         self.live[trial_id] = self._lost.pop(trial_id)
-        return dataclasses.replace(live.spec, proposed_at=time.time())
+        return dataclasses.replace(live.spec, proposed_at=time.time(), begun=True)
 
     def configurations(self) -> int:
         """Configurations that have ended or run; repeats do not count."""
@@ -163,6 +165,7 @@ class Ledger:
             seed=self.plan.seed + seed_offset,
             proposed_at=time.time(),
             decides=repeat_of is None,
+            begun=trial_id in self._begun,
             growth=self._growth(repeat_of),
             keep_above=self._models.threshold() if repeat_of is None else math.inf * (1 if up else -1),
         )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from search.experiment.store import Store
 from search.loading import SpaceSource
 from trainables.trial import ALL_AT_ONCE, Growth
 
 Metrics = dict[str, float]
 CLOSING = ".closing"
 """A file in the experiment folder that is there while the search is being closed: trials save and end."""
+CLOSE = "close"
+"""What a worker tells a training process then."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class RunContext:
     import_path: tuple[str, ...]
     """Folders from which a training process imports, the driver's own."""
     experiment: str
-    """The experiment folder, where checkpoints and models go."""
+    """The experiment folder, where checkpoints and models go on nodes that see it."""
     metric: str
     mode: str
     split_seed: int
@@ -30,6 +33,10 @@ class RunContext:
     gpus: float
     rungs: tuple[int, ...] | None
     """Epochs after which a trial waits for a decision; None: after every one."""
+    token: str = ""
+    """What the folder's lock says: a node that reads it there sees the folder. Empty: all do."""
+    store: Store | None = None
+    """Where checkpoints and models go on nodes that do not see it."""
     report_every_s: float = 0.25
     """Longest time for which finished epochs are held back to be reported together."""
     trial_timeout_s: float | None = None
@@ -58,6 +65,10 @@ class TrialSpec:
     """Seconds since the epoch."""
     decides: bool = True
     """Whether the stopping rule has a say; repeats run to their end."""
+    begun: bool = False
+    """Whether an earlier attempt may have left a checkpoint, here or elsewhere."""
+    closing: bool = False
+    """Whether the search is being closed already: the trial saves behind its first epoch, and ends."""
     growth: Growth = ALL_AT_ONCE
     """How its training set grows."""
     alone: bool = False

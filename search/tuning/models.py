@@ -28,18 +28,22 @@ class KeptModels:
         ranked = sorted(self._values, key=lambda t: (-self._sign * self._values[t], t))
         for out in ranked[self._keep :]:
             del self._values[out]
-            (self._experiment.models / f"{out}.keras").unlink(missing_ok=True)
+            self._experiment.remove(self._experiment.models / f"{out}.keras")
             for tables in (self._experiment.predictions, self._experiment.classes):
-                (tables / f"{out}.parquet").unlink(missing_ok=True)
+                self._experiment.remove(tables / f"{out}.parquet")
 
     def settle(self, best: Ended | None) -> str | None:
         """At the end: the best trial's model under a fixed name; its path within the experiment, if there is one."""
         if best is None:
             return None
         model, target = self._experiment.models / f"{best.trial_id}.keras", self._experiment.models / BEST
-        if model.exists():
+        try:
+            found = self._experiment.fetch(model)
+        except OSError:
+            return None  # It is in a store that does not answer.
+        if found:
             target.unlink(missing_ok=True)
             target.hardlink_to(model)
         else:
-            target.unlink(missing_ok=True)  # Of a trial that is the best no more.
+            self._experiment.remove(target)  # Of a trial that is the best no more.
         return f"models/{BEST}" if target.exists() else None

@@ -12,6 +12,7 @@ from search.errors import SearchError
 from search.experiment import Experiment
 from search.plan import Plan
 from search.provenance import versions
+from search.tuning.reach import store_failures, what_blind_nodes_lack
 
 import ray  # isort: skip
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # isort: skip
@@ -48,10 +49,8 @@ def check_nodes(plan: Plan, experiment: Experiment, say: Callable[[str], None]) 
         check_view(view, plan)
     blind = [view.name for view in views if not view.sees_results]
     if blind:
-        say(
-            f"NOTE: {', '.join(blind)} cannot reach {experiment.root}: metrics are stored all the same, but trials "
-            "there save no checkpoint and no model. Name a folder that all nodes share by --results."
-        )
+        for line in what_blind_nodes_lack(blind, experiment.root, plan.store, store_failures(plan.store)):
+            say(line)
     return tuple(node["NodeID"] for node in alive)
 
 

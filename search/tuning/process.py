@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -16,10 +17,12 @@ from socket import socketpair
 
 from search.errors import SearchError
 from search.tuning.gpu import Budget, Card, budget, read_cards, visible_cards, wait_until_free
-from search.tuning.messages import CLOSING, Ending, Metrics, Report, RunContext, TrialSpec
+from search.tuning.messages import CLOSE, CLOSING, Ending, Metrics, Report, RunContext, TrialSpec
 
 OUTPUT_BYTES = 64 << 10
 """How much of a trial's own output is kept: its end."""
+LISTEN_S = 0.2
+"""How often it is asked whether the search is being closed."""
 
 
 class ProcessDied(Exception):
@@ -105,11 +108,16 @@ class TrialRunner:
     node: str
     cards: Callable[[], Sequence[Card]] = read_cards
     """Tells the GPUs of this machine."""
+    closing: Callable[[], bool] | None = None
+    """Tells whether the search is being closed; None: a file in the experiment folder does."""
     _process: TrainingProcess | None = None
     _spec: TrialSpec | None = None
     _deaths: int = 0
     _events: list[str] = field(default_factory=list)
     _waits: bool = False
+    _closed: bool = False
+    """Whether the training process knows that the search is being closed."""
+    _listened: float = 0.0
     _refusal: str | None = None
     """Why no training process can be started here for the trial."""
 
@@ -127,9 +135,11 @@ class TrialRunner:
             except SearchError as error:
                 self._refusal = str(error)
                 return
+        assert self._spec is not None
         self._process.trials += 1
         self._waits = False
-        self._tell(self._spec)
+        self._closed, self._listened = self._is_closing(), time.monotonic()
+        self._tell(dataclasses.replace(self._spec, closing=self._closed, begun=self._spec.begun or self._deaths > 0))
 
     def _gpu(self) -> Budget | None:
         """The budget of the next training process; waits until the memory of the one before is free."""
@@ -180,7 +190,7 @@ class TrialRunner:
         process = self._process
         assert process is not None
         try:
-            if not process.link.poll(self.context.trial_timeout_s):
+            if not self._speaks(process):
                 raise ProcessDied(f"gave no report for {self.context.trial_timeout_s:g} s")
             message = process.link.recv()
         except (EOFError, ConnectionResetError, BrokenPipeError, OSError):
@@ -204,6 +214,24 @@ class TrialRunner:
             report.output = process.output()
         return True
 
+    def _speaks(self, process: TrainingProcess) -> bool:
+        """Wait for a message, and pass on meanwhile that the search is being closed; False when the time is over."""
+        limit = self.context.trial_timeout_s
+        end = None if limit is None else time.monotonic() + limit
+        while True:
+            now = time.monotonic()
+            if not self._closed and now - self._listened >= LISTEN_S:
+                self._closed, self._listened = self._is_closing(), now
+                if self._closed:
+                    self._tell(CLOSE)
+            if process.link.poll(LISTEN_S if end is None else max(0.0, min(LISTEN_S, end - now))):
+                return True
+            if end is not None and time.monotonic() >= end:
+                return False
+
+    def _is_closing(self) -> bool:
+        return self.closing() if self.closing is not None else (Path(self.context.experiment) / CLOSING).exists()
+
     def _bury(self, how: str, report: Report) -> bool:
         """After a death: begin the trial again from its checkpoint, or fail it; True when the report should go out."""
         assert self._process is not None
@@ -213,7 +241,7 @@ class TrialRunner:
         output = self._process.output()
         self.close()
         report.worker, report.node = worker, self.node
-        if (Path(self.context.experiment) / CLOSING).exists():
+        if self._is_closing():
             report.end = Ending("interrupted")
             return True
         self._deaths += 1
