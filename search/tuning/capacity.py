@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from search.per_trial import Shape
 from search.resources import Resources
 from search.tuning.places import Room
 
@@ -18,6 +20,8 @@ import ray  # isort: skip  # after `cluster`, which sets what it reads
 REFRESH_S = 2.0
 """How long an answer is good for: nodes come and go."""
 _READ_BYTES = 1 << 20
+_KUBERAY = "RAY_USAGE_STATS_KUBERAY_IN_USE"
+"""A variable that KubeRay's operator sets in its containers."""
 
 
 def nodes() -> dict[str, Resources]:
@@ -50,12 +54,21 @@ def _size(node: Resources) -> tuple[float, float]:
     return node.get("CPU", 0.0), node.get("GPU", 0.0)
 
 
-def autoscaler_config() -> Mapping[str, Any]:
+def autoscaler_config(shapes: Sequence[Shape], at_once: int | None) -> Mapping[str, Any]:
     """The cluster file that this cluster's autoscaler works by; empty without one, or where it cannot be read.
 
     Ray publishes the kinds of nodes nowhere, so the file is read with which the head's autoscaler was started: the
-    driver must run on the head, as it does under `ray exec` and `ray job submit`.
+    driver must run on the head, as it does under `ray exec` and `ray job submit`. Under KubeRay, whose autoscaler runs
+    in a container of its own, as many trials as are allowed `at_once` count as what may be had.
     """
+    config = _started_with()
+    if config or not at_once or _KUBERAY not in os.environ:
+        return config
+    largest = {"CPU": max(shape.cpus for shape in shapes), "GPU": max(shape.gpus for shape in shapes)}
+    return {"max_workers": at_once, "available_node_types": {"assumed": {"resources": largest, "max_workers": at_once}}}
+
+
+def _started_with() -> Mapping[str, Any]:
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
         if not any(word.endswith("monitor.py") for word in words) or not _is_of_this_cluster(words):

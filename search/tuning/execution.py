@@ -67,7 +67,7 @@ def execute(plan: Plan, experiment: Experiment, watch: Watch, say: Callable[[str
     (experiment.root / CLOSING).unlink(missing_ok=True)
     with Interrupts() as interrupts, cluster.connected(plan.address) as nodes:
         shapes = shapes_of(plan)
-        autoscaler = autoscaler_config() if plan.address != "local" else {}
+        autoscaler = autoscaler_config(shapes, plan.max_concurrent) if plan.address != "local" else {}
         slots = fitting_slots([*nodes, *addable(autoscaler, alive_nodes())], shapes, plan.max_concurrent)
         slots = max(1, min(slots, plan.trials * space.repeats))
         checked = check_nodes(plan, experiment, say) if plan.address != "local" else None
