@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.errors import SearchError
 from search.sampling.samplers import make_sampler
+from search.sampling.thinned import ThinnedStorage
 from search.sampling.translation import Stored, Translation
 from search.space import Config, Space, fingerprint
 
@@ -52,7 +53,7 @@ class Drawing:
         self._grid = space.grid() if sampler == "grid" else None
         self._worse = min if space.mode == "max" else max
         self._worst: float | None = None
-        self._storage = InMemoryStorage()
+        self._storage = ThinnedStorage(space.mode) if sampler == "tpe" else InMemoryStorage()
         self._study = optuna.create_study(
             storage=self._storage,
             sampler=make_sampler(sampler, seed),
@@ -132,8 +133,7 @@ class Drawing:
 
     def start(self, trial: FrozenTrial) -> int:
         """Put a running trial that was not drawn in the sampler's study into it; its number there."""
-        self._study.add_trial(trial)
-        return len(self._study.get_trials(deepcopy=False)) - 1
+        return self._storage.get_trial_number_from_id(self._storage.create_new_trial(self._study_id, trial))
 
     def report(self, number: int, epoch: int, value: float) -> None:
         """Let the sampler see a report."""
