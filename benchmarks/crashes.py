@@ -114,6 +114,9 @@ MOMENTS = {
     "ending": Life.ending,
 }
 
+LONGEST = 3
+"""How much more often than at others a driver is killed while it starts: that takes most of a short life."""
+
 
 def finished(root: Path) -> Rows:
     """The final row of each trial that has ended, by trial id."""
@@ -138,7 +141,7 @@ def kill_again_and_again(
     while counts.total() < kills and time.monotonic() - began < seconds:
         trials = max(trials, len(before) + chance.randint(*MORE))
         with tempfile.TemporaryDirectory(prefix="cr-", ignore_cleanup_errors=True) as scratch:
-            moment = chance.choice(list(MOMENTS))
+            (moment,) = chance.choices(list(MOMENTS), [LONGEST if name == "starting" else 1 for name in MOMENTS])
             driver = start(scratch)
             if Life(driver, before, trials, chance).live_until(moment):
                 driver.kill(grace_s=0.0)

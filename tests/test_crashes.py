@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from benchmarks.crashes import kill_again_and_again
 from search.experiment import read_manifest, read_trials
 from tests.crashes import Driver, check_whole, ended, study_states
 
@@ -34,17 +34,8 @@ def test_a_search_starts_one_worker_for_each_slot_and_extends(tmp_path: Path) ->
 
 
 def test_a_driver_that_is_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
-    """kill -9 at random moments of one search; the same command with --resume goes on."""
-    chance = random.Random(7)
-    trials, kills, words = 120, 0, (*QUICK, "--trials", "120")
-    driver = Driver(tmp_path, *words)
-    while kills < 4:
-        driver.wait_for_ended(min(trials - 10, ended(driver.root) + chance.randint(3, 25)))
-        driver.kill()
-        kills += 1
-        driver = Driver(tmp_path, *words, "--resume")
-    assert driver.finish() == 0, driver.output
-    check_whole(driver.root, trials, epochs=4, cut_off=2 * kills)
+    """kill -9 at random moments, from imports to the end of the command; `benchmarks.crashes` does it for hours."""
+    assert kill_again_and_again(tmp_path, kills=20, seed=7).total() == 20
 
 
 def test_a_driver_that_is_killed_before_its_first_trial_can_be_started_again(tmp_path: Path) -> None:
