@@ -1,6 +1,6 @@
 """What a stopping rule finds when its early rungs have fewer epochs, fewer images, or both; and what that costs.
 
-    python -m benchmarks.fidelity [--dataset fashion_mnist] [--images 3000] [--epochs 9] [--trials 18] [--seeds 3]
+    python -m benchmarks.fidelity [--dataset fashion_mnist] [--images 3000] [--trials 18] [--seeds 3]
 
 Every contestant gets the same random configurations of a small network, one after another on one core, without Ray.
 The test accuracy is that of the complete trial with the best validation accuracy. Cost: passes of an image through
@@ -87,6 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", default="fashion_mnist")
     parser.add_argument("--images", type=int, default=3000)
+    parser.add_argument("--image-size", type=int, default=14, help="pixels of a side; half of MNIST's by default")
     parser.add_argument("--epochs", type=int, default=9)
     parser.add_argument("--trials", type=int, default=18)
     parser.add_argument("--seeds", type=int, default=3)
@@ -95,6 +96,7 @@ def main() -> None:
     found: dict[str, list[Spent]] = {name: [] for name in CONTESTANTS}
     for seed in range(options.seeds):
         asked = {"dataset": options.dataset, "sample_size": options.images, "validation_fraction": 1 / 30}
+        asked |= {"image_size": options.image_size}
         data = load_data(asked, Trial(split_seed=seed, data_dir=Path(folder) if folder else None))
         configs = [{**config, "epochs": options.epochs} for config in configurations(seed, options.trials)]
         for name, (rule, given) in CONTESTANTS.items():
