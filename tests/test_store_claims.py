@@ -92,8 +92,13 @@ def test_a_driver_whose_store_was_taken_over_ends(
 ) -> None:
     monkeypatch.setattr("search.experiment.claim.RENEW_EVERY_S", 0.05)
     experiment = begin(tmp_path / "e", store)
-    store.write(MARKER, json.dumps({"host": "elsewhere", "pid": 1, "id": "x"}).encode())
-    wait_for(lambda: experiment.copy is not None and experiment.copy.taken_by is not None)
+    other = json.dumps({"host": "elsewhere", "pid": 1, "id": "x"}).encode()
+
+    def taken() -> bool:
+        store.write(MARKER, other)  # Again and again, as the other driver renews it.
+        return experiment.copy is not None and experiment.copy.taken_by is not None
+
+    wait_for(taken)
     with pytest.raises(StorageLost, match="another search writes to s3://bucket/results/e now"):
         experiment.append([row(0)])
     experiment.close()
@@ -128,6 +133,14 @@ def test_a_store_that_refuses_the_credentials_is_told_in_one_line(store: Store, 
         assert "\n" not in str(caught.value)
     finally:
         s3.require_credentials(False)
+
+
+def test_a_name_in_a_store_that_leads_out_of_the_folder_is_not_fetched(tmp_path: Path, store: Store) -> None:
+    begin(tmp_path / "e", store).close()
+    store.write("trials/../../../escaped.parquet", b"x")
+    shutil.rmtree(tmp_path / "e")
+    Experiment.reopen(tmp_path / "a/b/e", SPACE, manifest(store, "monday", "tuesday"), store, fetch=True).close()
+    assert not list(tmp_path.rglob("escaped*"))
 
 
 def test_a_local_path_is_no_store(tmp_path: Path) -> None:

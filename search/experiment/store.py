@@ -94,6 +94,7 @@ class Store:
         with _as_os_error():
             found = self.files.get_file_info(pafs.FileSelector(start, allow_not_found=True, recursive=recursive))
         kept = [info for info in found if not recursive or info.type == pafs.FileType.File]
+        kept = [info for info in kept if ".." not in info.path.split("/")]  # No name leads out of a folder.
         return {info.path[len(self.path) + 1 :]: info for info in kept}
 
     def remove(self, name: str) -> None:

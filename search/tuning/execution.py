@@ -40,6 +40,8 @@ from ray import tune  # isort: skip  # after `cluster`, which sets what it reads
 
 GRACE_S = 5.0
 """How long running trials have, after an interrupt, to reach the end of an epoch and save."""
+CLUSTER_GRACE_S = 30.0
+"""The same on a cluster, where a worker hears of it within a second and may send its checkpoint to a store."""
 
 
 @dataclass(frozen=True)
@@ -227,15 +229,15 @@ class _Run:
         budget = self._plan.time_budget_s
         if budget is not None and not self._over_budget and time.monotonic() - self._begun > budget:
             self._over_budget = True
-            self._close(GRACE_S)
+            self._close()
         if self._interrupts.count and self._halt_at is None:
-            self._close(GRACE_S)
+            self._close()
         self._watch(self._ledger, self._slots)
 
-    def _close(self, grace_s: float) -> None:
+    def _close(self) -> None:
         """No new trials; those that run save at the end of their epoch, and are ended when the grace is over."""
         self._ledger.closing = True
-        self._halt_at = time.monotonic() + grace_s
+        self._halt_at = time.monotonic() + (GRACE_S if self._plan.address == "local" else CLUSTER_GRACE_S)
         (self._experiment.root / CLOSING).touch()
         if self._plan.address != "local":
             self._sign = raise_sign(self._experiment.token)

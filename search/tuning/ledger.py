@@ -56,8 +56,7 @@ class Ledger:
         self.workers: set[str] = set()
         self.exhausted = False
         self.best_model: str | None = None
-        self.ended_here = 0
-        self.first_end = 0.0
+        self.ended_here, self.first_end = 0, 0.0
         self.latest_failure: tuple[str, str] | None = None
         self._leading: Ended | None = None
         self._counts: Counter[str] = Counter()
