@@ -72,18 +72,29 @@ def scaled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ray.clus
         free.bind(("", 0))
         port = free.getsockname()[1]
     address = f"{ray._private.services.get_node_ip_address()}:{port}"
-    provider = "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider"
-    config = {
+    provider = {
+        "type": "external",
+        "module": "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider",
+        "head_node_id": HEAD_ID,
+        "gcs_address": address,
+        "launch_multiple": True,
+    }
+    config: dict[str, object] = {
         "cluster_name": "scaled",
         "max_workers": 2,
-        "provider": {"type": "external", "module": provider, "head_node_id": HEAD_ID, "gcs_address": address},
-        "head_node_type": "head",
+        "provider": provider,
+        "head_node_type": "ray.head.default",
         "available_node_types": {
-            "head": {"resources": {}, "node_config": {}, "max_workers": 0},
+            "ray.head.default": {"resources": {}, "node_config": {}, "max_workers": 0},
             "worker": {"resources": {"CPU": 1}, "node_config": {}, "min_workers": 0, "max_workers": 2},
         },
     }
-    config["provider"] |= {"launch_multiple": True}  # type: ignore[operator]  # a dict of mixed values
+    for name in ("setup_commands", "head_setup_commands", "worker_setup_commands", "initialization_commands"):
+        config[name] = []
+    for name in ("head_start_ray_commands", "worker_start_ray_commands", "cluster_synced_files", "rsync_exclude"):
+        config[name] = []
+    config |= {"rsync_filter": [], "docker": {}, "auth": {}, "file_mounts": {}, "file_mounts_sync_continuously": False}
+    config |= {"idle_timeout_minutes": 10, "upscaling_speed": 1.0}
     file = tmp_path / "scaled.yaml"
     file.write_text(json.dumps(config))
     monkeypatch.setenv("AUTOSCALER_UPDATE_INTERVAL_S", "1")
@@ -101,7 +112,7 @@ def scaled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ray.clus
 
 @pytest.mark.slow
 def test_a_search_on_a_cluster_without_workers_starts_them(scaled: ray.cluster_utils.Cluster, tmp_path: Path) -> None:
-    driver = Driver(tmp_path, "--trials", "4", "--address", scaled.address)
+    driver = Driver(tmp_path, "--trials", "2", "--address", scaled.address)
     assert driver.finish(250) == 0, driver.output
     assert set(read_trials(driver.root).table["state"].to_pylist()) == {"complete"}
 
@@ -114,7 +125,7 @@ def test_a_node_that_joins_late_with_other_versions_is_named_and_its_trial_begun
     nodes = ray.cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     try:
         first = nodes.add_node(num_cpus=1)
-        driver = Driver(tmp_path, "--set", "epochs=3", "--trials", "12", "--address", nodes.address)
+        driver = Driver(tmp_path, "--set", "epochs=3", "--trials", "8", "--address", nodes.address)
         driver.wait_for_ended(2)
         nodes.remove_node(first, allow_graceful=False)
         nodes.add_node(num_cpus=1, env_vars={"PYTHONPATH": str(other.parent)})
@@ -124,7 +135,7 @@ def test_a_node_that_joins_late_with_other_versions_is_named_and_its_trial_begun
     finally:
         nodes.shutdown()
     states = read_trials(driver.root).table["state"].to_pylist()
-    assert states == ["complete"] * 12
+    assert states == ["complete"] * 8
 
 
 def heard(driver: Driver, words: str) -> str:

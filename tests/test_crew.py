@@ -109,15 +109,15 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Site]]:
         world.close()
 
 
-@pytest.mark.parametrize("cards", [(1,), (1, 1, 1), (8,), (4, 1)])
-@pytest.mark.parametrize("big", [0.1, 0.5, 1.0])
+@pytest.mark.parametrize("cards", [(1,), (1, 1, 1), (4, 1)])
+@pytest.mark.parametrize("big", [0.1, 0.5])
 def test_every_trial_runs_once_whatever_the_nodes_and_the_share_of_large_ones(
     make: Callable[..., Site], cards: tuple[int, ...], big: float
 ) -> None:
-    site = make(60, cards, big)
+    site = make(40, cards, big)
     site.finish()
-    assert sorted(site.order) == sorted({f"{n:05d}" for n in range(60)})
-    assert site.ledger.counts()["complete"] == 60
+    assert sorted(site.order) == sorted({f"{n:05d}" for n in range(40)})
+    assert site.ledger.counts()["complete"] == 40
 
 
 def test_workers_of_both_shapes_stay_warm(make: Callable[..., Site]) -> None:
