@@ -21,11 +21,12 @@ class Room:
     """Of models and checkpoints."""
 
     def __str__(self) -> str:
-        models = f", of which {_size(self.models)} models and checkpoints" if self.models else ""
-        return _size(self.total) + models
+        models = f", of which {size_text(self.models)} models and checkpoints" if self.models else ""
+        return size_text(self.total) + models
 
 
-def _size(size: int) -> str:
+def size_text(size: int) -> str:
+    """A number of bytes as a reader says it."""
     return f"{size / 2**20:.1f} MiB" if size >= 1 << 20 else f"{size / 2**10:.0f} KiB"
 
 

@@ -25,6 +25,8 @@ CHECKPOINTS_EVERY_S = 60.0
 LONGEST_WAIT_S = 60.0
 """Longest time between two tries while the store does not answer."""
 _AT_ONCE = 4
+_TRY_S = 30.0
+"""Longest time that a try is waited for which neither succeeds nor fails."""
 _CHECKPOINTS = "checkpoints"
 _PARTS = ("trials/", "epochs/")
 _STAYS_HERE = ("study.journal", "figures", "report.html")
@@ -57,7 +59,7 @@ class Mirror:
         self._whole = threading.Event()
         self._asked = False
         self._trouble: str | None = None
-        self._troubled_at = 0.0
+        self._troubled_at = self._failed_try = 0.0
         self._told = False
         self._news: list[str] = []
         self._progress = 0.0
@@ -101,13 +103,21 @@ class Mirror:
         return told
 
     def settle(self, patience_s: float) -> Waiting | None:
-        """Wait until everything is there: None. What is not, when nothing has moved for `patience_s`."""
-        begun = self._troubled_at if self._trouble else time.monotonic()
+        """Wait until everything is there: None. What is not, when nothing has moved for `patience_s`.
+
+        A store that has not answered for so long already gets one more try.
+        """
+        asked = time.monotonic()
+        begun = self._troubled_at if self._trouble else asked
         self._whole.clear()
         self._asked = True
         self._wake.set()
         while not self._whole.wait(0.05):
-            if time.monotonic() - max(begun, self._progress) > patience_s:
+            now = time.monotonic()
+            tried = self._failed_try > asked or now - asked > max(patience_s, _TRY_S)
+            if not (self._root / MANIFEST).is_file():
+                return self.waiting()  # The folder was removed; there is nothing more to send.
+            if tried and now - max(begun, self._progress) > patience_s:
                 return self.waiting()
         return None
 
@@ -136,7 +146,7 @@ class Mirror:
                     tries = 0
                     self._answers()
                 except OSError as error:
-                    whole, tries = False, tries + 1
+                    whole, tries, self._failed_try = False, tries + 1, begun
                     self._fails(reason(error), tell=tries > 1)
                 if asked and whole:
                     self._asked = False

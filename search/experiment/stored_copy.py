@@ -8,6 +8,7 @@ from pathlib import Path
 
 from search.errors import SearchError, StorageLost
 from search.experiment.claim import Claim
+from search.experiment.disk import size_text
 from search.experiment.manifest import MANIFEST
 from search.experiment.mirror import Mirror, Waiting
 from search.experiment.store import Store, reason
@@ -89,6 +90,6 @@ def _one_line(store: Store) -> Iterator[None]:
 
 def _lost(left: Waiting, root: Path, store: Store) -> StorageLost:
     return StorageLost(
-        f"{left.files} files ({left.bytes / 2**20:.1f} MiB) are only in {root}: {store.plain} did not take them "
+        f"{left.files} files ({size_text(left.bytes)}) are only in {root}: {store.plain} did not take them "
         f"({left.reason or 'not yet'}). The same command with --resume sends them."
     )
