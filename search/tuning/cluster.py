@@ -49,16 +49,21 @@ def connected(address: str, cpus: int | None = None) -> Iterator[list[Resources]
             ray.init(address="local", num_cpus=cpus or usable_cpus(), **quiet)
         else:
             ray.init(address=address, log_to_driver=False, logging_level="error", runtime_env=shipped_code(Path.cwd()))
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise SearchError(
-            f"no Ray cluster at {address!r}, or none that accepts this token ({reason}); start one with `ray start "
-            "--head`, leave --address out, or set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to those of the cluster."
-        ) from None
+    except Exception as error:  # Ray raises its own, and bare ones where a daemon is slow to start.
+        raise SearchError(_why_not(address, " ".join(str(error).split())[:200])) from None
     try:
         yield [node["Resources"] for node in ray.nodes() if node["Alive"]]
     finally:
         ray.shutdown()
+
+
+def _why_not(address: str, reason: str) -> str:
+    if address == "local":
+        return f"Ray did not start on this machine ({reason}); its logs are in /tmp/ray/session_latest/logs. Try again."
+    return (
+        f"no Ray cluster at {address!r}, or none that accepts this token ({reason}); start one with `ray start --head`, "
+        "leave --address out, or set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to those of the cluster."
+    )
 
 
 def shipped_code(folder: Path) -> dict[str, Any]:
