@@ -61,8 +61,8 @@ def _why_not(address: str, reason: str) -> str:
     if address == "local":
         return f"Ray did not start on this machine ({reason}); its logs are in /tmp/ray/session_latest/logs. Try again."
     return (
-        f"no Ray cluster at {address!r}, or none that accepts this token ({reason}); start one with `ray start --head`, "
-        "leave --address out, or set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to those of the cluster."
+        f"no Ray cluster at {address!r}, or none that accepts this token ({reason}); start one with `ray start "
+        "--head`, leave --address out, or set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to those of the cluster."
     )
 
 
