@@ -84,11 +84,14 @@ class Slots(DriverOnly, FIFOScheduler):
         super().__init__()
         self._ledger, self._resting, self._refuse = ledger, resting, refuse
         self._handed: set[str] = set()
+        self._over: list[Any] = []
+        """Trials of Tune that have ended since it last asked for one."""
         self._parked: set[int] = set()
         """Counts of the workers that keep a node which does not fit from being given to others."""
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
         """The newest pending trial, each only once."""
+        self._over = [trial for trial in self._over if not _is_stripped(trial)]
         pending = [
             t for t in tune_controller.get_live_trials() if t.status == "PENDING" and t.trial_id not in self._handed
         ]
@@ -129,6 +132,7 @@ class Slots(DriverOnly, FIFOScheduler):
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
         """The last report of a trial that ended by itself."""
         self._handed.discard(trial.trial_id)
+        self._over.append(trial)
         report: Report | None = (result or {}).get("report")
         if report is not None and report.end is not None:
             self._ledger.take(report)
@@ -136,8 +140,17 @@ class Slots(DriverOnly, FIFOScheduler):
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """The worker was lost; all other faults are reports."""
         self._handed.discard(trial.trial_id)
+        self._over.append(trial)
         if trial.config["count"] not in self._parked and self._resting.pop(trial.config["count"], None) is None:
             self._ledger.lose(trial.config["spec"].trial_id)
+
+
+def _is_stripped(trial: Any) -> bool:
+    """Drop what Tune keeps of the metrics of a trial that is over, 16 KB each; False: it is not through with it yet."""
+    if trial.is_finished():
+        trial.run_metadata.metric_analysis, trial.run_metadata.metric_n_steps = {}, {}
+        trial.run_metadata.last_result = {"done": True}  # Not empty: Tune would ask the actor for one.
+    return bool(trial.is_finished())
 
 
 class Clock(DriverOnly, Callback):
