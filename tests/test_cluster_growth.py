@@ -19,6 +19,7 @@ from search.per_trial import Shape
 from search.resources import slots
 from search.tuning.capacity import addable, autoscaler_config
 from tests.crashes import ROOT, Driver
+from tests.gated import Gate
 
 HEAD_ID = "f" * 51 + "00000"
 """What Ray's provider of several nodes on one machine calls its head."""
@@ -125,12 +126,14 @@ def test_a_node_that_joins_late_with_other_versions_is_named_and_its_trial_begun
     nodes = ray.cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     try:
         first = nodes.add_node(num_cpus=1)
-        driver = Driver(tmp_path, "--set", "epochs=3", "--trials", "8", "--address", nodes.address)
+        gate = Gate(tmp_path, trials=8)
+        driver = Driver(tmp_path, "--address", nodes.address, space=gate.space)
         driver.wait_for_ended(2)
         nodes.remove_node(first, allow_graceful=False)
         nodes.add_node(num_cpus=1, env_vars={"PYTHONPATH": str(other.parent)})
         said = heard(driver, "has optuna 9.9, the driver has")
         nodes.add_node(num_cpus=1)
+        gate.open()
         assert driver.finish(200) == 0, said + driver.output
     finally:
         nodes.shutdown()

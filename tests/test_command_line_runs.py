@@ -135,7 +135,7 @@ def test_search_in_which_all_trials_fail_ends_early_with_the_cause(own_run: Done
         .replace("from neighbour_of_given import SHIFT", "SHIFT = 1.0")
         .replace("Choice(0.5, 0.25)", "Choice(*range(50))")
     )
-    done = command(own_run.folder, ["broken.py", "--set", "mixed=None", "--quiet"])
+    done = command(own_run.folder, ["broken.py", "--set", "mixed=None", "--quiet", "--max-concurrent", "2"])
     assert done.code == 1
     assert done.error.startswith("the search was ended: the first ")
     assert "trials all failed with: ValueError: None has no value" in done.error

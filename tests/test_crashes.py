@@ -17,12 +17,14 @@ from tests.crashes import Driver, check_whole, ended, study_states
 
 pytestmark = pytest.mark.slow
 
-QUICK = ("--set", "epochs=4", "--set", "sleep_s=0.02")
+TWO = ("--max-concurrent", "2")
+"""Whatever the number of cores, so that times and attempts that are cut off can be counted."""
+QUICK = (*TWO, "--set", "epochs=4", "--set", "sleep_s=0.02")
 
 
 def test_a_search_starts_one_worker_for_each_slot_and_extends(tmp_path: Path) -> None:
     """And a larger number of trials extends it."""
-    driver = Driver(tmp_path, *QUICK, "--trials", "30", "--max-concurrent", "2")
+    driver = Driver(tmp_path, *QUICK, "--trials", "30")
     assert driver.finish() == 0
     assert len(set(read_trials(driver.root).table["worker"].to_pylist())) == 2
     before = read_trials(driver.root).table.to_pylist()
@@ -48,7 +50,7 @@ def test_a_driver_that_is_killed_before_its_first_trial_can_be_started_again(tmp
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
-    words = ("--set", "epochs=8", "--set", "sleep_s=0.2", "--trials", "8")
+    words = (*TWO, "--set", "epochs=8", "--set", "sleep_s=0.2", "--trials", "8")
     driver = Driver(tmp_path, *words)
     driver.wait_for_ended(2)
     processes = psutil.Process(driver.process.pid).children(recursive=True)
@@ -67,7 +69,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
 
 def test_a_killed_worker_costs_only_its_own_trial(tmp_path: Path) -> None:
     """A training process, then a whole Ray worker, killed in mid-trial."""
-    driver = Driver(tmp_path, "--set", "epochs=5", "--set", "sleep_s=0.1", "--trials", "16")
+    driver = Driver(tmp_path, *TWO, "--set", "epochs=5", "--set", "sleep_s=0.1", "--trials", "16")
     driver.wait_for_ended(2)
     driver.training_processes()[0].kill()
     driver.wait_for_ended(6)
@@ -78,7 +80,7 @@ def test_a_killed_worker_costs_only_its_own_trial(tmp_path: Path) -> None:
 
 
 def test_a_time_budget_ends_the_search_with_running_trials_saved(tmp_path: Path) -> None:
-    words = ("--set", "epochs=20", "--set", "sleep_s=0.2", "--trials", "6")
+    words = (*TWO, "--set", "epochs=20", "--set", "sleep_s=0.2", "--trials", "6")
     driver = Driver(tmp_path, *words, "--time-budget", "12s")
     assert driver.finish() == 0
     assert "resume: " in driver.output
@@ -107,7 +109,7 @@ def test_a_full_disk_ends_the_search_in_one_line_and_costs_no_stored_trial(tmp_p
     mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(tmp_path)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("a small file system cannot be mounted here: it takes root")
-    words = ("--set", "epochs=4", "--trials", "2000", "--sampler", "random")
+    words = (*TWO, "--set", "epochs=4", "--trials", "2000", "--sampler", "random")
     try:
         driver = Driver(tmp_path, *words)
         assert driver.finish() == 2
@@ -115,7 +117,7 @@ def test_a_full_disk_ends_the_search_in_one_line_and_costs_no_stored_trial(tmp_p
         assert "Traceback" not in driver.output
         stored = ended(driver.root)
         subprocess.run(["mount", "-o", "remount,size=3M", str(tmp_path)], check=True)
-        again = Driver(tmp_path, *words[:2], "--sampler", "random", "--trials", str(stored + 10), "--resume")
+        again = Driver(tmp_path, *words[:4], "--sampler", "random", "--trials", str(stored + 10), "--resume")
         assert again.finish() == 0, again.output
         check_whole(driver.root, trials=stored + 10, epochs=4, cut_off=4)
     finally:

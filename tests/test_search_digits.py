@@ -27,7 +27,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results = tmp_path_factory.mktemp("results")
     with contextlib.redirect_stdout(io.StringIO()) as said:
         words = ["spaces/digits_filters.py", "--results", str(results), "--trials", "7", "--seed", "5"]
-        assert main([*words, "--set", "epochs=5"]) == 0
+        assert main([*words, "--set", "epochs=5", "--max-concurrent", "2"]) == 0
     (results / "said").write_text(said.getvalue())
     return results / "digits_filters"
 

@@ -74,7 +74,9 @@ def test_a_search_whose_machine_is_lost_goes_on_from_the_store_on_another(
     store = s3.store("bucket/results/branin")
 
     def driver(*words: str) -> Driver:
-        return Driver(Path("results"), *words, "--results", s3.address(), space=SPACE, folder=tmp_path)
+        return Driver(
+            Path("results"), "--max-concurrent", "2", *words, "--results", s3.address(), space=SPACE, folder=tmp_path
+        )
 
     def stored() -> int:
         table = read_trials(store.path, store.files).table

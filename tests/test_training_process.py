@@ -158,10 +158,10 @@ def test_a_killed_process_costs_no_epoch_that_was_saved(tmp_path: Path) -> None:
 
 
 def test_a_hanging_trial_fails_after_the_time_limit(tmp_path: Path) -> None:
-    runner = TrialRunner(context(tmp_path, trial_timeout_s=3.0), "here")
+    runner = TrialRunner(context(tmp_path, trial_timeout_s=6.0), "here")  # The start of the process counts.
     end = run(runner, act="hang")[-1].end
     assert end is not None
-    assert end.error == "its training process gave no report for 3 s"
+    assert end.error == "its training process gave no report for 6 s"
     line = next(n for n, text in enumerate(SPACE.split("\n"), 1) if "sleep(600)" in text)
     assert f'acts.py", line {line} in train' in end.output  # Where it hung.
     assert scores(run(runner, "00001", act="good")) == [1.0, 2.0, 3.0]
