@@ -25,11 +25,11 @@ QUICK = (*TWO, "--set", "epochs=4", "--set", "sleep_s=0.02")
 def test_a_search_starts_one_worker_for_each_slot_and_extends(tmp_path: Path) -> None:
     """And a larger number of trials extends it."""
     driver = Driver(tmp_path, *QUICK, "--trials", "30")
-    assert driver.finish() == 0
+    assert driver.finish() == 0, driver.output
     assert len(set(read_trials(driver.root).table["worker"].to_pylist())) == 2
     before = read_trials(driver.root).table.to_pylist()
     again = Driver(tmp_path, *QUICK, "--trials", "40", "--resume")
-    assert again.finish() == 0
+    assert again.finish() == 0, again.output
     check_whole(driver.root, trials=40, epochs=4)
     assert read_trials(driver.root).table.to_pylist()[:30] == before
     assert [session["end"] for session in read_manifest(driver.root)["sessions"]] == ["finished", "finished"]
@@ -82,7 +82,7 @@ def test_a_killed_worker_costs_only_its_own_trial(tmp_path: Path) -> None:
 def test_a_time_budget_ends_the_search_with_running_trials_saved(tmp_path: Path) -> None:
     words = (*TWO, "--set", "epochs=20", "--set", "sleep_s=0.2", "--trials", "6")
     driver = Driver(tmp_path, *words, "--time-budget", "12s")
-    assert driver.finish() == 0
+    assert driver.finish() == 0, driver.output
     assert "resume: " in driver.output
     assert read_manifest(driver.root)["state"] == "interrupted"
     assert ended(driver.root) < 6

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from functools import partial
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from search.experiment import read_trials
-from search.run import main
-from search.tuning import execution
-from search.tuning.messages import RunContext
-from tests.crashes import Driver, check_whole, ended
+from tests.crashes import ROOT, Driver, check_whole, ended
 
 pytestmark = pytest.mark.slow
 
@@ -42,12 +40,7 @@ def test_a_torn_part_and_a_torn_line_of_the_journal_cost_no_trial(tmp_path: Path
     check_whole(driver.root, trials, epochs=2, cut_off=20)
 
 
-def test_a_trainable_that_leaks_has_its_process_replaced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    leaking = tmp_path / "leaking.py"
-    leaking.write_text(
-        """
+LEAKING = """
 from search.space import Float, Space
 
 kept = []
@@ -57,12 +50,28 @@ def train(config, trial):
     yield {"value": config["x"]}
 
 space = Space(train, {"x": Float(0, 1)}, metric="value", sampler="random", stopping="none", trials=16)
-""",
-        encoding="utf-8",
+"""
+BOUNDED = """
+import sys
+from functools import partial
+from search.run import main
+from search.tuning import execution
+
+execution.RunContext = partial(execution.RunContext, recycle_bytes=320 << 20)
+sys.exit(main())
+"""
+"""The command, with a lower bound of a training process's memory than its 4 GiB."""
+
+
+def test_a_trainable_that_leaks_has_its_process_replaced(tmp_path: Path) -> None:
+    leaking = tmp_path / "leaking.py"
+    leaking.write_text(LEAKING, encoding="utf-8")
+    words = [str(leaking), "--results", str(tmp_path), "--max-concurrent", "1"]
+    done = subprocess.run(
+        [sys.executable, "-c", BOUNDED, *words], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    monkeypatch.setattr(execution, "RunContext", partial(RunContext, recycle_bytes=320 << 20))
-    assert main([str(leaking), "--results", str(tmp_path), "--max-concurrent", "1"]) == 0
+    assert done.returncode == 0, done.stderr
     check_whole(tmp_path / "leaking", trials=16, epochs=1)
-    replaced = capsys.readouterr().out.count("recycled worker")
+    replaced = done.stdout.count("recycled worker")
     assert 3 <= replaced <= 8
     assert len(set(read_trials(tmp_path / "leaking").table["worker"].to_pylist())) in (replaced, replaced + 1)
