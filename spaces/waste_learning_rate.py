@@ -8,7 +8,7 @@ looked best, 1e-4. Here the images are shuffled in every epoch, every rate has 2
 of epochs) and three seeds, and validation images choose. A rate at which the loss explodes ends as a failed trial
 with that reason.
 Last full run: none on RealWaste. 2026-11-21 on a stand-in (--dataset waste9_standin --set image_size=64 epochs=12),
-three seeds, 15 minutes on 2 cores of a Xeon beside other work: test 53.1, 50.1, 40.4, 28.5 % at 1e-4, 1e-3, 1e-2, 1e-1;
+three seeds, 16 minutes on 2 cores of a Xeon beside other work: test 53.1, 50.1, 40.4, 28.5 % at 1e-4, 1e-3, 1e-2, 1e-1;
 1e-4 is best outside the noise of all others.
 """
 
