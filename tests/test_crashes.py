@@ -35,6 +35,7 @@ def test_a_search_starts_one_worker_for_each_slot_and_extends(tmp_path: Path) ->
     assert [session["end"] for session in read_manifest(driver.root)["sessions"]] == ["finished", "finished"]
 
 
+@pytest.mark.timeout(1200)  # A minute or so on a quiet machine.
 def test_a_driver_that_is_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
     """kill -9 at random moments, from imports to the end of the command; `benchmarks.crashes` does it for hours."""
     assert kill_again_and_again(tmp_path, kills=20, seed=7).total() == 20
