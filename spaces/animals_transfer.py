@@ -6,7 +6,7 @@
 Study 002 fed every backbone pixels from 0 to 1, whatever it had been trained with, and gave each its own rate in the
 second stage, once. Here each backbone gets its own preprocessing, all three are tried at both rates, and over three
 seeds.
-Last full run: none yet.
+Last full run: none; the weights were not at hand (docs/studies.md).
 """
 
 from search.space import Choice, Space

@@ -6,7 +6,7 @@
 Study 003 reports 95.45 % for the frozen VGG16, of one seed and on the test set that also chose the epoch. Here both
 networks see the same images at the same size, VGG16 with the preprocessing that it was trained with; it is also
 trained with its last block and its last two blocks unfrozen, at two rates.
-Last full run: none yet.
+Last full run: none; the weights were not at hand (docs/studies.md).
 """
 
 from search.space import Choice, Space

@@ -6,7 +6,7 @@
 Study 004 gave the backbones four times the pixels (524x524), no preprocessing of their own, images that were never
 shuffled, and half the epochs of the small network. Here all three have the same images at the same size, in a new
 order every epoch, the same head, and the same epochs; each backbone has its own preprocessing.
-Last full run: none yet.
+Last full run: none; the weights were not at hand (docs/studies.md).
 """
 
 from search.space import Choice, Space
