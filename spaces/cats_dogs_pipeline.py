@@ -8,7 +8,7 @@ depends on the steps before it. Here are its four steps and the two that it left
 and the backbone without augmentation, so that every step is seen alone, over three seeds; and the backbone has the head
 of the small network, in place of a single layer.
 For the study's 9,305 training images of Kaggle's whole set, add --set sample_size=9305.
-Last run: 2026-11-21, the small network alone on 4,000 images at 80x80, 12 epochs, three seeds, 15 minutes on 2 cores
+Last full run: 2026-11-21, the small network on 4,000 images at 80x80, 12 epochs, three seeds, 15 minutes on 2 cores
 of a Xeon beside other work: test 60.4 % plain, 62.9 % augmented, 71.1 % rescaled, 74.0 % with both; a frozen
 MobileNetV2 0.35 83.2 %, at 150x150 94.8 %. Rescaling is what helps; augmentation is inside the noise (docs/studies.md).
 """
