@@ -90,7 +90,7 @@ def test_a_search_whose_machine_is_lost_goes_on_from_the_store_on_another(
     shutil.rmtree(tmp_path / "results")
     again = driver("--trials", str(lost + 3), "--set", "epochs=2", "--set", "sleep_s=0.02", "--resume")
     assert again.finish() == 0, again.output
-    check_whole(tmp_path / "results/branin", trials=lost + 3, epochs=2, cut_off=2)
+    check_whole(tmp_path / "results/branin", trials=lost + 3, epochs=2, cut_off=2, gaps=2)
     assert set(store.list()) == {"manifest.json", "space.py", "trials.parquet", "epochs.parquet"}
     assert stored() == lost + 3
     assert [session["end"] for session in read_manifest(tmp_path / "results/branin")["sessions"]] == [
