@@ -35,11 +35,10 @@ $(BIN)/.installed: pyproject.toml
 search: setup  ## Search a space, by default a short form of spaces/mnist_filters.py of under five minutes
 	$(BIN)/python -m search.run $(SPACE) --name $(NAME) $(ARGS)
 
-# Tests that start Ray or kill processes run one after the other: they count processes and need the cores. What they do
-# depends on the machine's speed; one that fails is run once more, and the summary names it (RERUN).
+# What the slow tests do depends on the machine's speed; one that fails is run once more, and the summary names it (RERUN).
 test: lint  ## Run every check: lint, types and the whole test suite
 	$(PYTEST) -n 2 -m "not slow"
-	$(PYTEST) -m slow --reruns 1 -raR --durations 12
+	$(PYTEST) -n 2 --dist loadfile -m slow --reruns 1 -raR --durations 12
 
 fast: setup  ## Run the tests that take no Ray and no long training
 	$(PYTEST) -n 2 -m "not slow"

@@ -5,7 +5,8 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,12 +146,17 @@ def test_search_in_which_all_trials_fail_ends_early_with_the_cause(own_run: Done
 
 
 @pytest.fixture(scope="module")
-def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Done:
+def scratch() -> Iterator[Path]:
+    """A folder for temporary files, of a short name: Ray makes sockets in it, whose paths end at 107 characters."""
+    with tempfile.TemporaryDirectory(prefix="smoke-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def smoke_run(tmp_path_factory: pytest.TempPathFactory, scratch: Path) -> Done:
     """A smoke run of real training with TensorFlow, whose temporary files have a folder of their own."""
-    folder = tmp_path_factory.mktemp("smoke")
-    (folder / "tmp").mkdir()
     words = [str(ROOT / "spaces" / "digits_filters.py"), "--smoke"]
-    return command(folder, words, TMPDIR=str(folder / "tmp"))
+    return command(tmp_path_factory.mktemp("smoke"), words, TMPDIR=str(scratch))
 
 
 def test_training_leaves_no_chatter_of_tensorflow_or_ray(smoke_run: Done) -> None:
@@ -159,7 +165,7 @@ def test_training_leaves_no_chatter_of_tensorflow_or_ray(smoke_run: Done) -> Non
     assert not re.search(r"tensorflow|cuda|onednn|\bray\b", smoke_run.out, re.IGNORECASE), smoke_run.out
 
 
-def test_smoke_run_leaves_nothing_behind(smoke_run: Done) -> None:
+def test_smoke_run_leaves_nothing_behind(smoke_run: Done, scratch: Path) -> None:
     assert "digits_filters: 2 complete in" in smoke_run.out
-    assert sorted(path.name for path in smoke_run.folder.iterdir()) == ["tmp"]
-    assert [path.name for path in (smoke_run.folder / "tmp").iterdir() if path.name.startswith("search-")] == []
+    assert list(smoke_run.folder.iterdir()) == []
+    assert [path.name for path in scratch.iterdir() if path.name.startswith("search-")] == []
