@@ -15,24 +15,16 @@ from search.tuning.crew import Crew
 from search.tuning.ledger import Ledger, Next
 from search.tuning.messages import Report, TrialSpec
 from search.tuning.places import Place
-from search.tuning.scheduling import DriverOnly, Refusal
+from search.tuning.scheduling import DriverOnly, Led, Refusal
 from search.tuning.worker import Arrival
 
 
-class Orders(DriverOnly, Searcher):
+class Orders(Led):
     """Tune's view of the crew: a worker wherever there is room for one that is needed."""
 
     def __init__(self, crew: Crew) -> None:
         super().__init__()
         self._crew = crew
-
-    def set_max_concurrency(self, max_concurrent: int) -> bool:
-        """The limit on pending workers is wanted, Tune's limiter around this searcher is not."""
-        return True
-
-    def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
-        """The ledger knows them."""
-        return True
 
     def suggest(self, trial_id: str) -> Any:
         """Another worker, with its first trial."""
@@ -41,15 +33,6 @@ class Orders(DriverOnly, Searcher):
             return Searcher.FINISHED if self._crew.finished else None
         count, spec, shape = order
         return {"spec": spec, "count": count, "shape": shape}
-
-    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """The scheduler tells the crew."""
-
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing: the study's journal is the durable state."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Nothing: see `save`."""
 
 
 class Shifts(DriverOnly, FIFOScheduler):

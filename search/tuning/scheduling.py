@@ -32,7 +32,28 @@ class DriverOnly:
         return {}
 
 
-class Proposals(DriverOnly, Searcher):
+class Led(DriverOnly, Searcher):
+    """A searcher whose state is kept elsewhere: the ledger knows what is proposed, the scheduler tells it what ends."""
+
+    def set_max_concurrency(self, max_concurrent: int) -> bool:
+        """The limit on what is pending is wanted, Tune's limiter around this searcher is not."""
+        return True
+
+    def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
+        """The ledger knows them."""
+        return True
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """The scheduler tells it."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the study's journal is the durable state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: see `save`."""
+
+
+class Proposals(Led):
     """Tune's view of the ledger: a trial for every free slot, until there is no more."""
 
     def __init__(self, ledger: Ledger, slots: int, resting: Resting) -> None:
@@ -40,14 +61,6 @@ class Proposals(DriverOnly, Searcher):
         self._ledger, self._slots, self._resting = ledger, slots, resting
         self._finished = False
         self._count = 0
-
-    def set_max_concurrency(self, max_concurrent: int) -> bool:
-        """The limit on pending trials is wanted, Tune's limiter around this searcher is not."""
-        return True
-
-    def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
-        """The ledger knows them."""
-        return True
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial; None while all slots are taken or the running trials decide what comes."""
@@ -66,15 +79,6 @@ class Proposals(DriverOnly, Searcher):
             self._resting[self._count] = len(self._ledger.ended)
             return {"spec": None, "count": self._count}
         return {"spec": found, "count": self._count}
-
-    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """The scheduler tells the ledger."""
-
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing: the study's journal is the durable state."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Nothing: see `save`."""
 
 
 class Slots(DriverOnly, FIFOScheduler):
