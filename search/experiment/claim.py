@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from search.errors import SearchError
-from search.experiment.store import Store, reason
+from search.experiment.store import Store, writing
 
 MARKER = ".driver"
 RENEW_EVERY_S = 20.0
@@ -42,7 +42,7 @@ class Claim:
     def take(cls, store: Store) -> Claim:
         """Claim a store; raises SearchError where another driver writes to it, or where it cannot be written."""
         claim = cls(store)
-        try:
+        with writing(store):
             holder, age = read_claim(store)
             if holder is not None and _lives(holder, age):
                 raise SearchError(
@@ -52,11 +52,6 @@ class Claim:
             claim._write()
             time.sleep(_BOTH_WRITE_S)
             claim._look()
-        except OSError as error:
-            raise SearchError(
-                f"{store.plain} cannot be written ({reason(error)}); check bucket, network and credentials, "
-                "or give another --results."
-            ) from None
         if claim.lost_to:
             raise SearchError(f"another search began to write to {store.plain} just now ({claim.lost_to}).")
         claim._thread.start()

@@ -82,10 +82,6 @@ class Mirror:
                 self._gone[name] = None
         self._thread.start()
 
-    def put(self, name: str) -> None:
-        """Put one file now; raises OSError."""
-        self._send(name)
-
     def remove(self, names: Iterable[str]) -> None:
         """Remove objects, or folders of them, when all that was written before is there."""
         with self._guard:

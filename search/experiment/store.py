@@ -201,3 +201,15 @@ def reason(error: BaseException) -> str:
         return google[1] if google else text[:200]
     said = re.sub(r"^(curlCode: \d+, |No response body\.)", "", found[2]).strip(" .")
     return said if said and found[1] != "ACCESS_DENIED" else found[1].lower().replace("_", " ")
+
+
+@contextmanager
+def writing(store: Store) -> Iterator[None]:
+    """Raises SearchError where what is done within cannot be written to the store."""
+    try:
+        yield
+    except OSError as error:
+        raise SearchError(
+            f"{store.plain} cannot be written ({reason(error)}); check bucket, network and credentials, "
+            "or give another --results."
+        ) from None

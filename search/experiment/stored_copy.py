@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-from search.errors import SearchError, StorageLost
+from search.errors import StorageLost
 from search.experiment.claim import Claim
 from search.experiment.disk import size_text
 from search.experiment.manifest import MANIFEST
 from search.experiment.mirror import Mirror, Waiting
-from search.experiment.store import Store, reason
+from search.experiment.store import Store, writing
 
 PATIENCE_S = 20.0
 """How long a store that does not answer is waited for at the end of a search."""
@@ -28,7 +28,7 @@ class StoredCopy:
 
     def begin(self) -> None:
         """Send space and manifest now, so that other drivers see who goes on, and all else from now on."""
-        with _one_line(self.store):
+        with writing(self.store):
             there = self.store.list()
             for name in _FIRST:
                 self.store.upload(self.root / name, name)
@@ -75,17 +75,6 @@ class StoredCopy:
         """Let another driver have it."""
         self._mirror.stop()
         self._claim.release()
-
-
-@contextlib.contextmanager
-def _one_line(store: Store) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise SearchError(
-            f"{store.plain} cannot be written ({reason(error)}); check bucket, network and credentials, "
-            "or give another --results."
-        ) from None
 
 
 def _lost(left: Waiting, root: Path, store: Store) -> StorageLost:
