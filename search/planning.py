@@ -13,7 +13,7 @@ from typing import Any
 
 from search.address import check_address
 from search.errors import SearchError
-from search.experiment import is_experiment
+from search.experiment import is_experiment, occupied
 from search.experiment.resumable import stored_manifest
 from search.experiment.store import Store
 from search.loading import load_space
@@ -89,9 +89,7 @@ def _check_free(plan: Plan) -> None:
     if held is None and plan.store is not None and stored_manifest(plan.store) is not None:
         held = plan.store.plain
     if held is not None:
-        raise SearchError(
-            f"{held} holds an experiment already; continue it with --resume, or give this one another --name."
-        )
+        raise occupied(held)
 
 
 def _with_options(space: Space, options: argparse.Namespace, asked: Mapping[str, object]) -> Space:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from search.experiment.store import Store
 from tests.s3_server import S3Server
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder to work in, an empty cache of Keras, and no way into the network."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SEARCH_DATA_DIR", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
 
 
 @pytest.fixture(scope="session")

@@ -13,18 +13,14 @@ from search.run import USER_ERROR, main
 SPACES = Path(__file__).parent.parent / "spaces"
 DIGITS, BRANIN = str(SPACES / "digits_filters.py"), str(SPACES / "branin.py")
 
+pytestmark = pytest.mark.usefixtures("elsewhere")
+
 IMPORTS = "from search.space import Choice, Float, Int, Space\nfrom trainables.image_classifier import train\n"
 
 
 def space(parameters: str = '"dropout": Float(0, 0.5)', rest: str = "", dataset: str = "digits") -> str:
     """A space file whose third line is the space."""
     return f'{IMPORTS}space = Space(train, {{{parameters}}}, "{dataset}", trials=3, {rest})\n'
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("SEARCH_DATA_DIR", raising=False)
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:

@@ -23,9 +23,8 @@ space = Space(train, {"x1": Float(*BOUNDS), "x2": Choice(1, 2), "epochs": Choice
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("SEARCH_DATA_DIR", raising=False)
+def given(elsewhere: None) -> None:
+    """The space file, in an empty folder."""
     Path("given.py").write_text(SPACE.replace("from neighbour import BOUNDS", "BOUNDS = (-5, 5)"))
 
 

@@ -57,10 +57,10 @@ from functools import partial
 from search.run import main
 from search.tuning import execution
 
-execution.RunContext = partial(execution.RunContext, recycle_bytes=320 << 20)
+execution.RunContext = partial(execution.RunContext, recycle_bytes=160 << 20)
 sys.exit(main())
 """
-"""The command, with a lower bound of a training process's memory than its 4 GiB."""
+"""The command, with a lower bound of a training process's growth than its 2 GiB."""
 
 
 def test_a_trainable_that_leaks_has_its_process_replaced(tmp_path: Path) -> None:

@@ -188,6 +188,37 @@ def test_a_closing_search_leaves_what_is_in_hand_for_a_resume(make: Callable[...
     assert not waiting & site.ledger.live.keys()
 
 
+def test_while_all_workers_are_busy_slow_proposals_are_made_ahead(make: Callable[..., Site]) -> None:
+    site = make(40, (1,), big=0.0)
+    for _ in range(12):
+        site.turn()
+    site.ledger.proposal_s = 0.0
+    site.crew.prepare()
+    assert not site.crew.hand, "A proposal costs nothing beside a trial, so none is made before it is needed."
+    site.ledger.proposal_s = 3600.0
+    for _ in range(9):
+        site.crew.prepare()
+        site.ledger.proposal_s = 3600.0
+    ahead = [one.spec.trial_id for one in site.crew.hand]
+    assert len(ahead) == 4, "Never more than there are workers."
+    worker = next(iter(site.running))
+    site.end(site.running.pop(worker)[0])
+    site.free(worker)
+    assert site.running[worker][0] == ahead[0]
+    site.finish()
+    assert sorted(site.order) == [f"{n:05d}" for n in range(40)]
+
+
+def test_with_one_worker_no_proposal_is_made_ahead(make: Callable[..., Site]) -> None:
+    site = make(10, (1,), big=1.0)
+    for _ in range(12):
+        site.turn()
+    assert len(site.running) == 1
+    site.ledger.proposal_s = 3600.0
+    site.crew.prepare()
+    assert not site.crew.hand
+
+
 def test_a_parked_worker_keeps_its_place_and_gets_nothing(make: Callable[..., Site]) -> None:
     site = make(6, (1, 1), big=1.0)
     order = site.crew.hire()
@@ -197,6 +228,7 @@ def test_a_parked_worker_keeps_its_place_and_gets_nothing(make: Callable[..., Si
     site.crew.park(worker)
     site.ledger.give_back(spec.trial_id, "node n0 has python 2.7, the driver has 3.11")
     site.seated[worker] = Seated(BIG, Place("n0", (0,)))
+    assert site.crew.next_for(worker) is Next.REST  # It asks before another worker is hired.
     site.finish()
     assert site.order[0] == spec.trial_id
     assert len(site.order) == 6

@@ -14,6 +14,8 @@ from search.run import DONE, main
 from search.sampling import Sampling
 from search.space import Choice, Float, Int
 
+pytestmark = pytest.mark.usefixtures("elsewhere")
+
 HEAD = "from search.space import Choice, Float, Int, Space\nfrom trainables.image_classifier import train\n"
 PARAMETERS = """{
     "filters": Choice(16, 32, 64),
@@ -21,15 +23,6 @@ PARAMETERS = """{
     "kernel_size": Choice(3, 5, when={"network": "two_conv"}),
     "dropout": Float(0, 0.5),
 }"""
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty folder to work in, an empty cache of Keras, and no way into the network."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("SEARCH_DATA_DIR", raising=False)
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
 
 
 def plan_of_mnist(said: list[str] | None = None, **fields: str) -> Plan:

@@ -20,12 +20,8 @@ space = Space(
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty folder to work in, an empty cache of Keras, and no way into the network."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("SEARCH_DATA_DIR", raising=False)
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+def given(elsewhere: None) -> None:
+    """The space file, in an empty folder."""
     Path("given.py").write_text(SPACE)
 
 

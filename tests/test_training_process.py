@@ -18,8 +18,11 @@ from search.tuning.messages import CLOSING, Report, RunContext, TrialSpec
 from search.tuning.process import TrialRunner
 
 SPACE = """
-    import json, os, sys, time
+    import json, os, pathlib, sys, time
+    import numpy
     from search.space import Choice, Space
+
+    kept = []
 
     def train(config, trial):
         act, epochs = config["act"], config.get("epochs", 3)
@@ -41,6 +44,11 @@ SPACE = """
                 os._exit(3)
             if act == "hang" and epoch == 2:
                 time.sleep(600)
+            if act == "grow" and epoch == 1:
+                kept.append(os.urandom(32 << 20))
+            if act == "map" and epoch == 1:
+                kept.append(numpy.memmap(pathlib.Path(config["folder"]) / "images"))
+                assert kept[-1].sum() > 0
             if act == "slow":
                 time.sleep(0.2)
             loss = {"nan": float("nan"), "explode": 1e9}.get(act, 1.0) if epoch == 2 else 1.0
@@ -201,20 +209,25 @@ def test_a_closing_search_saves_its_running_trials(tmp_path: Path) -> None:
     runner.close()
 
 
-def test_a_process_is_replaced_after_its_share_of_trials(tmp_path: Path) -> None:
-    runner = TrialRunner(context(tmp_path, recycle_trials=2), "here")
-    reports = [run(runner, f"{n:05d}", act="good") for n in range(4)]
+def test_a_process_that_has_grown_too_much_since_its_first_trial_is_replaced(tmp_path: Path) -> None:
+    runner = TrialRunner(context(tmp_path, recycle_bytes=48 << 20), "here")
+    reports = [run(runner, f"{n:05d}", act="grow") for n in range(6)]
     runner.close()
     workers = [r[-1].worker for r in reports]
-    assert workers[0] == workers[1] != workers[2] == workers[3]
-    assert sum("recycled" in event for rs in reports for r in rs for event in r.events) == 2
+    assert workers[0] == workers[1] == workers[2] != workers[3] == workers[4] == workers[5]
+    told = [event for rs in reports for r in rs for event in r.events]
+    assert len(told) == 2
+    assert all("which has grown by 6" in event and "MiB in 3 trials" in event for event in told)
 
 
-def test_a_process_that_grew_too_large_is_replaced(tmp_path: Path) -> None:
-    runner = TrialRunner(context(tmp_path, recycle_bytes=1), "here")
-    first, second = run(runner, act="good"), run(runner, "00001", act="good")
+def test_a_process_that_only_reads_a_mapped_file_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "images").write_bytes(bytes(range(256)) * (1 << 18))
+    runner = TrialRunner(context(tmp_path, recycle_bytes=32 << 20), "here")
+    reports = [run(runner, "00000", act="good"), run(runner, "00001", act="map", folder=str(tmp_path))]
+    reports.append(run(runner, "00002", act="good"))
+    assert scores(reports[1]) == [1.0, 2.0, 3.0]
     runner.close()
-    assert first[-1].worker != second[-1].worker
+    assert len({r[-1].worker for r in reports}) == 1
 
 
 def test_the_training_process_ends_with_its_worker(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Ray Tune with trials that do nothing, as its guides have it: alone, or with OptunaSearch (`--optuna`)."""
+"""Ray Tune with trials that do nothing, workers reused as its guides have it; --optuna for OptunaSearch."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ def main() -> None:
                 search_alg=search,
                 num_samples=options.trials,
                 max_concurrent_trials=options.slots if options.optuna else None,
+                reuse_actors=True,
             ),
             run_config=tune.RunConfig(storage_path=folder, callbacks=[ends], verbose=0),
         ).fit()

@@ -1,6 +1,6 @@
 """The experiment folder: its layout, manifest, Parquet tables and atomic writes. Plain files, no pickle."""
 
-from search.experiment.folder import Experiment, find_experiments, is_experiment
+from search.experiment.folder import Experiment, find_experiments, is_experiment, occupied
 from search.experiment.manifest import read_manifest, write_manifest
 from search.experiment.parts import PartWriter, TableRead, read_parts
 from search.experiment.schema import (
@@ -27,6 +27,7 @@ __all__ = [
     "epoch_schema",
     "find_experiments",
     "is_experiment",
+    "occupied",
     "read_epochs",
     "read_manifest",
     "read_parts",

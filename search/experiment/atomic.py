@@ -36,8 +36,13 @@ def flush_folder(folder: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Put `text` at `path` in one step."""
-    write_file(path, lambda temporary: _write(temporary, text))
+    write_bytes(path, text.encode())
 
 
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Put `content` at `path` in one step."""
+    write_file(path, lambda temporary: _write(temporary, content))
+
+
+def _write(path: Path, content: bytes | memoryview) -> None:
+    path.write_bytes(content)

@@ -57,9 +57,7 @@ class Experiment:
     ) -> Experiment:
         """Open a new folder; raises SearchError where an experiment of that name stands."""
         if is_experiment(root):
-            raise SearchError(
-                f"{root} holds an experiment already; continue it with --resume, or give this one another --name."
-            )
+            raise occupied(root)
         with _held(root, store) as (lock, copy):
             write_text(root / "space.py", source)
             write_manifest(root, manifest)  # Last: a folder without a manifest counts as empty.
@@ -220,6 +218,13 @@ def sees(root: Path, token: str) -> bool:
         return not token or (root / LOCK).read_text(encoding="utf-8") == token
     except OSError:
         return False
+
+
+def occupied(where: Path | str) -> SearchError:
+    """What to tell the user where an experiment of that name stands."""
+    return SearchError(
+        f"{where} holds an experiment already; continue it with --resume, or give this one another --name."
+    )
 
 
 def is_experiment(root: Path) -> bool:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from search.experiment.atomic import flush_folder, write_file
+from search.experiment.atomic import flush_folder, write_bytes, write_file
 
 MERGE_AT = 32
 """Parts of one level that are merged into one of the next: at most a few dozen small files a level."""
@@ -143,6 +143,8 @@ class PartWriter:
         self._removed = removed
         self._folder = root / name
         self._levels: dict[int, list[Path]] = {}
+        self._fresh: dict[Path, pa.Table] = {}
+        """What the parts of the lowest level hold that this process wrote: they are merged soon."""
         self._next = 0
         for left_over in self._folder.glob(".*.tmp"):  # Of a writer that was killed.
             left_over.unlink(missing_ok=True)
@@ -169,7 +171,7 @@ class PartWriter:
             table = table.sort_by([(name, "ascending") for name in self._key])
         write_file(self._root / f"{self._name}.parquet", lambda path: pq.write_table(table, path))
         self._remove(parts)
-        self._levels = {}
+        self._levels, self._fresh = {}, {}
 
     def _table(self, rows: Sequence[Row]) -> pa.Table:
         names: dict[str, None] = {}
@@ -186,7 +188,14 @@ class PartWriter:
     def _write(self, table: pa.Table, level: int) -> None:
         path = self._folder / f"part-{self._next:08d}-{level}.parquet"
         self._next += 1
-        write_file(path, lambda temporary: pq.write_table(table, temporary, compression="zstd" if level else "none"))
+        # By way of memory, 0.4 ms a row; given a path, Arrow takes 2. And without what pays only for many rows.
+        buffer = pa.BufferOutputStream()
+        if level:
+            pq.write_table(table, buffer, compression="zstd")
+        else:
+            pq.write_table(table, buffer, compression="none", use_dictionary=False, write_statistics=False)
+            self._fresh[path] = table
+        write_bytes(path, buffer.getvalue())
         self._levels.setdefault(level, []).append(path)
 
     def _merge(self) -> None:
@@ -195,7 +204,8 @@ class PartWriter:
             if len(self._levels.get(level, ())) < MERGE_AT:
                 return
             old = self._levels[level]
-            self._write(_latest([_read(path) for path in old], self._key), level + 1)
+            tables = [self._fresh.pop(path) if path in self._fresh else _read(path) for path in old]
+            self._write(_latest(tables, self._key), level + 1)
             self._levels[level] = []
             self._remove(old)
 

@@ -53,8 +53,14 @@ def _serve(link: Connection) -> None:
         if ending is not None:
             sys.stdout.flush()
             sys.stderr.flush()
-            ending.resident_bytes = psutil.Process().memory_info().rss
+            ending.own_bytes = _own_bytes()
             link.send(ending)
+
+
+def _own_bytes() -> int:
+    """Resident memory without pages of files, such as a data set that is mapped: those are no growth."""
+    memory = psutil.Process().memory_info()
+    return int(memory.rss - getattr(memory, "shared", 0))
 
 
 def _clear_output() -> None:

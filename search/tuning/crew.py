@@ -1,4 +1,4 @@
-"""Which worker runs which trial where trials differ in what they ask for: warm workers for each shape, none starved.
+"""Which worker runs which trial: warm workers for each shape of resources that trials ask for, none starved.
 
 A worker that is free takes the next trial of its own shape. Trials of other shapes wait in hand, and when one has
 waited for about a turn of all workers, those that stand in its place are ended as they become free. No Ray.
@@ -6,6 +6,8 @@ waited for about a turn of all workers, those that stand in its place are ended 
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -13,6 +15,9 @@ from search.per_trial import Shape
 from search.tuning.ledger import Ledger, Next
 from search.tuning.messages import Ending, Report, TrialSpec
 from search.tuning.places import Floor, Place, Room, Seated
+
+AHEAD_FROM = 0.02
+"""Time of a proposal, as a share of a trial's, from which trials are proposed ahead."""
 
 PATIENCE = 4
 """A trial in hand is passed over so often, or once by every worker, before workers of other shapes make room for it."""
@@ -29,6 +34,8 @@ class Member:
     resting: bool = False
     parked: bool = False
     """It keeps a node that does not fit from being given to others."""
+    since: float = 0.0
+    """When it was handed its trial."""
 
 
 @dataclass
@@ -42,7 +49,7 @@ class Waiting:
 
 
 class Crew:
-    """The workers of a search with several shapes, and the trials in hand."""
+    """The workers of a search, and the trials in hand."""
 
     def __init__(
         self,
@@ -62,6 +69,8 @@ class Crew:
         self._resting_pays = False
         """Whether the ledger's last answer was that there may be more later."""
         self._stuck: set[Shape] = set()
+        self._trial_s = math.inf
+        """How long a worker has had a trial, of late."""
 
     # Workers come and go
 
@@ -72,7 +81,7 @@ class Crew:
         if self._limit is not None and self._strength() >= self._limit:
             return None
         floor, _, ready = self._survey()
-        resting = {m.shape for m in self.members.values() if m.resting}
+        resting = self._resting()
         for waiting in self.hand:
             if waiting in ready or (waiting.shape not in resting and floor.find(waiting.shape)):
                 return self._order(waiting)
@@ -93,7 +102,7 @@ class Crew:
 
     def seat(self, worker: int, place: Place) -> None:
         """A worker has started, there."""
-        self.members[worker].place = place
+        self.members[worker].place, self.members[worker].since = place, time.monotonic()
 
     def park(self, worker: int) -> None:
         """A worker stays where it is and gets no trial; its own has been given back."""
@@ -110,6 +119,7 @@ class Crew:
     def next_for(self, worker: int) -> TrialSpec | Next:
         """The next trial of a worker that has none; REST: later perhaps; FINISHED: it should end."""
         member = self.members[worker]
+        self._note_length(member)
         member.trial_id, member.resting = None, True
         if self._over():
             return Next.FINISHED
@@ -127,11 +137,32 @@ class Crew:
                 break
             found = drawn if drawn.shape == member.shape else None
         if found is not None:
-            member.trial_id, member.resting = found.spec.trial_id, False
+            member.trial_id, member.resting, member.since = found.spec.trial_id, False, time.monotonic()
             self._give(found)
             return found.spec
         _, ended, _ = self._survey()  # What has been drawn since may have made a place wanted.
         return Next.FINISHED if worker in ended else answer
+
+    def prepare(self) -> None:
+        """Propose a trial while all workers have one, so that the next that is free need not wait for its proposal.
+
+        Only where the wait would be felt (a long history or a slow sampler, short trials): a proposal that is made
+        ahead does not know the trials that end in the meantime. With one worker never: a search is then the same
+        each time.
+        """
+        workers = self._strength()
+        if self.finished or self._dry or self._ledger.closing or self._ledger.fault or workers < 2:
+            return
+        share = self._ledger.proposal_s / self._trial_s
+        if share < AHEAD_FROM or any(m.trial_id is None and not m.parked for m in self.members.values()):
+            return
+        if len(self.hand) < min(workers, math.ceil(2 * workers * share)):
+            self._draw()
+
+    def _note_length(self, member: Member) -> None:
+        if member.trial_id is not None:
+            length = time.monotonic() - member.since
+            self._trial_s = length if math.isinf(self._trial_s) else 0.8 * self._trial_s + 0.2 * length
 
     def _give(self, given: Waiting) -> None:
         self.hand.remove(given)
@@ -165,6 +196,10 @@ class Crew:
         """How many trials may be in hand: as many as there are workers, at least one of each shape."""
         return max(2 * len(self._shapes), self._strength())
 
+    def _resting(self) -> set[Shape]:
+        """Shapes of the workers that wait for a trial."""
+        return {m.shape for m in self.members.values() if m.resting and not m.parked}
+
     def _strength(self) -> int:
         return sum(not m.parked for m in self.members.values())
 
@@ -183,7 +218,7 @@ class Crew:
         floor, ended = Floor(rooms, seated), {w for w, m in self.members.items() if m.parked}
         parked = set(ended)
         strength, ready = self._strength(), []
-        idle = {m.shape for m in self.members.values() if m.resting and not m.parked}
+        idle = self._resting()
         due = [waiting for waiting in self.hand if self._is_due(waiting) and waiting.shape not in idle]
         starting: list[Member | Waiting] = [m for m in self.members.values() if m.place is None]
         for one in [*starting, *due]:

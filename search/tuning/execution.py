@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from search.errors import SearchError, StorageLost
 from search.experiment import Experiment
@@ -30,9 +29,8 @@ from search.tuning.history import read_history
 from search.tuning.interrupts import Interrupts
 from search.tuning.ledger import Ledger
 from search.tuning.messages import CLOSING, RunContext, TrialSpec
-from search.tuning.mixed import Orders, Shifts
 from search.tuning.nodes import check_nodes, check_view
-from search.tuning.scheduling import Clock, Halt, Proposals, Resting, Slots
+from search.tuning.scheduling import Clock, Halt, Orders, Shifts
 from search.tuning.watchdog import STUCK_S, Watchdog
 from search.tuning.worker import Arrival, Worker
 
@@ -160,16 +158,16 @@ class _Run:
     def tune(self, context: RunContext) -> None:
         """Let Tune run until the ledger has nothing more, or the search is halted."""
         scratch = tempfile.mkdtemp(prefix="search-tune-")
-        way = self._one_shape if len(self._shapes) == 1 else self._several_shapes
-        trainable, searcher, scheduler, reuse_actors = way(context)
+        plan = self._plan
+        crew = Crew(self._ledger, lambda spec: shape_of(plan, spec), self._shapes, self._rooms, plan.max_concurrent)
+        trainable = tune.with_parameters(Worker, context=context, checked=self._checked)
         tuner = tune.Tuner(
-            trainable,
+            tune.with_resources(trainable, lambda config: {"cpu": config["shape"].cpus, "gpu": config["shape"].gpus}),
             tune_config=tune.TuneConfig(
-                search_alg=searcher,
-                scheduler=scheduler,
+                search_alg=Orders(crew),
+                scheduler=Shifts(self._ledger, crew, self._refuse),
                 num_samples=-1,
                 max_concurrent_trials=self._slots,
-                reuse_actors=reuse_actors,
                 trial_dirname_creator=lambda trial: trial.trial_id,
             ),
             run_config=tune.RunConfig(
@@ -177,7 +175,7 @@ class _Run:
                 storage_path=scratch,
                 verbose=0,
                 stop=Halt(self._halted),
-                callbacks=[Clock(self._tick)],
+                callbacks=[Clock(self._tick), Clock(crew.prepare)],
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
@@ -194,26 +192,6 @@ class _Run:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
             (self._experiment.root / CLOSING).unlink(missing_ok=True)
-
-    def _one_shape(self, context: RunContext) -> tuple[Any, Any, Any, bool]:
-        """Trainable, searcher, scheduler, and whether Tune keeps the workers: a trial is a trial of Tune's."""
-        trainable = tune.with_parameters(Worker, context=context, checked=self._checked)
-        resources = {"cpu": self._shapes[0].cpus, "gpu": self._shapes[0].gpus}
-        resting: Resting = {}
-        searcher = Proposals(self._ledger, self._slots, resting)
-        return tune.with_resources(trainable, resources), searcher, Slots(self._ledger, resting, self._refuse), True
-
-    def _several_shapes(self, context: RunContext) -> tuple[Any, Any, Any, bool]:
-        """Likewise; a worker is a trial of Tune's, and the crew keeps the workers."""
-        trainable = tune.with_parameters(Worker, context=context, checked=self._checked, stays=True)
-        plan = self._plan
-        crew = Crew(self._ledger, lambda spec: shape_of(plan, spec), self._shapes, self._rooms, plan.max_concurrent)
-        return (
-            tune.with_resources(trainable, lambda config: {"cpu": config["shape"].cpus, "gpu": config["shape"].gpus}),
-            Orders(crew),
-            Shifts(self._ledger, crew, self._refuse),
-            False,
-        )
 
     def _refuse(self, arrival: Arrival) -> str | None:
         """Why a node that joined later does not fit."""

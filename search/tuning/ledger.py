@@ -15,6 +15,7 @@ from search.sampling import Sampling
 from search.stopping import Decision, StoppingRule
 from search.tuning.faults import Faults
 from search.tuning.history import History
+from search.tuning.logs import write_log
 from search.tuning.messages import Ending, Metrics, Report, TrialSpec
 from search.tuning.models import KeptModels
 from search.tuning.records import Ended, Live
@@ -58,6 +59,7 @@ class Ledger:
         self.best_model: str | None = None
         self.ended_here, self.first_end = 0, 0.0
         self.latest_failure: tuple[str, str] | None = None
+        self.proposal_s = 0.0
         self._leading: Ended | None = None
         self._counts: Counter[str] = Counter()
         self.closing = False
@@ -102,7 +104,9 @@ class Ledger:
         if self._lost:
             return self._begin_again()
         if self.configurations() < self.plan.trials and not self.exhausted:
+            began = time.monotonic()
             proposal = self._sampling.ask()
+            self.proposal_s = time.monotonic() - began
             if proposal is not None:
                 return self._start(proposal.trial_id, proposal.number, proposal.config)
             self.exhausted = True
@@ -227,7 +231,7 @@ class Ledger:
         if ending.state == "interrupted":
             self._cut_off[live.spec.trial_id] = live  # Its row stays `running`; `close` returns it to the study.
             return
-        log = self._write_log(live, ending)
+        log = write_log(self.experiment, live.spec.trial_id, ending)
         row = finished_row(self.plan, live, ending, log)
         value = score_of(live, self.plan.space)
         trial_id = live.spec.trial_id
@@ -243,15 +247,6 @@ class Ledger:
             self.latest_failure = (trial_id, ending.error or "")
         if ending.state == "complete" and value is not None and live.repeat_of is None:
             self._models.offer(trial_id, value)
-
-    def _write_log(self, live: Live, ending: Ending) -> str | None:
-        text = "\n".join(part for part in (ending.output.rstrip(), ending.traceback.rstrip()) if part)
-        if not text and ending.state != "failed":
-            return None
-        path = self.experiment.logs / f"{live.spec.trial_id}.log"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text((text or ending.error or "") + "\n", encoding="utf-8")
-        return path.relative_to(self.experiment.root).as_posix()
 
     def lose(self, trial_id: str) -> None:
         """The worker of a trial was lost, with its node or alone: the trial is begun again, a few times."""
@@ -300,6 +295,11 @@ class Ledger:
             self.experiment.forget_checkpoint(ended.trial_id)
         self._tells = []
         self._stored_at = time.monotonic()
+
+    def settle(self) -> None:
+        """Store and tell what has ended, if anything has since `next` did so."""
+        if self._tells:
+            self.flush()
 
     def close(self) -> None:
         """Store all, and give trials that were cut off back to the study, which tells them FAIL once."""

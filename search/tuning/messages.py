@@ -45,10 +45,8 @@ class RunContext:
     """Least time between two checkpoints of a trial."""
     attempts: int = 3
     """How often a trial is begun whose training process dies."""
-    recycle_trials: int = 500
-    """Trials after which a training process is replaced."""
-    recycle_bytes: int = 4 << 30
-    """Resident memory above which a training process is replaced."""
+    recycle_bytes: int = 2 << 30
+    """Growth of a training process's own memory since its first trial, above which it is replaced."""
     gpu_memory_mib: int | None = None
     """What a training process may take of each of its GPUs, as its worker measured."""
 
@@ -114,8 +112,8 @@ class Ending:
     """The end of what the trial wrote to its standard output and error."""
     model: str | None = None
     """Where its model lies, relative to the experiment."""
-    resident_bytes: int = 0
-    """Memory of the training process, behind the trial."""
+    own_bytes: int = 0
+    """Memory of the training process behind the trial, without what files and other processes share."""
     out_of_memory: bool = False
     """Whether it failed because memory ran out."""
     lost_gpu: bool = False

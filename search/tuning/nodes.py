@@ -5,17 +5,17 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from search.errors import SearchError
 from search.experiment import Experiment
 from search.plan import Plan
 from search.provenance import versions
+from search.tuning.asking import ask_nodes
 from search.tuning.reach import store_failures, what_blind_nodes_lack
 
 import ray  # isort: skip
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # isort: skip
 
 TIMEOUT_S = 120.0
 """Longest time for a node to answer; a node may have to fetch the code first."""
@@ -40,37 +40,26 @@ def check_nodes(plan: Plan, experiment: Experiment, say: Callable[[str], None]) 
     """
     token = experiment.root / f".seen-by-all-{uuid.uuid4().hex}"
     token.touch()
-    alive = [node for node in ray.nodes() if node["Alive"]]
+    data_dir = str(plan.data_dir.resolve()) if plan.data_dir else None
     try:
-        views = _ask(alive, str(plan.data_dir.resolve()) if plan.data_dir else None, str(token.resolve()))
+        answers = ask_nodes(partial(look, data_dir=data_dir, token=str(token.resolve())), TIMEOUT_S)
     finally:
         token.unlink(missing_ok=True)
-    for view in views:
+    views = []
+    for node, view in answers:
+        if isinstance(view, ray.exceptions.RayError):
+            reason = " ".join(str(view).split())[:200]
+            raise SearchError(
+                f"node {node['NodeManagerAddress']} cannot run this project ({reason}); install it there as on the "
+                "driver's machine."
+            )
         check_view(view, plan)
+        views.append(view)
     blind = [view.name for view in views if not view.sees_results]
     if blind:
         for line in what_blind_nodes_lack(blind, experiment.root, plan.store, store_failures(plan.store)):
             say(line)
-    return tuple(node["NodeID"] for node in alive)
-
-
-def _ask(alive: list[dict[str, Any]], data_dir: str | None, token: str) -> list[NodeView]:
-    ask = ray.remote(num_cpus=0)(look)
-    asked: list[tuple[str, Any]] = []
-    for node in alive:
-        there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        name = node["NodeManagerAddress"]
-        asked.append((name, ask.options(scheduling_strategy=there).remote(name, data_dir, token)))
-    views = []
-    for name, answer in asked:
-        try:
-            views.append(ray.get(answer, timeout=TIMEOUT_S))
-        except ray.exceptions.RayError as error:
-            reason = " ".join(str(error).split())[:200]
-            raise SearchError(
-                f"node {name} cannot run this project ({reason}); install it there as on the driver's machine."
-            ) from None
-    return views
+    return tuple(node["NodeID"] for node, _ in answers)
 
 
 def look(name: str, data_dir: str | None, token: str) -> NodeView:

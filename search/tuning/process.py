@@ -38,6 +38,8 @@ class TrainingProcess:
 
     def __init__(self, context: RunContext, gpu: Budget | None = None) -> None:
         self.trials = 0
+        self.own_bytes: int | None = None
+        """Its memory behind its first trial."""
         self._output = tempfile.TemporaryFile("w+b", buffering=0)  # noqa: SIM115  # closed by `kill`
         ours, theirs = socketpair()
         environment = {
@@ -257,13 +259,15 @@ class TrialRunner:
 
     def _recycle_if_due(self, ending: Ending, report: Report) -> None:
         assert self._process is not None
-        context, trials = self.context, self._process.trials
+        if self._process.own_bytes is None:
+            self._process.own_bytes = ending.own_bytes
+        grown = ending.own_bytes - self._process.own_bytes
         if ending.out_of_memory:
             why = "which ran out of memory"  # What it holds, or has left in pieces, would fail the next trial too.
-        elif trials < context.recycle_trials and ending.resident_bytes < context.recycle_bytes:
-            return
+        elif grown > self.context.recycle_bytes:
+            why = f"which has grown by {grown / 2**20:.0f} MiB in {self._process.trials} trials"
         else:
-            why = f"after {trials} trials with {ending.resident_bytes / 2**20:.0f} MiB"
+            return
         report.events.append(f"recycled worker {report.worker} {why}")
         self.close()
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from search.errors import SearchError
 from search.experiment.store import Store, reason
-
-import ray  # isort: skip
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # isort: skip
+from search.tuning.asking import ask_nodes
 
 TIMEOUT_S = 60.0
 """Longest time for a node to try the store."""
@@ -20,24 +19,15 @@ def store_failures(store: Store | None) -> dict[str, str]:
     """Why nodes cannot write to the store, by their address; those that can are left out."""
     if store is None:
         return {}
-    ask = ray.remote(num_cpus=0)(_try)
-    asked = []
-    for node in ray.nodes():
-        if node["Alive"]:
-            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            asked.append((node["NodeManagerAddress"], ask.options(scheduling_strategy=there).remote(store)))
     failures: dict[str, str] = {}
-    for name, answer in asked:
-        try:
-            failure = ray.get(answer, timeout=TIMEOUT_S)
-        except ray.exceptions.RayError as error:
-            failure = reason(error)
+    for node, failure in ask_nodes(partial(_try, store), TIMEOUT_S):
         if failure is not None:
-            failures[name] = failure
+            name = node["NodeManagerAddress"]
+            failures[name] = failure if isinstance(failure, str) else reason(failure)
     return failures
 
 
-def _try(store: Store) -> str | None:
+def _try(store: Store, name: str) -> str | None:
     """Runs on the node."""
     probe = f".probe-{uuid.uuid4().hex}"
     try:

@@ -41,41 +41,31 @@ class Arrival:
 class Worker(tune.Trainable):
     """One slot of the search. Every failure of a trial is a report, so that for Tune only a lost actor is an error."""
 
-    def setup(
-        self, config: dict[str, Any], context: RunContext, stays: bool = False, checked: tuple[str, ...] | None = None
-    ) -> None:
-        """Called once for an actor; the training process starts with the first trial.
+    def setup(self, config: dict[str, Any], context: RunContext, checked: tuple[str, ...] | None = None) -> None:
+        """Called once; the training process starts with the first trial.
 
-        One that `stays` is handed trial after trial by `take`, and ends when it is told to. On a node that is not among
-        the `checked` it tells what the node sees before it trains; None: nodes need no check.
+        On a node that is not among the `checked` it tells what the node sees before it trains; None: nodes need no
+        check.
         """
         die_with_parent()
-        shape = config.get("shape")
-        if shape is not None:
-            context = dataclasses.replace(context, cpus=max(1, int(shape.cpus)), gpus=shape.gpus)
+        shape = config["shape"]
+        context = dataclasses.replace(context, cpus=max(1, int(shape.cpus)), gpus=shape.gpus)
         node = ray.util.get_node_ip_address()
-        self._runner, self._stays, self._rest_s = TrialRunner(context, node), stays, REST_S
-        self._arrival = self._arrive(node, context, checked)
+        self._runner, self._rest_s = TrialRunner(context, node), REST_S
+        self._arrival: Arrival | None = self._arrive(node, context, checked)
         self._runner.closing = watcher(context)
-        self.reset_config(config)
+        self.take(config["spec"])
 
-    def _arrive(self, node: str, context: RunContext, checked: tuple[str, ...] | None) -> Arrival | None:
+    def _arrive(self, node: str, context: RunContext, checked: tuple[str, ...] | None) -> Arrival:
         me = ray.get_runtime_context()
         asked = checked is None or me.get_node_id() in checked
-        if asked and not self._stays:
-            return None
         view = None if asked else look(node, context.data_dir, str(Path(context.experiment) / MANIFEST))
         return Arrival(me.current_actor, me.get_node_id(), tuple(map(str, ray.get_gpu_ids())), view)
 
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Take the next trial. Nothing that can fail happens here: Tune would lose the trial."""
-        self._spec: TrialSpec | None = new_config["spec"]
-        self._resting = self._spec is None
-        return True
-
     def take(self, spec: TrialSpec) -> None:
-        """Take the next trial, from the driver itself."""
-        self._spec, self._resting = spec, False
+        """Take the next trial, from the driver itself. Nothing that can fail happens here: `step` reports failures."""
+        self._spec: TrialSpec | None = spec
+        self._resting = False
 
     def rest(self) -> None:
         """Do nothing until `take`; a trial that waits for a decision hears with the next one that it was stopped."""
@@ -97,8 +87,7 @@ class Worker(tune.Trainable):
         if self._spec is not None:
             self._runner.begin(self._spec)
             self._spec = None
-        report = self._runner.proceed()
-        return {"report": report, "done": report.end is not None and not self._stays}
+        return {"report": self._runner.proceed()}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing: trials save themselves into the experiment folder, where a resumed search finds it."""
