@@ -89,6 +89,68 @@ def test_rows_go_on_behind_a_compaction(experiment: Experiment) -> None:
     assert read_trials(experiment.root).table["state"].to_pylist() == ["complete", "complete"]
 
 
+def begin_and_end(experiment: Experiment, numbers: range) -> None:
+    """Trials one after another, each with two parts: it runs, it has ended."""
+    for number in numbers:
+        experiment.append([row(number, "running")])
+        experiment.append([row(number, value=float(number))])
+
+
+def parts_of(experiment: Experiment) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in sorted((experiment.root / "trials").glob("part-*"))}
+
+
+def reopened(experiment: Experiment) -> Experiment:
+    experiment.close()
+    return Experiment.reopen(experiment.root, SPACE, {"name": "e"})
+
+
+def assert_all_ended(experiment: Experiment, trials: int) -> None:
+    table = read_trials(experiment.root).table
+    assert table["state"].to_pylist() == ["complete"] * trials
+    assert table["value"].to_pylist() == [float(n) for n in range(trials)]
+
+
+@pytest.mark.parametrize("kept", [slice(0, 19), slice(19, None), slice(0, None, 4)])
+def test_parts_that_a_cut_off_merge_left_behind_never_stand_over_later_rows(
+    experiment: Experiment, kept: slice
+) -> None:
+    """Any of them may be left: a killed driver removed some, or a store had never got the others."""
+    begin_and_end(experiment, range(MERGE_AT // 2 - 1))
+    experiment.append([row(MERGE_AT // 2 - 1, "running")])
+    before = parts_of(experiment)
+    assert len(before) == MERGE_AT - 1
+    experiment.append([row(MERGE_AT // 2 - 1, value=MERGE_AT / 2 - 1)])
+    begin_and_end(experiment, range(MERGE_AT // 2, MERGE_AT // 2 + 5))
+    for path, content in list(before.items())[kept]:
+        path.write_bytes(content)
+    assert_all_ended(experiment, MERGE_AT // 2 + 5)
+    again = reopened(experiment)
+    begin_and_end(again, range(MERGE_AT // 2 + 5, 2 * MERGE_AT))
+    assert_all_ended(again, 2 * MERGE_AT)
+    again.compact()
+    assert_all_ended(again, 2 * MERGE_AT)
+    again.close()
+
+
+@pytest.mark.parametrize("kept", [slice(0, 3), slice(3, None), slice(0, None, 2)])
+def test_parts_that_a_cut_off_compaction_left_behind_count_no_more(experiment: Experiment, kept: slice) -> None:
+    begin_and_end(experiment, range(5))
+    before = parts_of(experiment)
+    experiment.compact()
+    (experiment.root / "trials").mkdir()
+    for path, content in list(before.items())[kept]:
+        path.write_bytes(content)
+    assert_all_ended(experiment, 5)
+    again = reopened(experiment)
+    assert not parts_of(again)
+    begin_and_end(again, range(5, 8))
+    assert_all_ended(again, 8)
+    again.compact()
+    assert_all_ended(again, 8)
+    again.close()
+
+
 def test_a_torn_part_is_named_and_the_rest_is_read(experiment: Experiment) -> None:
     experiment.append([row(0)])
     experiment.append([row(1)])

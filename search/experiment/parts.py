@@ -2,7 +2,9 @@
 
 Parts are numbered in the order of writing, so that of two rows with one key the one in the later part holds.
 Merging writes the union as a new, later part before it removes the old ones: a reader that sees both reads the
-same rows twice and keeps the later, and one that finds a part gone lists the folder again.
+same rows twice and keeps the later, and one that finds a part gone lists the folder again. The one file in the end says
+which parts it holds, and they count no more. So any of the merged parts may be left behind, by a kill or in a store
+that never had all of them: the next writer removes them, for merged anew they would stand over later rows.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from search.experiment.atomic import flush_folder, write_bytes, write_file
 MERGE_AT = 32
 """Parts of one level that are merged into one of the next: at most a few dozen small files a level."""
 _PART = re.compile(r"part-(\d+)-(\d+)\.parquet$")
+_HOLDS = b"parts_below"
+"""In the metadata of `NAME.parquet`: the number below which parts are in it."""
 
 Row = Mapping[str, object]
 
@@ -60,14 +64,18 @@ def _read_all(
     `before` is what an earlier try has read: a part never changes, so one that is still listed is not read again.
     """
     tables: dict[str, pa.Table] = {}
-    skipped, gone = [], False
+    skipped, gone, held = [], False, 0
     for path in _list(files, root, name):
-        if path in before and _PART.search(path):
+        part = _PART.search(path)
+        if part and int(part[1]) < held:
+            continue
+        if path in before and part:
             tables[path] = before[path]
             continue
         try:
             with files.open_input_file(path) as source:
                 tables[path] = pq.ParquetFile(source).read()
+            held = held if part else _held(tables[path].schema)
         except (pa.ArrowException, OSError, ValueError) as error:
             # A store that loses an object between opening and reading does not say so clearly.
             if isinstance(error, FileNotFoundError) or files.get_file_info(path).type == pafs.FileType.NotFound:
@@ -75,6 +83,11 @@ def _read_all(
             else:
                 skipped.append(PurePosixPath(path).relative_to(root).as_posix())
     return tables, skipped, gone
+
+
+def _held(whole: pa.Schema) -> int:
+    """Number below which parts are in a table that was written as one file."""
+    return int((whole.metadata or {}).get(_HOLDS, 0))
 
 
 def _read(path: Path) -> pa.Table:
@@ -145,14 +158,28 @@ class PartWriter:
         self._levels: dict[int, list[Path]] = {}
         self._fresh: dict[Path, pa.Table] = {}
         """What the parts of the lowest level hold that this process wrote: they are merged soon."""
-        self._next = 0
+        whole = root / f"{name}.parquet"
+        self._next = _held(pq.read_schema(whole)) if whole.exists() else 0
         for left_over in self._folder.glob(".*.tmp"):  # Of a writer that was killed.
             left_over.unlink(missing_ok=True)
-        for path in sorted(self._folder.glob("part-*.parquet")):
+        self._find_parts(below=self._next)
+
+    def _find_parts(self, below: int) -> None:
+        """Take over the parts of an earlier writer; those that were merged, or have numbers `below`, are removed."""
+        merged: list[Path] = []
+        highest = 0
+        for path in sorted(self._folder.glob("part-*.parquet"), reverse=True):
             match = _PART.search(path.name)
-            if match:
-                self._levels.setdefault(int(match[2]), []).append(path)
-                self._next = max(self._next, int(match[1]) + 1)
+            if not match:
+                continue
+            number, level = int(match[1]), int(match[2])
+            self._next = max(self._next, number + 1)
+            if number < below or level < highest:  # When a level was merged, all lower ones were empty.
+                merged.append(path)
+            else:
+                highest = level
+                self._levels.setdefault(level, []).insert(0, path)
+        self._remove(merged)
 
     def append(self, rows: Sequence[Row]) -> None:
         """Write rows durably as one part; a column that the schema does not know has the type of its values."""
@@ -169,6 +196,7 @@ class PartWriter:
         table = read_parts(self._root, self._name, self._key).table
         if table.num_columns:
             table = table.sort_by([(name, "ascending") for name in self._key])
+        table = table.replace_schema_metadata({_HOLDS: str(self._next)})
         write_file(self._root / f"{self._name}.parquet", lambda path: pq.write_table(table, path))
         self._remove(parts)
         self._levels, self._fresh = {}, {}
