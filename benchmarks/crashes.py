@@ -1,9 +1,10 @@
 """What does a search lose whose driver is killed again and again? Nothing, or this ends with an error.
 
     python -m benchmarks.crashes                  # 1,000 kills of one search: an hour and a half on two quiet cores
+    python -m benchmarks.crashes --searches 2     # 500 kills of each of two searches, side by side: an hour
     python -m benchmarks.crashes --minutes 30     # as many as there is time for
 
-One search of a trainable that takes no time; each driver is killed (SIGKILL, its Ray with it) at a moment drawn at
+A search of a trainable that takes no time; each driver is killed (SIGKILL, its Ray with it) at a moment drawn at
 random from its whole life, and the same command with --resume and a few more trials goes on. After each kill every
 row that was stored before must stand as it was; in the end each trial is complete once, with all its epochs, and the
 study counts the same.
@@ -17,6 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -167,19 +169,28 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="no new driver after this time")
+    parser.add_argument("--searches", type=int, default=1, help="searches side by side, which share the kills")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(words)
     began = time.monotonic()
-    print(heading(1))
+    print(heading(1), flush=True)
+    share = -(-options.kills // options.searches)
+    with ProcessPoolExecutor(options.searches) as pool:
+        seeds = range(options.seed, options.seed + options.searches)
+        for line in pool.map(_one_search, [share] * len(seeds), seeds, [60 * options.minutes] * len(seeds)):
+            print(line, flush=True)
+    print(f"{(time.monotonic() - began) / 60:.0f} minutes")
+
+
+def _one_search(kills: int, seed: int, seconds: float) -> str:
+    def say(line: str) -> None:
+        print(f"seed {seed}: {line}", flush=True)
+
     with tempfile.TemporaryDirectory(prefix="crashes-") as folder:
-        counts = kill_again_and_again(Path(folder), options.kills, options.seed, 60 * options.minutes)
+        counts = kill_again_and_again(Path(folder), kills, seed, seconds, say)
         rows = finished(Path(folder) / "branin")
     moments = ", ".join(f"{counts[moment]} {moment}" for moment in MOMENTS)
-    minutes = (time.monotonic() - began) / 60
-    print(
-        f"\n{counts.total()} kills of one search in {minutes:.0f} minutes ({moments}): "
-        f"{len(rows)} trials, each complete once, study and tables agree."
-    )
+    return f"{counts.total()} kills ({moments}): {len(rows)} trials, each complete once, study and tables agree."
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import optuna
@@ -68,7 +69,8 @@ class Driver:
         self.process.communicate()
         _, alive = psutil.wait_procs(children, timeout=grace_s)
         for child in alive:
-            child.kill()
+            with suppress(psutil.NoSuchProcess):  # It has ended since.
+                child.kill()
 
     def interrupt(self) -> None:
         """Ctrl-C: every process of the terminal's group hears it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -20,6 +20,7 @@ CONNECT_S = 5.0
 SILENCE_S = 10.0
 """A request that moves no byte for this long, or up to twice as long, has failed."""
 _CHUNK = 8 << 20
+GOOGLE = ("gs", "gcs")
 WAYS = "check address, network and credentials, or give another --results."
 
 
@@ -91,8 +92,12 @@ class Store:
     def list(self, name: str = "", recursive: bool = True) -> dict[str, pafs.FileInfo]:
         """The objects below a folder by their names relative to this store; without `recursive` folders too."""
         start = f"{self.path}/{name}".rstrip("/")
+        # Of Google's store pyarrow lists folders only where somebody has made them as objects of their own.
+        all_the_way = recursive or self.scheme in GOOGLE
         with _as_os_error():
-            found = self.files.get_file_info(pafs.FileSelector(start, allow_not_found=True, recursive=recursive))
+            found = self.files.get_file_info(pafs.FileSelector(start, allow_not_found=True, recursive=all_the_way))
+        if all_the_way and not recursive:
+            found = _directly_below(start, found)
         kept = [info for info in found if not recursive or info.type == pafs.FileType.File]
         kept = [info for info in kept if ".." not in info.path.split("/")]  # No name leads out of a folder.
         return {info.path[len(self.path) + 1 :]: info for info in kept}
@@ -150,7 +155,7 @@ def _file_system(store: Store) -> pafs.FileSystem:
     try:
         if store.scheme == "s3":
             return _s3(store)
-        if store.scheme in ("gs", "gcs") and "retry_limit_seconds" not in store.query:
+        if store.scheme in GOOGLE and "retry_limit_seconds" not in store.query:
             store = replace(store, query="&".join(filter(None, [store.query, f"retry_limit_seconds={SILENCE_S:.0f}"])))
         return pafs.FileSystem.from_uri(str(store))[0]
     except (pa.ArrowException, ValueError) as error:
@@ -181,6 +186,17 @@ def _s3(store: Store) -> pafs.FileSystem:
         retry_strategy=pafs.AwsStandardS3RetryStrategy(max_attempts=2),
         allow_delayed_open=True,  # A small object in one request.
     )
+
+
+def _directly_below(start: str, found: Iterable[pafs.FileInfo]) -> list[pafs.FileInfo]:
+    """Files of a folder, and the folders in it that others of what was `found` lie in."""
+    infos: dict[str, pafs.FileInfo] = {}
+    for info in found:
+        child, _, deeper = info.path[len(start) + 1 :].partition("/")
+        path = f"{start}/{child}"
+        if deeper or path not in infos:
+            infos[path] = pafs.FileInfo(path, pafs.FileType.Directory) if deeper else info
+    return list(infos.values())
 
 
 @contextmanager
