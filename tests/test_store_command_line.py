@@ -1,16 +1,19 @@
-"""Searches whose results are in an object store, on a real S3 server: the command line from its refusals to its end."""
+"""Searches whose results are in an object store, S3's or Google's: the command line from its refusals to its end."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from search.experiment import read_manifest, read_trials
 from search.experiment.claim import MARKER
+from search.experiment.parts import MERGE_AT
 from search.run import main
 from tests.crashes import ROOT, Driver, check_whole
+from tests.google_server import GoogleServer
 from tests.s3_server import S3Server
 
 SPACE = str(ROOT / "spaces/branin.py")
@@ -66,37 +69,63 @@ def test_a_dry_run_tells_where_results_go_and_writes_nothing(s3: S3Server, capsy
     assert not Path("results").exists()
 
 
+@pytest.fixture
+def google(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GoogleServer]:
+    """A server of Google Cloud Storage, and its credentials in the environment."""
+    server = GoogleServer(tmp_path)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(server.credentials))
+    yield server
+    server.stop()
+
+
+def test_folders_of_google_s_store_are_seen_though_they_are_no_objects(google: GoogleServer) -> None:
+    store = google.store()
+    store.check()
+    for name in ("one/manifest.json", "one/trials/part.parquet", "two/manifest.json", "notes"):
+        store.write(name, name.encode())
+    assert set(store.list()) == {"one/manifest.json", "one/trials/part.parquet", "two/manifest.json", "notes"}
+    kinds = {name: info.type.name for name, info in store.list(recursive=False).items()}
+    assert kinds == {"one": "Directory", "two": "Directory", "notes": "File"}
+    assert set(store.list("one", recursive=False)) == {"one/manifest.json", "one/trials"}
+    store.remove("one")
+    assert set(store.list()) == {"two/manifest.json", "notes"}
+    assert store.read("notes") == b"notes"
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["s3", "google"])
 def test_a_search_whose_machine_is_lost_goes_on_from_the_store_on_another(
-    s3: S3Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """kill -9 in the middle, and the folder with the study gone: the same command with --resume goes on."""
-    store = s3.store("bucket/results/branin")
+    """kill -9 in the middle, and the folder with the study gone: the same command with --resume goes on.
+
+    The driver has merged parts by then of which the store had got some before.
+    """
+    server: S3Server | GoogleServer = request.getfixturevalue(kind)
+    store = server.store("bucket/results/branin")
+    settings = ("--set", "epochs=2", "--set", "sleep_s=0.02", "--max-concurrent", "2")
 
     def driver(*words: str) -> Driver:
-        return Driver(
-            Path("results"), "--max-concurrent", "2", *words, "--results", s3.address(), space=SPACE, folder=tmp_path
-        )
+        return Driver(Path("results"), *settings, *words, "--results", server.address(), space=SPACE, folder=tmp_path)
 
     def stored() -> int:
         table = read_trials(store.path, store.files).table
         return table["state"].to_pylist().count("complete") if len(table) else 0
 
-    first = driver("--trials", "2000", "--set", "epochs=2", "--set", "sleep_s=0.02")
-    first.wait_for(lambda: stored() >= 3)
+    first = driver("--trials", "2000")
+    first.wait_for(lambda: stored() >= 3 * MERGE_AT)
     assert MARKER in store.list()
     first.kill()
     lost = stored()
     shutil.rmtree(tmp_path / "results")
-    again = driver("--trials", str(lost + 3), "--set", "epochs=2", "--set", "sleep_s=0.02", "--resume")
+    again = driver("--trials", str(lost + 2 * MERGE_AT), "--resume")
     assert again.finish() == 0, again.output
-    check_whole(tmp_path / "results/branin", trials=lost + 3, epochs=2, cut_off=2, gaps=2)
+    trials = lost + 2 * MERGE_AT
+    check_whole(tmp_path / "results/branin", trials, epochs=2, cut_off=2, gaps=MERGE_AT)
     assert set(store.list()) == {"manifest.json", "space.py", "trials.parquet", "epochs.parquet"}
-    assert stored() == lost + 3
-    assert [session["end"] for session in read_manifest(tmp_path / "results/branin")["sessions"]] == [
-        "running",
-        "finished",
-    ]
-    assert f"python -m analysis.compare '{s3.address('bucket/results/branin')}'" in again.output
-    assert main(["--list", "--results", s3.address()]) == 0
-    assert f"branin  finished  {lost + 3}" in capsys.readouterr().out
+    assert stored() == trials
+    ends = [session["end"] for session in read_manifest(tmp_path / "results/branin")["sessions"]]
+    assert ends == ["running", "finished"]
+    assert f"python -m analysis.compare '{server.address('bucket/results/branin')}'" in again.output
+    assert main(["--list", "--results", server.address()]) == 0
+    assert f"branin  finished  {trials}" in capsys.readouterr().out

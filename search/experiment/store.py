@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -108,7 +108,8 @@ class Store:
         with _as_os_error():
             kind = self.files.get_file_info(path).type
             if kind == pafs.FileType.Directory:
-                self.files.delete_dir(path)
+                with suppress(FileNotFoundError):  # Google's: when all in it is gone, so is the folder.
+                    self.files.delete_dir(path)
             elif kind == pafs.FileType.File:
                 self.files.delete_file(path)
 
