@@ -27,6 +27,8 @@ LONGEST_WAIT_S = 60.0
 _AT_ONCE = 4
 _TRY_S = 30.0
 """Longest time that a try is waited for which neither succeeds nor fails."""
+_LOOKS = 5
+"""How often one pass looks where epochs have gone that were merged under its hands."""
 _CHECKPOINTS = "checkpoints"
 _PARTS = ("trials/", "epochs/")
 _STAYS_HERE = ("study.journal", "figures", "report.html")
@@ -164,15 +166,29 @@ class Mirror:
         for name, signature in found.items():
             if self._sent.get(name) != signature and (checkpoints or not name.startswith(f"{_CHECKPOINTS}/")):
                 ranks.setdefault(_rank(name), []).append(name)
-        whole = True
+        whole = self._send_all(pool, ranks.pop(0, []))
+        if not whole and not self._send_merged_epochs(pool):
+            return False
         for rank in sorted(ranks):
-            whole &= all(list(pool.map(self._send, ranks[rank])))
+            whole &= self._send_all(pool, ranks[rank])
         if checkpoints:
             self._checkpoints_at = now
             self._sweep(ended)
         if whole:
             self._clear(gone)
         return whole
+
+    def _send_all(self, pool: ThreadPoolExecutor, names: Iterable[str]) -> bool:
+        return all(list(pool.map(self._send, names)))
+
+    def _send_merged_epochs(self, pool: ThreadPoolExecutor) -> bool:
+        """Put what epochs were merged into since the look, before the rows of their trials; False: not all of it."""
+        for _ in range(_LOOKS):
+            found = {name: signature for name, signature in self._look().items() if name.startswith("epochs")}
+            merged = [name for name in found if not name.endswith("-0.parquet") and self._sent.get(name) != found[name]]
+            if self._send_all(pool, merged):
+                return True
+        return False
 
     def _look(self) -> dict[str, Signature]:
         """Every whole file by its name. Trials before epochs: a trial's row is written behind those of its epochs."""
