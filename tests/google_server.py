@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from search.experiment.store import Store, parse_store
+from tests.ports import free_port, wait_for_port
 
 
 class _Tokens(BaseHTTPRequestHandler):
@@ -39,18 +38,11 @@ class GoogleServer:
         user = {"type": "authorized_user", "client_id": "id", "client_secret": "secret", "refresh_token": "again"}
         user["token_uri"] = f"http://127.0.0.1:{self._tokens.server_port}/token"
         self.credentials.write_text(json.dumps(user))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         command = str(Path(sys.executable).with_name("gcp-storage-emulator"))
         words = ["start", "--host=127.0.0.1", f"--port={self._port}", "--in-memory", "--default-bucket=bucket"]
         self._process = subprocess.Popen([command, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(600):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise TimeoutError("the emulator of Google Cloud Storage did not start within 30 s")
+        wait_for_port(self._port)
 
     def stop(self) -> None:
         """Answer no more."""

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
 import pyarrow.fs
 
 from search.experiment.store import Store, parse_store
+from tests.ports import free_port, wait_for_port
 
 
 class S3Server:
     """moto's server at a port of its own, with a bucket named `bucket`."""
 
     def __init__(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.start()
 
     def start(self) -> None:
         """Begin to answer, with nothing stored but the empty bucket."""
         command = [str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1", "-p", str(self.port)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(600):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    break
-            time.sleep(0.05)
+        wait_for_port(self.port)
         self.clear()
 
     def _post(self, path: str, content: bytes = b"") -> None:

@@ -37,7 +37,7 @@ LAYERS = (
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "v2", "legacy", "misc"}
 LINES = 300
 LONGER = {
-    "search/tuning/ledger.py": 355,  # one book: what is in it must agree at every moment
+    "search/tuning/ledger.py": 348,  # one book: what is in it must agree at every moment
     "tests/test_ledger.py": 350,
 }
 """File -> lines, for the few that may be longer."""

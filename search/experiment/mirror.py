@@ -121,8 +121,7 @@ class Mirror:
 
     def waiting(self) -> Waiting:
         """What is in the folder only."""
-        names = [name for name, signature in self._look().items() if self._sent.get(name) != signature]
-        sizes = [path.stat().st_size for name in names if (path := self._root / name).exists()]
+        sizes = [path.stat().st_size for name in self._unsent() if (path := self._root / name).exists()]
         return Waiting(len(sizes), sum(sizes), self._trouble)
 
     def stop(self) -> None:
@@ -161,10 +160,9 @@ class Mirror:
             return False  # Somebody removed the folder: what the store has is all that is left.
         now = time.monotonic()
         checkpoints = everything or now - self._checkpoints_at >= CHECKPOINTS_EVERY_S
-        found = self._look()
         ranks: dict[int, list[str]] = {}
-        for name, signature in found.items():
-            if self._sent.get(name) != signature and (checkpoints or not name.startswith(f"{_CHECKPOINTS}/")):
+        for name in self._unsent():
+            if checkpoints or not name.startswith(f"{_CHECKPOINTS}/"):
                 ranks.setdefault(_rank(name), []).append(name)
         whole = self._send_all(pool, ranks.pop(0, []))
         if not whole and not self._send_merged_epochs(pool):
@@ -184,11 +182,14 @@ class Mirror:
     def _send_merged_epochs(self, pool: ThreadPoolExecutor) -> bool:
         """Put what epochs were merged into since the look, before the rows of their trials; False: not all of it."""
         for _ in range(_LOOKS):
-            found = {name: signature for name, signature in self._look().items() if name.startswith("epochs")}
-            merged = [name for name in found if not name.endswith("-0.parquet") and self._sent.get(name) != found[name]]
-            if self._send_all(pool, merged):
+            epochs = [name for name in self._unsent() if name.startswith("epochs")]
+            if self._send_all(pool, [name for name in epochs if not name.endswith("-0.parquet")]):
                 return True
         return False
+
+    def _unsent(self) -> list[str]:
+        """What the folder has and the store has not, or not as it is now."""
+        return [name for name, signature in self._look().items() if self._sent.get(name) != signature]
 
     def _look(self) -> dict[str, Signature]:
         """Every whole file by its name. Trials before epochs: a trial's row is written behind those of its epochs."""

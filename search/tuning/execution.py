@@ -113,8 +113,6 @@ def _context(plan: Plan, experiment: Experiment, rungs: tuple[int, ...] | None) 
         mode=plan.space.mode,
         split_seed=plan.seed,
         data_dir=str(plan.data_dir.resolve()) if plan.data_dir else None,
-        cpus=max(1, int(plan.space.shapes()[0].cpus)),
-        gpus=plan.space.shapes()[0].gpus,
         rungs=rungs,
         trial_timeout_s=plan.trial_timeout_s,
     )

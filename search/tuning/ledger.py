@@ -53,7 +53,6 @@ class Ledger:
         self._lost: dict[str, Live] = {}
         self.ended: dict[str, Ended] = {}
         self.events: list[str] = []
-        self.recycled = 0
         self.workers: set[str] = set()
         self.exhausted = False
         self.best_model: str | None = None
@@ -209,7 +208,6 @@ class Ledger:
     def _note(self, report: Report) -> None:
         if report.worker:
             self.workers.add(report.worker)
-        self.recycled += sum(event.startswith("recycled") for event in report.events)
         self.events.extend(report.events)
 
     def _take_epoch(self, live: Live, metrics: Metrics) -> Decision:
@@ -278,11 +276,6 @@ class Ledger:
         self.events.append(f"trial {trial_id} is run once more, alone on a whole GPU: {ending.error}")
         live.spec = dataclasses.replace(live.spec, alone=True)
         self._lost[trial_id] = self.live.pop(trial_id)
-
-    @property
-    def under_way(self) -> bool:
-        """Whether trials run or are to be begun again."""
-        return bool(self.live or self._lost) and not self.closing and not self.fault
 
     def flush(self) -> None:
         """Store the rows that are held, then tell the study."""

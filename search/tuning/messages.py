@@ -29,10 +29,11 @@ class RunContext:
     mode: str
     split_seed: int
     data_dir: str | None
-    cpus: int
-    gpus: float
     rungs: tuple[int, ...] | None
     """Epochs after which a trial waits for a decision; None: after every one."""
+    cpus: int = 1
+    gpus: float = 0.0
+    """Both are its own shape's in each worker."""
     token: str = ""
     """What the folder's lock says: a node that reads it there sees the folder. Empty: all do."""
     store: Store | None = None
