@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from search.errors import SearchError
-from search.experiment import CONFIG_PREFIX
-from search.space import nearest
+from search.experiment.schema import CONFIG_PREFIX
+from search.wording import nearest
 
 
 def find_column(trials: pd.DataFrame, name: str) -> str:

@@ -17,7 +17,7 @@ from analysis.listing import experiments
 from analysis.load import load
 from analysis.tables import configuration_table, group_table, trial_table
 from search.errors import SearchError
-from search.experiment import find_experiments, is_experiment
+from search.experiment.existing import find_experiments, is_experiment
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,8 +11,8 @@ from analysis.configurations import configurations
 from analysis.formats import Table
 from analysis.load import Results, load
 from search.errors import SearchError
-from search.experiment import find_experiments
-from search.experiment.folder import is_held
+from search.experiment.existing import find_experiments
+from search.experiment.lock import is_held
 
 
 def experiments(results: Path) -> Table:

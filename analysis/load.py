@@ -16,8 +16,10 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from search.errors import SearchError
-from search.experiment import CONFIG_PREFIX, TableRead, find_experiments, read_epochs, read_trials
-from search.experiment.store import Store, place, reason
+from search.experiment.existing import find_experiments
+from search.experiment.parts import TableRead
+from search.experiment.remote.store import Store, place, reason
+from search.experiment.schema import CONFIG_PREFIX, read_epochs, read_trials
 
 MANIFEST = "manifest.json"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.peers.record import Record, read
-from search.experiment import read_trials
+from search.experiment.schema import read_trials
 
 Commands = Callable[[int, Path], list[list[str]]]
 """(trials, an empty folder) -> processes to be run side by side."""

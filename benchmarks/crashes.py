@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.overhead import heading
-from search.experiment import read_trials
-from tests.crashes import Driver, check_whole, ended
+from search.experiment.schema import read_trials
+from tests.support.crashes import Driver, check_whole, ended
 
 EPOCHS = 2
 SLOTS = 2

@@ -18,7 +18,7 @@ from statistics import fmean, stdev
 
 import numpy as np
 
-from search.provenance import git_commit, hardware, versions
+from search.planning.provenance import git_commit, hardware, versions
 from search.stopping import Decision, StoppingRule, make_rule
 from trainables.data import Data
 from trainables.datasets.load import load_data

@@ -21,7 +21,7 @@ from pathlib import Path
 from benchmarks.command import ROOT, Run, run
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.where import where
-from search.provenance import git_commit, hardware, versions
+from search.planning.provenance import git_commit, hardware, versions
 
 COLUMNS = (
     "",

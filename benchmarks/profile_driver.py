@@ -24,7 +24,17 @@ from pathlib import Path
 from benchmarks.command import ROOT
 from search.run import main as search
 
-PARTS = ("search/experiment", "search/sampling", "search/tuning", "search", "optuna", "ray/tune", "ray", "pyarrow")
+PARTS = (
+    "search/experiment",
+    "search/sampling",
+    "search/cluster",
+    "search/driver",
+    "search",
+    "optuna",
+    "ray/tune",
+    "ray",
+    "pyarrow",
+)
 """Files are counted with the first of these that their path holds."""
 CLOCKS: dict[str, Callable[[], float]] = {"core": time.thread_time, "wall": time.perf_counter}
 

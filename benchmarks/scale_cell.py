@@ -18,8 +18,8 @@ import psutil
 from ray.cluster_utils import Cluster
 
 from benchmarks.command import ROOT, SETTLE_S
-from search.experiment import read_trials
-from search.resources import usable_cpus
+from search.experiment.schema import read_trials
+from search.planning.resources import usable_cpus
 
 LOOK_EVERY_S = 0.2
 MARK = "SCALE_BENCHMARK"
@@ -136,7 +136,7 @@ def _training_processes() -> set[int]:
     """Those of this benchmark: they inherit its mark."""
     found = set()
     for process in psutil.process_iter(["cmdline"]):
-        if "search.tuning.child" in (process.info["cmdline"] or ()):
+        if "search.trial.child" in (process.info["cmdline"] or ()):
             with suppress(psutil.Error):
                 if process.environ().get(MARK) == os.environ[MARK]:
                     found.add(process.pid)

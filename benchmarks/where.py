@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.command import Run
-from search.experiment import read_epochs, read_trials
+from search.experiment.schema import read_epochs, read_trials
 
 
 def where(experiment: Path, run: Run) -> str:

@@ -11,21 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from search.dry_run import print_plan
 from search.errors import SearchError, StorageLost
-from search.experiment import Experiment, read_manifest, read_trials
-from search.experiment.resumable import newest
-from search.listing import print_experiments
-from search.options import parse
-from search.plan import RESULTS, Plan
-from search.planning import make_plan
-from search.progress import Progress, counted
-from search.provenance import describe_options, make_manifest, new_session, now
-from search.summary import Result, print_summary
+from search.experiment.folder import Experiment
+from search.experiment.manifest import read_manifest
+from search.experiment.remote.resumable import newest
+from search.experiment.schema import read_trials
+from search.planning.make_plan import make_plan
+from search.planning.options import parse
+from search.planning.plan import RESULTS, Plan
+from search.planning.provenance import describe_options, make_manifest, new_session, now
+from search.screen.dry_run import print_plan
+from search.screen.listing import print_experiments
+from search.screen.live_view import Progress
+from search.screen.summary import Result, print_summary
+from search.wording import counted
 
 if TYPE_CHECKING:
-    from search.tuning.execution import Outcome  # Ray takes a second to import.
-    from search.tuning.ledger import Ledger  # As the line above.
+    from search.cluster.execution import Outcome  # Ray takes a second to import.
+    from search.driver.ledger import Ledger  # As the line above.
 
 DONE, NOTHING_SUCCEEDED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 
@@ -83,8 +86,8 @@ def _search(plan: Plan, console: Console, quiet: bool) -> int:
     begun = time.monotonic()
     try:
         # Ray takes a second to import, which no refusal should wait for.
-        from search.tuning.execution import execute  # noqa: PLC0415
-        from search.tuning.view import snapshot  # noqa: PLC0415
+        from search.cluster.execution import execute  # noqa: PLC0415
+        from search.driver.view import snapshot  # noqa: PLC0415
 
         with Progress(console, _opening(plan), quiet) as progress:
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from search.experiment.store import Store
-from tests.s3_server import S3Server
+from search.experiment.remote.store import Store
+from tests.support.s3_server import S3Server
 
 
 @pytest.fixture
@@ -40,5 +40,5 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
 @pytest.fixture
 def store(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Store:
     """The place of an experiment in it, which its driver looks after many times a second."""
-    monkeypatch.setattr("search.experiment.mirror.LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr("search.experiment.remote.mirror.LOOK_EVERY_S", 0.05)
     return s3.store("bucket/results/e")

@@ -19,26 +19,38 @@ FOLDERS = (*PACKAGES, "benchmarks", "tests")
 
 LAYERS = (
     {"run"},
-    {"tuning"},
-    {"planning", "dry_run", "listing", "summary"},
-    {"resuming"},
-    {"progress", "provenance", "smoke"},
-    {"plan", "options", "snapshot"},
-    {"loading", "resources", "address"},
-    {"sampling", "stopping", "hypermodel"},
-    {"experiment", "fidelity"},
-    {"space"},
-    {"per_trial"},
-    {"parameters", "pinned_function"},
-    {"errors"},
+    {"cluster"},
+    {"driver"},
+    {"screen"},
+    {"planning", "trial"},
+    {"sampling", "experiment"},
+    {"space", "stopping"},
+    {"errors", "wording"},
 )
-"""The parts of search/, from the top down: each imports only parts that stand below its own line."""
+"""The rooms of search/, from the top down: each imports only rooms that stand below its own line."""
+
+ORDER_INSIDE = {
+    "search.cluster": "execution scheduler worker nodes storage_reach node_calls closing capacity connection watchdog "
+    "interrupts",
+    "search.driver": "view dispatch placement ledger kept_models history rows logs records repeats giving_up",
+    "search.screen": "dry_run listing summary live_view snapshot",
+    "search.planning": "make_plan resuming provenance plan smoke options resources address",
+    "search.trial": "process child attempt checkpoints messages out_of_memory gpu orphans",
+    "search.sampling": "sampling drawing samplers thinned journal translation",
+    "search.experiment": "disk folder schema parts remote existing damage manifest lock atomic",
+    "search.experiment.remote": "copy mirror claim resumable store",
+    "search.space": "loading hypermodel definition per_trial pinned_function parameters",
+    "search.stopping": "rules fidelity",
+}
+"""The files of each room, from the top down: each imports only files that stand behind it."""
+
+FILES_IN_A_ROOM = 11
 
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "v2", "legacy", "misc"}
 LINES = 300
 LONGER = {
-    "search/tuning/ledger.py": 348,  # one book: what is in it must agree at every moment
-    "tests/test_ledger.py": 350,
+    "search/driver/ledger.py": 348,  # one book: what is in it must agree at every moment
+    "tests/driver/test_ledger.py": 350,
 }
 """File -> lines, for the few that may be longer."""
 
@@ -117,6 +129,40 @@ def test_every_part_of_search_has_a_place_in_the_picture() -> None:
     assert all(layer(name) >= 0 for name in MODULES if name.startswith("search."))
 
 
+@pytest.mark.parametrize("room", ORDER_INSIDE)
+def test_imports_inside_a_room_point_down(room: str) -> None:
+    order = ORDER_INSIDE[room].split()
+    inside = room.count(".") + 1
+    upward = []
+    for found in imports_of(room.replace(".", "/")):
+        parts = module_name(found.file).split(".")[inside:]
+        targets = found.module.split(".")
+        if not parts or ".".join(targets[:inside]) != room or len(targets) == inside:
+            continue  # The room's own door, or an import of another room.
+        if parts[0] != targets[inside] and order.index(parts[0]) >= order.index(targets[inside]):
+            upward.append(str(found))
+    assert not upward
+
+
+def test_every_room_of_search_says_in_which_order_its_files_stand() -> None:
+    found = {
+        name: {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+        for folder in (ROOT / "search").rglob("*")
+        if (name := ".".join(folder.relative_to(ROOT).parts)) and (folder / "__init__.py").exists()
+    }
+    assert {name: files - {"__init__"} for name, files in found.items()} == {
+        room: set(order.split()) for room, order in ORDER_INSIDE.items()
+    }
+
+
+def test_no_room_of_search_is_a_corridor() -> None:
+    assert [room for room, order in ORDER_INSIDE.items() if len(order.split()) > FILES_IN_A_ROOM] == []
+
+
+def test_no_test_is_a_library_for_another() -> None:
+    assert [str(i) for i in imports_of("tests", "benchmarks") if re.match(r"tests\..*\btest_", i.module)] == []
+
+
 def test_no_import_goes_in_a_circle() -> None:
     graph = {
         name: {i.module for i in imports(path) if i.module in MODULES and i.module != name}
@@ -128,7 +174,7 @@ def test_no_import_goes_in_a_circle() -> None:
 @pytest.mark.parametrize(
     ("library", "allowed"),
     [
-        ("ray", r"search/tuning/"),
+        ("ray", r"search/cluster/"),
         ("optuna", r"search/sampling|analysis/importance\.py"),
         ("tensorflow", r"trainables/"),
         ("keras", r"trainables/"),
@@ -155,7 +201,9 @@ def test_a_package_imports_of_ours_only_what_the_picture_shows(folder: str, allo
 
 
 def test_space_file_module_stands_on_the_standard_library_alone() -> None:
-    files = [MODULES[name] for name in ("search.space", "search.per_trial", "search.parameters", "search.errors")]
+    files = [
+        MODULES[name] for name in ("search.space", "search.space.per_trial", "search.space.parameters", "search.errors")
+    ]
     foreign = [str(i) for f in files for i in imports(f) if first(i.module) not in sys.stdlib_module_names | {"search"}]
     assert not foreign
 
@@ -207,13 +255,24 @@ def test_every_package_that_is_imported_is_declared() -> None:
     assert not undeclared
 
 
+def loaded_by(*modules: str) -> set[str]:
+    """What is loaded in a new process that imports the modules."""
+    code = f"import importlib, sys; [importlib.import_module(name) for name in {modules!r}]; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_a_training_process_loads_neither_ray_nor_optuna_nor_what_writes_tables() -> None:
+    strangers = {"ray", "optuna", "pandas", "search.cluster", "search.driver", "search.experiment.folder"}
+    assert not loaded_by("search.trial.child") & (strangers | {"search.experiment.parts"})
+
+
+def test_what_decides_loads_no_ray() -> None:
+    below = [name for name in MODULES if re.match(r"search\.(?!cluster|run)", name)]
+    assert not loaded_by(*below) & {"ray", "tensorflow", "keras"}
+
+
 def test_driver_and_space_files_leave_tensorflow_alone() -> None:
     modules = [name for name in MODULES if name == "search.run" or first(name) == "spaces"]
-    code = f"""
-import importlib, sys
-for module in {modules!r}:
-    importlib.import_module(module)
-print({{"tensorflow", "keras"}} & sys.modules.keys())
-"""
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "set()", done.stderr
+    assert not loaded_by(*modules) & {"tensorflow", "keras"}

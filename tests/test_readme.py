@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from search.loading import load_space
-from search.options import parse
+from search.planning.options import parse
+from search.space.loading import load_space
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

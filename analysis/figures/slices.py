@@ -22,7 +22,7 @@ from analysis.importance import importance
 from analysis.load import Results
 from analysis.statistics import bootstrap
 from search.errors import SearchError
-from search.experiment import CONFIG_PREFIX
+from search.experiment.schema import CONFIG_PREFIX
 
 Values = NDArray[np.float64]
 

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.experiment.store import Store
+from search.experiment.remote.store import Store
+from search.wording import size_text
 
 _LARGE = ("models", "checkpoints")
 
 
 @dataclass(frozen=True)
-class Room:
+class DiskUse:
     """Bytes of an experiment."""
 
     total: int
@@ -25,12 +26,7 @@ class Room:
         return size_text(self.total) + models
 
 
-def size_text(size: int) -> str:
-    """A number of bytes as a reader says it."""
-    return f"{size / 2**20:.1f} MiB" if size >= 1 << 20 else f"{size / 2**10:.0f} KiB"
-
-
-def room_of(place: Path | Store) -> Room:
+def disk_use(place: Path | Store) -> DiskUse:
     """What an experiment takes on the disk or in a store; a file with two names counts once. Raises OSError."""
     if isinstance(place, Store):
         return _sum((name, info.size or 0) for name, info in place.list().items())
@@ -51,9 +47,9 @@ def _files(root: Path) -> Iterable[tuple[str, int]]:
                 yield path.relative_to(root).as_posix(), found.st_size
 
 
-def _sum(files: Iterable[tuple[str, int]]) -> Room:
+def _sum(files: Iterable[tuple[str, int]]) -> DiskUse:
     total = models = 0
     for name, size in files:
         total += size
         models += size if name.startswith(_LARGE) else 0
-    return Room(total, models)
+    return DiskUse(total, models)

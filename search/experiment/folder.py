@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,15 +12,15 @@ from typing import Any, TextIO
 from search.errors import SearchError, StorageLost
 from search.experiment.atomic import write_text
 from search.experiment.damage import DAMAGED, move_damaged
+from search.experiment.existing import is_experiment, occupied
+from search.experiment.lock import LOCK, take_lock
 from search.experiment.manifest import MANIFEST, read_manifest, write_manifest
 from search.experiment.parts import PartWriter, Row
-from search.experiment.resumable import fetch_tables, set_aside
+from search.experiment.remote.copy import StoredCopy
+from search.experiment.remote.resumable import fetch_tables, set_aside
+from search.experiment.remote.store import Store
 from search.experiment.schema import EPOCH_KEY, EPOCHS, TRIAL_KEY, TRIALS, epoch_schema, trial_schema
-from search.experiment.store import Store
-from search.experiment.stored_copy import StoredCopy
-from search.space import Space, nearest
-
-LOCK = ".lock"
+from search.space import Space
 
 
 class Experiment:
@@ -74,7 +73,7 @@ class Experiment:
     ) -> Experiment:
         """Open a folder to go on in it, with a manifest that tells so; `fetch`: made anew from the store."""
         if fetch:
-            _lock(root).close()  # Nobody writes to it.
+            take_lock(root).close()  # Nobody writes to it.
             set_aside(root)
         with _held(root, store) as (lock, copy):
             if fetch and store is not None:
@@ -171,7 +170,7 @@ class Experiment:
 @contextlib.contextmanager
 def _held(root: Path, store: Store | None) -> Iterator[tuple[TextIO, StoredCopy | None]]:
     """Folder and store, claimed for this driver; let go when what is done with them fails."""
-    lock = _lock(root)
+    lock = take_lock(root)
     copy = None
     try:
         copy = StoredCopy(root, store) if store is not None else None
@@ -181,69 +180,3 @@ def _held(root: Path, store: Store | None) -> Iterator[tuple[TextIO, StoredCopy 
             copy.close()
         lock.close()
         raise
-
-
-def _lock(root: Path) -> TextIO:
-    """The lock of a folder, which ends with the process that holds it, however it ends."""
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        lock = (root / LOCK).open("a", encoding="utf-8")
-    except OSError as error:
-        raise SearchError(f"{root} cannot be written ({error.strerror}); give another folder by --results.") from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise SearchError(
-            f"another search is writing to {root}; wait until it has ended, or give this one another --name."
-        ) from None
-    return lock
-
-
-def is_held(root: Path) -> bool:
-    """Whether a driver is writing to the folder now; a manifest says `running` also after a driver was killed."""
-    try:
-        with (root / LOCK).open("r", encoding="utf-8") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def sees(root: Path, token: str) -> bool:
-    """Whether this machine sees the folder of the driver that has that `token`, and not another of the same path."""
-    try:
-        return not token or (root / LOCK).read_text(encoding="utf-8") == token
-    except OSError:
-        return False
-
-
-def occupied(where: Path | str) -> SearchError:
-    """What to tell the user where an experiment of that name stands."""
-    return SearchError(
-        f"{where} holds an experiment already; continue it with --resume, or give this one another --name."
-    )
-
-
-def is_experiment(root: Path) -> bool:
-    """Whether a folder holds an experiment; one that died before its manifest was written counts as empty."""
-    return (root / MANIFEST).is_file()
-
-
-def find_experiments(results: Path) -> list[Path]:
-    """The experiment folders directly under a results folder, newest manifest first."""
-    if not results.is_dir():
-        return []
-    found = [folder for folder in results.iterdir() if is_experiment(folder)]
-    return sorted(found, key=lambda folder: (folder / MANIFEST).stat().st_mtime, reverse=True)
-
-
-def existing(results: Path, name: str) -> Path:
-    """The folder of an experiment that must be there; raises SearchError naming those that are."""
-    root = results / name
-    if not is_experiment(root):
-        names = [folder.name for folder in find_experiments(results)]
-        raise SearchError(f"no experiment {name!r} in {results} to resume. {nearest(name, names)}")
-    return root

@@ -1,0 +1,82 @@
+"""Whether every node of a cluster can do its part: the same versions, the data in sight, results in reach."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import ray
+
+from search.cluster.node_calls import ask_nodes
+from search.cluster.storage_reach import store_failures, what_blind_nodes_lack
+from search.errors import SearchError
+from search.experiment.folder import Experiment
+from search.planning.plan import Plan
+from search.planning.provenance import versions
+
+TIMEOUT_S = 120.0
+"""Longest time for a node to answer; a node may have to fetch the code first."""
+_MUST_MATCH = ("python", "ray", "tensorflow", "keras", "optuna", "numpy")
+
+
+@dataclass(frozen=True)
+class NodeView:
+    """What one node sees."""
+
+    name: str
+    versions: dict[str, str]
+    sees_data: bool
+    sees_results: bool
+
+
+def check_nodes(plan: Plan, experiment: Experiment, say: Callable[[str], None]) -> tuple[str, ...]:
+    """Ask every node that is there, and give back their ids; raises SearchError naming one that does not fit.
+
+    It has other versions or lacks the data. Results that a node cannot reach are only announced: metrics travel to
+    the driver by themselves, checkpoints and models do not.
+    """
+    token = experiment.root / f".seen-by-all-{uuid.uuid4().hex}"
+    token.touch()
+    data_dir = str(plan.data_dir.resolve()) if plan.data_dir else None
+    try:
+        answers = ask_nodes(partial(look, data_dir=data_dir, token=str(token.resolve())), TIMEOUT_S)
+    finally:
+        token.unlink(missing_ok=True)
+    views = []
+    for node, view in answers:
+        if isinstance(view, ray.exceptions.RayError):
+            reason = " ".join(str(view).split())[:200]
+            raise SearchError(
+                f"node {node['NodeManagerAddress']} cannot run this project ({reason}); install it there as on the "
+                "driver's machine."
+            )
+        check_view(view, plan)
+        views.append(view)
+    blind = [view.name for view in views if not view.sees_results]
+    if blind:
+        for line in what_blind_nodes_lack(blind, experiment.root, plan.store, store_failures(plan.store)):
+            say(line)
+    return tuple(node["NodeID"] for node, _ in answers)
+
+
+def look(name: str, data_dir: str | None, token: str) -> NodeView:
+    """What this node sees; `token` is a file of the results folder."""
+    return NodeView(name, versions(), data_dir is None or Path(data_dir).is_dir(), Path(token).exists())
+
+
+def check_view(view: NodeView, plan: Plan) -> None:
+    """Raise SearchError for a node with other versions than the driver's, or without the data."""
+    here = versions()
+    for package in _MUST_MATCH:
+        if view.versions.get(package) != here.get(package):
+            raise SearchError(
+                f"node {view.name} has {package} {view.versions.get(package, 'missing')}, the driver has "
+                f"{here.get(package, 'none')}; install the same version on both."
+            )
+    if not view.sees_data:
+        raise SearchError(
+            f"node {view.name} does not see the data directory {plan.data_dir}; put the data there too, or share it."
+        )

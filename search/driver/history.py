@@ -1,0 +1,78 @@
+"""What an earlier run of the same experiment has stored, as a resumed search takes it in."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from search.driver.records import Ended
+from search.experiment.folder import Experiment
+from search.experiment.schema import CONFIG_PREFIX, read_epochs, read_trials
+from search.sampling import Finished
+from search.sampling.translation import translate
+from search.space import Space
+
+
+@dataclass(frozen=True)
+class History:
+    """Ended trials, and the reports of all trials in the order of their epochs."""
+
+    finished: dict[str, Finished]
+    """First runs for the study, by trial id."""
+    ended: list[Ended]
+    """`Ended` of every trial with a final row, repeats too."""
+    reports: list[tuple[str, int, float]]
+    """(trial id, epoch, value) of ended first runs, in the order in which the trials ended."""
+    running: dict[str, dict[str, object]]
+    """Settings of first runs that were cut off, or are to be run again, by trial id."""
+    begun: set[str]
+    """Trials that were cut off, repeats too: they may have left checkpoints."""
+    skipped: tuple[str, ...]
+    """Files that could not be read."""
+
+
+def read_history(experiment: Experiment, space: Space, retry_failed: bool) -> History:
+    """Read the tables; failed trials count as not yet run where they are to be run again."""
+    trials, epochs = read_trials(experiment.root), read_epochs(experiment.root)
+    values: dict[str, dict[int, float]] = defaultdict(dict)
+    if space.metric in epochs.table.column_names:
+        columns = [epochs.table[name].to_pylist() for name in ("trial_id", "epoch", space.metric)]
+        for trial_id, epoch, value in zip(*columns, strict=True):
+            if value is not None:
+                values[trial_id][epoch] = value
+    history = History({}, [], [], {}, set(), (*trials.skipped, *epochs.skipped))
+    translation = translate(space)
+    for row in sorted(trials.table.to_pylist(), key=lambda row: str(row.get("finished_at"))):
+        trial_id, first_run = row["trial_id"], row.get("repeat_of") is None
+        if row["state"] == "running":
+            history.begun.add(trial_id)
+        if row["state"] == "running" or (retry_failed and row["state"] == "failed"):
+            if first_run:
+                history.running[trial_id] = _settings(row)
+            continue
+        ended = _ended(row, translation.read(_settings(row)), row.get(space.metric))
+        history.ended.append(ended)
+        if first_run:
+            history.finished[trial_id] = Finished(row["state"], ended.value, ended.config, values.get(trial_id, {}))
+        if first_run and ended.state != "failed":
+            history.reports.extend((trial_id, epoch, value) for epoch, value in sorted(values[trial_id].items()))
+    return history
+
+
+def _ended(row: dict[str, Any], config: dict[str, object], value: float | None) -> Ended:
+    return Ended(
+        trial_id=row["trial_id"],
+        number=row["number"],
+        state=row["state"],
+        value=value,
+        config=config,
+        repeat_of=row.get("repeat_of"),
+        error=row.get("error"),
+        log=row.get("log"),
+        row=row,
+    )
+
+
+def _settings(row: dict[str, object]) -> dict[str, object]:
+    return {name.removeprefix(CONFIG_PREFIX): value for name, value in row.items() if name.startswith(CONFIG_PREFIX)}

@@ -1,0 +1,38 @@
+"""Which experiments there are in a folder of results, and the refusals that follow from that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from search.errors import SearchError
+from search.experiment.manifest import MANIFEST
+from search.wording import nearest
+
+
+def occupied(where: Path | str) -> SearchError:
+    """What to tell the user where an experiment of that name stands."""
+    return SearchError(
+        f"{where} holds an experiment already; continue it with --resume, or give this one another --name."
+    )
+
+
+def is_experiment(root: Path) -> bool:
+    """Whether a folder holds an experiment; one that died before its manifest was written counts as empty."""
+    return (root / MANIFEST).is_file()
+
+
+def find_experiments(results: Path) -> list[Path]:
+    """The experiment folders directly under a results folder, newest manifest first."""
+    if not results.is_dir():
+        return []
+    found = [folder for folder in results.iterdir() if is_experiment(folder)]
+    return sorted(found, key=lambda folder: (folder / MANIFEST).stat().st_mtime, reverse=True)
+
+
+def existing(results: Path, name: str) -> Path:
+    """The folder of an experiment that must be there; raises SearchError naming those that are."""
+    root = results / name
+    if not is_experiment(root):
+        names = [folder.name for folder in find_experiments(results)]
+        raise SearchError(f"no experiment {name!r} in {results} to resume. {nearest(name, names)}")
+    return root

@@ -1,0 +1,48 @@
+"""The lock of an experiment folder: one driver at a time writes to it, and a node knows by it which folder it sees."""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+from typing import TextIO
+
+from search.errors import SearchError
+
+LOCK = ".lock"
+
+
+def take_lock(root: Path) -> TextIO:
+    """The lock of a folder, which ends with the process that holds it, however it ends."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = (root / LOCK).open("a", encoding="utf-8")
+    except OSError as error:
+        raise SearchError(f"{root} cannot be written ({error.strerror}); give another folder by --results.") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise SearchError(
+            f"another search is writing to {root}; wait until it has ended, or give this one another --name."
+        ) from None
+    return lock
+
+
+def is_held(root: Path) -> bool:
+    """Whether a driver is writing to the folder now; a manifest says `running` also after a driver was killed."""
+    try:
+        with (root / LOCK).open("r", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def sees(root: Path, token: str) -> bool:
+    """Whether this machine sees the folder of the driver that has that `token`, and not another of the same path."""
+    try:
+        return not token or (root / LOCK).read_text(encoding="utf-8") == token
+    except OSError:
+        return False

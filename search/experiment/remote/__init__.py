@@ -1,0 +1,1 @@
+"""The copy of an experiment folder in an object store."""

@@ -1,0 +1,104 @@
+"""What a search goes on from: the driver's folder, or the store's copy where that is newer or the only one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.fs as pafs
+
+from search.errors import SearchError
+from search.experiment.manifest import MANIFEST, read_manifest
+from search.experiment.remote.store import WAYS, Store, reason
+
+ASIDE = ".older"
+"""Where folders go that a newer copy takes the place of; beside them, and hidden from the list of experiments."""
+
+
+def newest(root: Path, store: Store | None) -> tuple[dict[str, Any] | None, bool]:
+    """The manifest to go on from, None where there is none, and whether it is the store's.
+
+    The folder is as new as the store while each session of the store is also one of the folder: a driver writes to the
+    folder first. Raises SearchError where the two are of different searches, or were each continued without the other.
+    """
+    here = read_manifest(root) if (root / MANIFEST).is_file() else None
+    if store is None:
+        return here, False
+    there = stored_manifest(store)
+    if here is not None and here.get("store") not in ((store.plain,) if there is not None else (store.plain, None)):
+        other = here.get("store") or "it alone"
+        raise SearchError(
+            f"{root} holds another experiment, of results in {other}, and would be the driver's copy of {store.plain}; "
+            "move it away, or give this one another --name."
+        )
+    if here is None or there is None:
+        return (here, False) if there is None else (there, True)
+    mine, stored = _sessions(here), _sessions(there)
+    if stored == mine[: len(stored)]:
+        return here, False
+    if mine == stored[: len(mine)]:
+        return there, True
+    raise SearchError(
+        f"{root} and {store.plain} were each continued without the other; move the folder away to go on with what the "
+        "store has, or give another --results to go on with the folder."
+    )
+
+
+def stored_manifest(store: Store) -> dict[str, Any] | None:
+    """The manifest in a store, None where there is none; raises SearchError."""
+    try:
+        manifest = json.loads(store.read(MANIFEST))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise SearchError(f"{store.child(MANIFEST).plain} cannot be read ({reason(error)}); {WAYS}") from None
+    if not isinstance(manifest, dict):
+        raise SearchError(f"{store.child(MANIFEST).plain} is no manifest; expected a JSON object.")
+    return manifest
+
+
+def experiments_in(stores: Store) -> dict[str, dict[str, Any]]:
+    """The manifests of the experiments directly below a folder of a store, by name; raises SearchError."""
+    try:
+        names = [name for name, info in stores.list(recursive=False).items() if info.type == pafs.FileType.Directory]
+    except OSError as error:
+        raise SearchError(f"{stores.plain} cannot be read ({reason(error)}); {WAYS}") from None
+    found = {name: stored_manifest(stores.child(name)) for name in names}
+    return {name: manifest for name, manifest in found.items() if manifest is not None}
+
+
+def _sessions(manifest: Mapping[str, Any]) -> list[str]:
+    return [str(session.get("started_at")) for session in manifest.get("sessions", ())]
+
+
+def set_aside(root: Path) -> Path | None:
+    """Move an older folder away, so that nothing of it mixes with what is fetched; where it went."""
+    if not root.exists():
+        return None
+    aside = root.parent / ASIDE / f"{root.name}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    root.rename(aside)
+    if not (aside / MANIFEST).is_file():  # A fetch that was cut off.
+        shutil.rmtree(aside)
+        return None
+    return aside
+
+
+def fetch_tables(store: Store, root: Path) -> None:
+    """Fetch what a search goes on from: the tables, from which the study is rebuilt, and the space file.
+
+    Models, predictions and checkpoints stay in the store until they are asked for. Raises SearchError.
+    """
+    try:
+        for name in store.list():
+            if name == "space.py" or name.startswith(("trials", "epochs")):
+                store.download(name, root / name)
+    except OSError as error:
+        raise SearchError(
+            f"{store.plain} cannot be fetched to {root} ({reason(error)}); mend that and start again."
+        ) from None

@@ -1,0 +1,84 @@
+"""What one command is to do, with every option decided: the space with its pins, budgets, resources, the data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from search.experiment.remote.store import Store
+from search.space import Space
+from search.space.loading import SpaceSource
+
+RESULTS = Path("results")
+"""The folder of experiments, where none is named."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked order for a search."""
+
+    source: SpaceSource
+    space: Space
+    """With the pins of --set, --dataset and --smoke, and with the options of the command line in place."""
+    name: str
+    results: Path
+    trials: int
+    """Configurations to be ended, counting those of an earlier run."""
+    seed: int
+    dataset: Any
+    """The `DatasetInfo` of what is used, None for a trainable without data."""
+    asked_dataset: str | None
+    """The data set that was asked for, where another was used."""
+    data_dir: Path | None
+    max_concurrent: int | None = None
+    time_budget_s: float | None = None
+    trial_timeout_s: float | None = None
+    address: str = "local"
+    resume: bool = False
+    retry_failed: bool = False
+    oom_retry: bool = False
+    """Whether a trial that ran out of memory on a share of a GPU is run once more, alone on a whole one."""
+    throwaway: bool = False
+    """A smoke run whose results nobody asked to keep."""
+    stores: Store | None = None
+    """The folder of experiments in an object store; `results` is then where the driver keeps its own."""
+    command: tuple[str, ...] = ()
+    asked: Mapping[str, object] = field(default_factory=dict)
+    """The options that decide results, as they were given on the first command line."""
+
+    @property
+    def root(self) -> Path:
+        """The experiment folder."""
+        return self.results / self.name
+
+    @property
+    def store(self) -> Store | None:
+        """The experiment's place in an object store, None without one."""
+        return None if self.stores is None else self.stores.child(self.name)
+
+    @property
+    def place(self) -> str:
+        """Where a reader finds the experiment."""
+        return str(self.store or self.root)
+
+    @property
+    def max_epochs(self) -> int | None:
+        """Epochs of a full trial, a second stage included, where the space fixes or bounds them."""
+        settings = self.space.settings()
+        stages = [[n for n in settings.get(name, ()) if isinstance(n, int)] for name in ("epochs", "second_epochs")]
+        return sum(max(numbers, default=0) for numbers in stages) if stages[0] else None
+
+    @property
+    def fidelity(self) -> str:
+        """What early rungs have less of: `epochs`, `sample_size` (training images) or `both`."""
+        return str(self.space.stopping_options.get("fidelity", "epochs"))
+
+    def trial_config(self, config: dict[str, object]) -> dict[str, object]:
+        """What the trainable is handed: parameters, fixed settings, the data set and what is optimised."""
+        asked: dict[str, object] = {"metric": self.space.metric, "mode": self.space.mode}
+        dataset = self.dataset.name if self.dataset is not None else self.space.dataset
+        if dataset is not None:
+            asked["dataset"] = dataset
+        return {**self.space.fixed, **config, **asked}

@@ -1,0 +1,110 @@
+"""What a search that goes on may change and what it must keep: trials, budgets and resources against all else."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from search.errors import SearchError
+from search.experiment.existing import existing
+from search.experiment.manifest import MANIFEST, read_manifest
+from search.experiment.remote.resumable import experiments_in, newest
+from search.experiment.remote.store import Store
+from search.planning.plan import Plan
+from search.planning.provenance import describe_space
+from search.space.loading import SpaceSource
+from search.wording import nearest
+
+DECIDING = ("sampler", "stopping", "fidelity", "seed", "dataset", "set", "smoke")
+"""Options on which results depend: a resumed search keeps them."""
+KEPT = ("repeats", "cpus_per_trial", "gpus_per_trial", "max_concurrent", "oom_retry")
+"""Options that a resumed search may change, and keeps where they are not given."""
+_WAYS = "a resumed search keeps what decides its results. Leave it out, or search under another --name."
+
+Manifest = Mapping[str, Any]
+
+
+def manifest_to_resume(results: Path, name: str, source: SpaceSource, stores: Store | None = None) -> dict[str, Any]:
+    """The manifest of the experiment; raises SearchError where there is none, or where the space file has changed."""
+    manifest = _stored(results, name, stores) if stores is not None else read_manifest(existing(results, name))
+    missing = {"space", "options", "asked", "sessions"} - manifest.keys()
+    if missing:
+        raise SearchError(
+            f"{results / name / MANIFEST} lacks {', '.join(sorted(missing))}; restore it, "
+            "or search under another --name."
+        )
+    if manifest["space"].get("sha256") != source.sha256:
+        raise SearchError(
+            f"{source.path} differs from the space that {results / name} was searched with "
+            f"({results / name / 'space.py'}); restore it, or search under another --name."
+        )
+    return manifest
+
+
+def _stored(results: Path, name: str, stores: Store) -> dict[str, Any]:
+    manifest, _ = newest(results / name, stores.child(name))
+    if manifest is None:
+        raise SearchError(
+            f"no experiment {name!r} in {stores.plain} to resume. {nearest(name, [*experiments_in(stores)])}"
+        )
+    return manifest
+
+
+def asked_options(options: argparse.Namespace, manifest: Manifest | None) -> dict[str, object]:
+    """The options that decide results, as given; on a resume those of the first run, which must not be contradicted."""
+    pins = {name: repr(value) for name, value in options.set or ()}
+    given: dict[str, object] = {name: getattr(options, name) for name in DECIDING}
+    given |= {"set": pins or None, "smoke": options.smoke or None}
+    if manifest is None:
+        return given
+    recorded = dict(manifest.get("asked", {}))
+    in_force = {**manifest.get("options", {}), "dataset": (manifest.get("dataset") or {}).get("name")}
+    for name, value in given.items():
+        if value is not None and value not in (recorded.get(name), in_force.get(name)):
+            before = in_force.get(name) if recorded.get(name) is None else recorded[name]
+            raise SearchError(f"{_words(name, value)} differs from {_before(name, before)}; {_WAYS}")
+    return {**dict.fromkeys(DECIDING), **recorded}
+
+
+def _words(name: str, value: object) -> str:
+    """An option as it is written on the command line."""
+    if isinstance(value, Mapping):
+        return f"--set {' '.join(f'{key}={text}' for key, text in value.items())}"
+    return f"--{name}" if value is True else f"--{name} {value}"
+
+
+def _before(name: str, value: object) -> str:
+    return f"the experiment, begun without --{name}" if value is None else f"the experiment's {_words(name, value)}"
+
+
+def keep_options(options: argparse.Namespace, manifest: Manifest | None) -> None:
+    """Give the options of `KEPT` that are not on the command line the values that the experiment had."""
+    for name in KEPT:
+        if manifest is not None and getattr(options, name) is None:
+            setattr(options, name, manifest.get("options", {}).get(name))
+
+
+def check_unchanged(plan: Plan, manifest: Manifest) -> None:
+    """What makes results comparable must be as it was: parameters, fixed settings, the data; raises SearchError."""
+    before, after = manifest["space"], describe_space(plan)
+    for part in ("dataset", "parameters", "fixed", "metric", "mode"):
+        if before.get(part) != after[part]:
+            raise SearchError(
+                f"{_difference(part, before.get(part), after[part])} that {plan.root} was searched with; restore that, "
+                "or search under another --name."
+            )
+    recorded, found = manifest.get("dataset"), plan.dataset
+    if recorded and found is not None and recorded["fingerprint"] != found.fingerprint:
+        raise SearchError(
+            f"data set {found.name!r} ({found.source}) is not the one that {plan.root} was searched with "
+            f"({recorded['source']}); restore it, or search under another --name."
+        )
+
+
+def _difference(part: str, before: object, after: object) -> str:
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+        return f"the space's {part} {', '.join(map(repr, names))} differ from those"
+    return f"the space's {part} is {after!r} now, and not the {before!r}"

@@ -1,0 +1,80 @@
+"""What a search would do, shown without doing it."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from search.planning.plan import Plan
+from search.planning.resources import local_resources, slots
+from search.space import Space
+from search.stopping import make_rule
+from search.wording import counted, show_value
+
+
+def print_plan(console: Console, plan: Plan) -> None:
+    """The space as a table, its size, the data, the resources and the plan."""
+    space = plan.space
+    if plan.source.question:
+        console.print(plan.source.question, style="bold", markup=False)
+    if space.declared:
+        console.print(_parameters(space))
+        size = space.size()
+        console.print(
+            f"size:      {counted(size, 'configuration') if size is not None else 'infinite'}", highlight=False
+        )
+    else:
+        console.print("parameters are given by a function; they are known once it has been run", highlight=False)
+    for heading, text in _lines(plan):
+        console.print(f"{heading + ':':10} {text}", markup=False, highlight=False, soft_wrap=True)
+    console.print("A dry run: nothing was trained.", highlight=False)
+
+
+def _parameters(space: Space) -> Table:
+    table = Table(box=None, padding=(0, 3, 0, 0))
+    for heading in ("parameter", "kind", "values", "only when"):
+        table.add_column(heading)
+    for name, parameter in space.parameters.items():
+        when = " and ".join(f"{p} is {' or '.join(map(str, values))}" for p, values in parameter.when.items())
+        table.add_row(name, type(parameter).__name__, parameter.describe(), when)
+    return table
+
+
+def _lines(plan: Plan) -> list[tuple[str, str]]:
+    space = plan.space
+    lines = [("fixed", ", ".join(f"{name}={show_value(value)}" for name, value in space.fixed.items()) or "nothing")]
+    if plan.dataset is not None:
+        data = plan.dataset
+        splits = f"{data.num_train} training, {data.num_validation} validation, {data.num_test} test images"
+        lines.append(("data", f"{data.name} ({data.source}): {splits}, {data.num_classes} classes"))
+    lines.append(("metric", f"{space.metric}, {space.mode}imal"))
+    repeats = f", the leading ones with {space.repeats} seeds" if space.repeats > 1 and space.repeat == "top" else ""
+    repeats = f", each with {space.repeats} seeds" if space.repeats > 1 and space.repeat == "all" else repeats
+    lines.append(
+        ("trials", f"{counted(plan.trials, 'configuration')}{repeats}; sampler {space.sampler}, seed {plan.seed}")
+    )
+    lines.append(("stopping", _stopping(plan)))
+    if plan.address == "local":
+        count = slots(local_resources(), space.shapes(), plan.max_concurrent)
+        where = f"{'' if len(space.shapes()) == 1 else 'up to '}{counted(count, 'trial')} at once on this machine"
+    else:
+        where = f"as many trials at once as fit on the cluster at {plan.address}"
+    lines.append(("workers", f"{where}, {space.describe_shapes()}"))
+    driver = f"; the study and the driver's own copy in {plan.root}" if plan.store is not None else ""
+    lines.append(("results", "thrown away" if plan.throwaway else plan.place + driver))
+    return lines
+
+
+def _stopping(plan: Plan) -> str:
+    space = plan.space
+    rule = make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs)
+    rungs = rule.rungs()
+    if rungs is None:
+        return f"{space.stopping}, decides after every epoch"
+    if not rungs:
+        return "none: every trial runs to its end"
+    told = f"{space.stopping}, decides after epoch {', '.join(map(str, rungs[:8]))}{', ...' if len(rungs) > 8 else ''}"
+    shares = [f"{share:.2g} of the training images until epoch {last}" for last, share in rule.growth().steps]
+    if rule.growth().anew:
+        shares.append("the training begins anew behind each")
+    return "; ".join([told, *shares])

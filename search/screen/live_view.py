@@ -1,0 +1,153 @@
+"""The live view of a search: a few lines that refresh in a terminal, plain lines elsewhere, nothing with --quiet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from search.screen.snapshot import BestTrial, Snapshot
+from search.wording import show_config, show_seconds
+
+REFRESH_S = 0.25
+SHOWN_FAILURES = 10
+"""So many failed trials are told as they fail; the tables have all."""
+
+
+def plain_interval(elapsed_s: float) -> float:
+    """Seconds between two plain lines: 5 at first, a fiftieth of the search later, never more than a minute."""
+    return min(60.0, max(5.0, elapsed_s / 50))
+
+
+def headline(snapshot: Snapshot) -> str:
+    """Counts and times on one line."""
+    return ", ".join([f"{snapshot.done}/{snapshot.trials} trials", *_states(snapshot), *_times(snapshot)])
+
+
+def _states(snapshot: Snapshot) -> list[str]:
+    counts = ((len(snapshot.running), "running"), (snapshot.pruned, "pruned"), (snapshot.failed, "failed"))
+    return [f"{n} {word}" for n, word in (*counts, (snapshot.repeats, "repeats")) if n]
+
+
+def _times(snapshot: Snapshot) -> list[str]:
+    times = [show_seconds(snapshot.elapsed_s)]
+    if snapshot.closing:
+        times.append("closing: running trials save and end")
+    elif snapshot.left_s is not None and snapshot.left_s >= 1 and snapshot.done < snapshot.trials:
+        times.append(f"about {show_seconds(snapshot.left_s)} left")
+    return times
+
+
+def best_line(metric: str, best: BestTrial) -> str:
+    """The best trial on one line."""
+    return f"best {metric} {best.value:.4f}, trial {best.trial_id}: {show_config(best.config)}"
+
+
+class Progress:
+    """Shows snapshots; use as a context. `look` is called only when there is something to draw.
+
+    `opening` stands there until the first snapshot.
+    """
+
+    def __init__(self, console: Console, opening: str, quiet: bool = False) -> None:
+        self._console, self._quiet, self._opening = console, quiet, opening
+        in_place = console.is_terminal and not console.is_dumb_terminal and not quiet
+        self._live = Live(console=console, auto_refresh=False, transient=True) if in_place else None
+        self._next = 0.0
+        self._best: str | None = None
+        self._done = 0
+        self._line_at = 0.0
+        self._failed = 0
+        self._events = 0
+
+    def __enter__(self) -> Progress:
+        if self._live is not None:
+            self._live.start()
+            self._live.update(Text(self._opening), refresh=True)
+        elif not self._quiet:
+            self._print(self._opening)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def show(self, look: Callable[[], Snapshot]) -> None:
+        """Draw the search as it stands, if the last drawing is old enough."""
+        now = time.monotonic()
+        if self._quiet or now < self._next:
+            return
+        self._next = now + REFRESH_S
+        snapshot = look()
+        self._print_news(snapshot)
+        if self._live is None:
+            self._print_line(snapshot, now)
+        else:
+            self._live.update(draw(snapshot, self._console.width, self._console.height), refresh=True)
+
+    def _print_news(self, snapshot: Snapshot) -> None:
+        """Failures and faults stay on the screen above the live lines."""
+        if snapshot.failed > self._failed and snapshot.latest_failure is not None and self._failed < SHOWN_FAILURES:
+            trial_id, error = snapshot.latest_failure
+            self._print(f"trial {trial_id} failed: {error}", style="red")
+            if snapshot.failed >= SHOWN_FAILURES:
+                self._print("further failures are only counted here; the table of trials has them all", style="red")
+        self._failed = snapshot.failed
+        for event in snapshot.events[self._events :]:
+            self._print(event, style="yellow")
+        self._events = len(snapshot.events)
+
+    def _print_line(self, snapshot: Snapshot, now: float) -> None:
+        """A plain line when something has changed: soon for a new best, later for a count, in the end in any case."""
+        best = snapshot.best.trial_id if snapshot.best else None
+        interval = plain_interval(snapshot.elapsed_s)
+        factor = 1 if snapshot.done != self._done else 6
+        if now < self._line_at + (interval / 5 if best != self._best else factor * interval):
+            return
+        self._print(headline(snapshot) + (f"; {best_line(snapshot.metric, snapshot.best)}" if snapshot.best else ""))
+        self._best, self._done, self._line_at = best, snapshot.done, now
+
+    def _print(self, line: str, style: str | None = None) -> None:
+        self._console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def draw(snapshot: Snapshot, width: int, height: int) -> Group:
+    """The live view: a headline with a bar, the best so far, one row for each running trial, as many as fit."""
+    words = ", ".join([f"{snapshot.done}/{snapshot.trials} trials", *_times(snapshot)])
+    bar_width = max(5, min(30, width - len(snapshot.name) - len(words) - 2))
+    filled = round(bar_width * min(1.0, snapshot.done / max(1, snapshot.trials)))
+    bar = Text("━" * filled, style="green") + Text("━" * (bar_width - filled), style="grey37")
+    lines: list[Text | Table] = [_line(Text.assemble((snapshot.name, "bold"), " ", bar, " ", words))]
+    lines.append(_line(Text(", ".join(_states(snapshot)))))
+    if snapshot.best is not None:
+        lines.append(_line(Text(best_line(snapshot.metric, snapshot.best), style="green")))
+    if snapshot.running:
+        lines.append(_running_table(snapshot, rows=max(1, min(20, height - 6))))
+    return Group(*lines)
+
+
+def _line(text: Text) -> Text:
+    """Never more than one line, so that the view keeps its height."""
+    text.no_wrap, text.overflow = True, "ellipsis"
+    return text
+
+
+def _running_table(snapshot: Snapshot, rows: int) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("trial", "epoch", snapshot.metric, "time", "configuration"):
+        # The one column that may wrap is the one that rich makes narrow; its cells are cut instead.
+        table.add_column(
+            heading, no_wrap=heading != "configuration", min_width=8 if heading == snapshot.metric else None
+        )
+    for trial in snapshot.running[:rows]:
+        of = f"/{snapshot.max_epochs}" if snapshot.max_epochs else ""
+        value = "" if trial.value is None else f"{trial.value:.4f}"
+        config = _line(Text(show_config(trial.config)))
+        table.add_row(trial.trial_id, f"{trial.epochs}{of}", value, show_seconds(trial.seconds), config)
+    if len(snapshot.running) > rows:
+        table.add_row("...", "", "", "", f"and {len(snapshot.running) - rows} more")
+    return table

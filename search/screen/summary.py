@@ -1,0 +1,161 @@
+"""What a search says at its end: the best trials, how to run the best again, where the results are."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from search.experiment.disk import disk_use
+from search.experiment.schema import CONFIG_PREFIX
+from search.planning.options import set_words
+from search.planning.plan import RESULTS, Plan
+from search.planning.provenance import relative_to_here
+from search.wording import counted, show_seconds, show_value
+
+ROWS = 5
+_METRICS = ("val_accuracy", "val_loss", "test_accuracy", "test_loss")
+
+
+@dataclass(frozen=True)
+class Result:
+    """The end of a search, as its summary needs it."""
+
+    plan: Plan
+    counts: Mapping[str, int]
+    repeats: int
+    ranked: Sequence[Mapping[str, object]]
+    """Rows of the leading trials, best first."""
+    best_config: Mapping[str, object] | None
+    best_runs: int
+    """Runs, with different seeds, of the best configuration."""
+    best_mean: float | None
+    failures: Sequence[Mapping[str, object]]
+    seconds: float
+    workers: int
+    exhausted: bool
+    on_a_part: int = 0
+    """Trials that were stopped on a part of their training set."""
+
+
+def print_summary(console: Console, result: Result) -> None:
+    """Print it; the first part is a table, the rest are lines that can be copied."""
+    plan = result.plan
+    counts = ", ".join(f"{n} {state}" for state, n in result.counts.items() if n) or "no trial ended"
+    repeats = f", {counted(result.repeats, 'repeat')}" if result.repeats else ""
+    work = f"in {show_seconds(result.seconds)} on {counted(result.workers, 'worker')}"
+    if not result.workers and any(result.counts.values()):
+        work = "(no trial was left to do)"
+    line = f"\n{plan.name}: {counts}{repeats} {work}."
+    console.print(line, markup=False, highlight=False)
+    if result.on_a_part:
+        _say(console, stopped_on_a_part(result.on_a_part))
+    if result.exhausted:
+        console.print("The space is exhausted: every configuration that it has was tried.", highlight=False)
+    if result.ranked:
+        console.print(f"\nBest trials by {plan.space.metric}", style="bold", markup=False, highlight=False)
+        table = best_table(result)
+        wanted = Measurement.get(console, console.options.update_width(10_000), table).maximum
+        console.print(table if wanted <= console.width else best_table(result, a_column_each=True))
+    if result.best_config is not None and not plan.throwaway:
+        _print_best(console, result, result.best_config)
+    _print_failures(console, result)
+    if plan.throwaway:
+        console.print("A smoke run: its results are thrown away. Name --results to keep them.", highlight=False)
+        return
+    _say(console, f"disk:    {disk_use(plan.root)}")
+    if plan.store is not None:
+        _say(console, f"driver:  {plan.root} holds the study and a copy; it can be made again from the results")
+    _say(console, f"results: {plan.place}")
+    if result.ranked:
+        _say(console, f"compare: python -m analysis.compare {shlex.quote(plan.place)}")
+
+
+def stopped_on_a_part(count: int) -> str:
+    """The sentence that says whom the final comparison leaves out."""
+    was = "was" if count == 1 else "were"
+    is_not = "is not" if count == 1 else "are not"
+    return f"{counted(count, 'trial')} {was} stopped on a part of the training set and {is_not} compared."
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_best(console: Console, result: Result, config: Mapping[str, object]) -> None:
+    metric, plan = result.plan.space.metric, result.plan
+    mean = f"mean of {result.best_runs} seeds" if result.best_runs > 1 else "one seed"
+    _say(console, f"best {metric}: {show_value(result.best_mean)} ({mean})")
+    words = ["python", "-m", "search.run", relative_to_here(plan.source.path), *_asked_words(plan, config)]
+    # A training set that grows within a training is part of the configuration; one trial is never cut.
+    as_then = ["--stopping", plan.space.stopping, "--fidelity", "both"]
+    stopping = as_then if plan.fidelity == "both" else ["--stopping", "none"]
+    again = [*words, "--trials", "1", *stopping, "--name", f"{plan.name}-best"]
+    _say(console, f"again:   {shlex.join(again)}")
+
+
+def _asked_words(plan: Plan, config: Mapping[str, object]) -> list[str]:
+    """The words that pin the configuration, beside what was asked for on the first command line."""
+    pins = plan.asked.get("set") or {}
+    assert isinstance(pins, Mapping)
+    before = {name: ast.literal_eval(text) for name, text in pins.items()}
+    words = set_words({**before, **config})
+    if plan.asked.get("dataset"):
+        words += ["--dataset", str(plan.asked["dataset"])]
+    if plan.data_dir is not None and os.environ.get("SEARCH_DATA_DIR") != str(plan.data_dir):
+        words += ["--data-dir", str(plan.data_dir)]
+    if plan.asked.get("smoke"):
+        words += ["--smoke"]
+    if plan.stores is not None or plan.results != RESULTS:
+        words += ["--results", str(plan.stores or plan.results)]
+    return words + (["--seed", str(plan.seed)] if plan.seed else [])
+
+
+def _print_failures(console: Console, result: Result) -> None:
+    for row in list(result.failures)[:3]:
+        log = f"; see {result.plan.root / str(row['log'])}" if row.get("log") and not result.plan.throwaway else ""
+        _say(console, f"failed:  trial {row['trial_id']}: {row['error']}{log}")
+    if len(result.failures) > 3:
+        _say(console, f"failed:  and {len(result.failures) - 3} more")
+
+
+def best_table(result: Result, a_column_each: bool = False) -> Table:
+    """The leading trials: metrics, configuration. Chosen by the metric; test values are only shown.
+
+    A trial has a row, or a column where the terminal is too narrow for that.
+    """
+    space = result.plan.space
+    metrics = [name for name in dict.fromkeys((space.metric, *_METRICS)) if _any(result.ranked, name)]
+    configs = [name for name in _columns(result.ranked) if _any(result.ranked, name)]
+    names = [*metrics, "epochs", *configs]
+    rows = [["trial", *(name.removeprefix(CONFIG_PREFIX) for name in names), "seconds"]]
+    for row in result.ranked[:ROWS]:
+        seconds = f"{float(str(row['train_seconds'])):.1f}"
+        state = "" if row["state"] == "complete" else f" {row['state']}"
+        rows.append([f"{row['trial_id']}{state}", *(_cell(row.get(name)) for name in names), seconds])
+    headings, *body = zip(*rows, strict=True) if a_column_each else rows
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for position, heading in enumerate(headings):
+        table.add_column(Text(heading), justify="right" if position else "left", no_wrap=position == 0)
+    for cells in body:
+        table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in cells))
+    return table
+
+
+def _columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row if name.startswith(CONFIG_PREFIX)))
+
+
+def _any(rows: Sequence[Mapping[str, object]], name: str) -> bool:
+    return any(row.get(name) is not None for row in rows)
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else show_value(value)

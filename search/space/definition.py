@@ -1,0 +1,283 @@
+"""What is searched: a trainable, its parameters, what is fixed, and the metric that decides."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from search.errors import SearchError
+from search.space.parameters import Choice, Float, Int, Parameter, same
+from search.space.per_trial import Amounts, PerTrial, Shape, amounts, check_conditions, shapes
+from search.space.pinned_function import PinnedFunction
+from search.wording import nearest
+
+__all__ = ["SAMPLERS", "STOPPING_RULES", "Choice", "Config", "Float", "Int", "Parameter", "Space", "same"]
+
+Config = dict[str, object]
+"""One configuration: the active parameters of a space and their values."""
+
+SAMPLERS = ("tpe", "random", "grid", "qmc", "gp", "cmaes")
+STOPPING_RULES = ("asha", "median", "none")
+_LEAST_PER_TRIAL: dict[str, Any] = {"cpus_per_trial": 0.01, "gpus_per_trial": 0}
+
+
+@dataclass(frozen=True)
+class Space:
+    """A question put to a trainable, checked when it is made; raises SearchError.
+
+    `parameters` maps names to Float, Int or Choice; in its place stand an Optuna define-by-run function
+    (`trial` -> dict of settings) or a KerasTuner HyperModel.
+    """
+
+    trainable: Callable[..., Any]
+    parameters: Any
+    dataset: str | None = None
+    fixed: Mapping[str, object] = field(default_factory=dict)
+    metric: str = "val_accuracy"
+    mode: Literal["max", "min"] = "max"
+    trials: int | None = None
+    offline_dataset: str | None = None
+    sampler: str = "tpe"
+    stopping: str = "asha"
+    stopping_options: Mapping[str, float | str] = field(default_factory=dict)
+    repeats: int = 1
+    repeat: Literal["top", "all"] = "top"
+    cpus_per_trial: PerTrial = 1
+    """A number, or a table by condition, like [({"network": "vgg16"}, 4), 1]: the first whose condition holds."""
+    gpus_per_trial: PerTrial = 0
+    smoke: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("fixed", "smoke", "stopping_options"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        if isinstance(self.parameters, Mapping):
+            object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
+            self._check_parameters()
+            object.__setattr__(self, "parameters", MappingProxyType(self._in_order()))
+        elif not callable(self.parameters) and not hasattr(self.parameters, "build"):
+            raise SearchError(
+                f"parameters={self.parameters!r}; expected a dict of Float, Int and Choice, a define-by-run function, "
+                "or a KerasTuner HyperModel."
+            )
+        self._check_options()
+
+    @property
+    def declared(self) -> bool:
+        """Whether the parameters are declared, so that they can be printed, checked and gridded."""
+        return isinstance(self.parameters, Mapping)
+
+    def _check_parameters(self) -> None:
+        for name, parameter in self.parameters.items():
+            if not isinstance(name, str) or not name:
+                raise SearchError(f"a parameter is named {name!r}; expected a non-empty string.")
+            if not isinstance(parameter, (Float, Int, Choice)):
+                raise SearchError(
+                    f"parameter {name!r} is {parameter!r}; expected Float, Int or Choice. Move a constant to `fixed`."
+                )
+            if name in self.fixed:
+                raise SearchError(f"parameter {name!r} is also in `fixed`; expected it in one of them.")
+        for name in self.parameters:
+            self._check_condition(name)
+
+    def _check_condition(self, name: str) -> None:
+        for parent, wanted in self.parameters[name].when.items():
+            known = {**self.parameters, **self.fixed}
+            if parent not in known:
+                raise SearchError(
+                    f"parameter {name!r} has when={{{parent!r}: ...}}, but no parameter has that name. "
+                    + nearest(parent, [other for other in known if other != name])
+                )
+            possible = self._possible(parent)
+            if possible is None:
+                raise SearchError(
+                    f"parameter {name!r} depends on {parent!r}, a continuous range; expected a Choice, "
+                    "an Int or a Float with a step."
+                )
+            for value in wanted:
+                if not any(same(value, option) for option in possible):
+                    raise SearchError(
+                        f"parameter {name!r} has when={{{parent!r}: {value!r}}}, which can never hold; "
+                        f"{parent!r} is one of {', '.join(map(repr, possible[:12]))}."
+                    )
+        if not self._can_hold(name):
+            raise SearchError(f"the condition of parameter {name!r} can never hold together with its parents' own.")
+
+    def _possible(self, name: str) -> Sequence[object] | None:
+        if name in self.fixed:
+            return (self.fixed[name],)
+        parameter: Parameter = self.parameters[name]
+        return parameter.values()
+
+    def _can_hold(self, name: str) -> bool:
+        """Whether what the parameter and all its ancestors ask of each name leaves a value; raises on a cycle."""
+        allowed: dict[str, tuple[object, ...]] = {}
+        open_names, seen = [name], {name}
+        while open_names:
+            current = open_names.pop()
+            if current not in self.parameters:
+                continue
+            for parent, wanted in self.parameters[current].when.items():
+                if parent == name:
+                    raise SearchError(f"parameter {name!r} depends on itself through {current!r}; remove a `when`.")
+                left = allowed.get(parent, wanted)
+                allowed[parent] = tuple(value for value in left if any(same(value, other) for other in wanted))
+                if not allowed[parent]:
+                    return False
+                if parent not in seen:
+                    seen.add(parent)
+                    open_names.append(parent)
+        return True
+
+    def _in_order(self) -> dict[str, Parameter]:
+        """The parameters with parents before children, else as given."""
+        ordered: dict[str, Parameter] = {}
+        waiting = dict(self.parameters)
+        while waiting:
+            for name, parameter in list(waiting.items()):
+                if all(parent in ordered or parent in self.fixed for parent in parameter.when):
+                    ordered[name] = waiting.pop(name)
+        return ordered
+
+    def _check_options(self) -> None:
+        if not callable(self.trainable):
+            raise SearchError(f"trainable={self.trainable!r}; expected a function of (config, trial).")
+        if not isinstance(self.metric, str) or not self.metric:
+            raise SearchError(f"metric={self.metric!r}; expected the name of a metric, like 'val_accuracy'.")
+        if self.metric.startswith("test_"):
+            raise SearchError(
+                f"metric={self.metric!r} would choose by the test set, whose values would then mean nothing; "
+                f"expected a validation metric. Try 'val_{self.metric.removeprefix('test_')}'."
+            )
+        for name, value, options in (
+            ("mode", self.mode, ("max", "min")),
+            ("sampler", self.sampler, SAMPLERS),
+            ("stopping", self.stopping, STOPPING_RULES),
+            ("repeat", self.repeat, ("top", "all")),
+        ):
+            if value not in options:
+                raise SearchError(f"{name}={value!r}; expected one of: {', '.join(options)}.")
+        for name, count in (("trials", self.trials), ("repeats", self.repeats)):
+            if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
+                raise SearchError(f"{name}={count!r}; expected a whole number above 0.")
+        for name in _LEAST_PER_TRIAL:
+            check_conditions(name, self._amounts(name), self._values)
+        if isinstance(self.trials, type(None)) and (not self.declared or self.size() is None):
+            raise SearchError(
+                "trials is not given, and the space has no finite grid; expected trials=N, like trials=40."
+            )
+
+    def _amounts(self, name: str) -> Amounts:
+        return amounts(name, getattr(self, name), _LEAST_PER_TRIAL[name])
+
+    def _values(self, name: str) -> Sequence[object] | None:
+        """Values that a setting may take; None for a continuous range and where a function makes the settings up."""
+        if name in self.fixed or not self.declared:
+            return (self.fixed[name],) if name in self.fixed else None
+        return self.parameters[name].values() if name in self.parameters else ()
+
+    def shape(self, config: Mapping[str, object]) -> Shape:
+        """Cores and GPUs of a trial with these settings."""
+        settings = {**self.fixed, **config}
+        return Shape(self._amounts("cpus_per_trial").of(settings), self._amounts("gpus_per_trial").of(settings))
+
+    def shapes(self) -> tuple[Shape, ...]:
+        """All the shapes that trials of this space may have, the largest first."""
+        return shapes(self._amounts("cpus_per_trial"), self._amounts("gpus_per_trial"), self._values)
+
+    def describe_shapes(self) -> str:
+        """What each trial is given, in words."""
+        if len(self.shapes()) == 1:
+            return f"{self.shapes()[0].describe()} each"
+        return "; ".join(f"{name[:3].upper()}s {self._amounts(name).describe()}" for name in _LEAST_PER_TRIAL)
+
+    def narrowed(self, parameters: Mapping[str, Parameter], fixed: Mapping[str, object] | None = None) -> Space:
+        """The space with fewer parameters or options, and without the cases of its tables that now never hold."""
+        plain = dataclasses.replace(self, parameters=parameters, fixed=fixed or self.fixed, **_LEAST_PER_TRIAL)
+        left = {name: self._amounts(name).possible(plain._values).as_given() for name in _LEAST_PER_TRIAL}
+        return dataclasses.replace(plain, **left)
+
+    def is_active(self, name: str, config: Mapping[str, object]) -> bool:
+        """Whether the condition of the parameter holds, given its parents in `config` or in `fixed`."""
+        for parent, wanted in self.parameters[name].when.items():
+            if parent not in config and parent not in self.fixed:
+                return False
+            value = config.get(parent, self.fixed.get(parent))
+            if not any(same(value, option) for option in wanted):
+                return False
+        return True
+
+    def grid(self) -> Iterator[Config]:
+        """Every configuration, inactive parameters left out; raises SearchError naming a continuous Float."""
+        for name, parameter in self.parameters.items():
+            if parameter.values() is None:
+                raise SearchError(
+                    f"parameter {name!r} is a Float without a step, and has no grid. "
+                    "Give it step=..., use Choice, or another sampler."
+                )
+        yield from self._extensions({}, list(self.parameters))
+
+    def _extensions(self, config: Config, names: list[str]) -> Iterator[Config]:
+        if not names:
+            yield dict(config)
+            return
+        name, rest = names[0], names[1:]
+        if not self.is_active(name, config):
+            yield from self._extensions(config, rest)
+            return
+        for value in self.parameters[name].values():
+            yield from self._extensions({**config, name: value}, rest)
+
+    def size(self) -> int | None:
+        """Number of different configurations; None where a continuous range makes it infinite."""
+        if any(parameter.values() is None for parameter in self.parameters.values()):
+            return None
+        parents = {parent for p in self.parameters.values() for parent in p.when if parent in self.parameters}
+        ancestors = [name for name in self.parameters if name in parents]
+        leaves = [name for name in self.parameters if name not in parents]
+        return sum(
+            math.prod(len(self.parameters[name].values()) for name in leaves if self.is_active(name, config))
+            for config in self._extensions({}, ancestors)
+        )
+
+    def pin(self, name: str, value: object) -> Space:
+        """The space with a setting fixed; children whose condition can no longer hold are dropped."""
+        if not self.declared:
+            function = PinnedFunction(self.parameters, {name: value})
+            return dataclasses.replace(self, parameters=function, fixed={**self.fixed, name: value})
+        fixed = {**self.fixed, name: value}
+        left = {other: parameter for other, parameter in self.parameters.items() if other != name}
+        kept: dict[str, Parameter] = {}
+        for other, parameter in left.items():  # Parents come first.
+            when: dict[str, tuple[object, ...]] = {}
+            for parent, wanted in parameter.when.items():
+                if parent in fixed:
+                    if not any(same(fixed[parent], option) for option in wanted):
+                        break
+                elif parent not in kept:
+                    break
+                else:
+                    when[parent] = wanted
+            else:
+                kept[other] = with_conditions(parameter, when)
+        return self.narrowed(kept, fixed)
+
+    def settings(self) -> dict[str, tuple[object, ...]]:
+        """Every setting and the values that a check needs to see: bounds, options or the constant."""
+        searched = {name: parameter.bounds() for name, parameter in self.parameters.items()} if self.declared else {}
+        return {**{name: (value,) for name, value in self.fixed.items()}, **searched}
+
+
+def with_conditions(parameter: Parameter, when: Mapping[str, tuple[object, ...]]) -> Parameter:
+    """The same range or choice under other conditions."""
+    if isinstance(parameter, Choice):
+        return Choice(*parameter.options, when=when)
+    return dataclasses.replace(parameter, when=when)
+
+
+def fingerprint(config: Mapping[str, object]) -> str:
+    """A text equal for equal configurations only: what tells duplicates."""
+    return "; ".join(f"{name}={config[name]!r}" for name in sorted(config))

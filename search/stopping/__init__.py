@@ -1,0 +1,5 @@
+"""When a trial stops: plain values in, a decision out. No Ray, no Optuna, no clock."""
+
+from search.stopping.rules import Decision, Mode, StoppingRule, make_rule
+
+__all__ = ["Decision", "Mode", "StoppingRule", "make_rule"]

@@ -1,0 +1,218 @@
+"""Which trials go on: stopping rules, from plain values to a decision, without Ray, Optuna or a clock.
+
+A rule is told every report in the order in which it came, and holds nothing else: telling a new rule the same reports
+again rebuilds it, which is how a resumed search does it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from enum import Enum
+from statistics import fmean, median
+from typing import Literal, Protocol
+
+from search.errors import SearchError
+from search.stopping.fidelity import FIDELITIES, ladder
+from trainables.trial import ALL_AT_ONCE, Growth
+
+Mode = Literal["max", "min"]
+
+
+class Decision(Enum):
+    """What becomes of a trial after a report."""
+
+    CONTINUE = "continue"
+    STOP = "stop"
+
+
+class StoppingRule(Protocol):
+    """Decides after each report of a trial; the same reports in the same order give the same decisions."""
+
+    def rungs(self) -> tuple[int, ...] | None:
+        """Epochs at which a trial can be stopped, in ascending order; None: any epoch."""
+
+    def growth(self) -> Growth:
+        """How the training sets of trials grow from rung to rung; without steps where all images are there at once."""
+
+    def decide(self, trial_id: str, epoch: int, value: float) -> Decision:
+        """What becomes of the trial after this report; one that was reported before gives CONTINUE."""
+
+    def forget(self, trial_id: str) -> None:
+        """Drop what the trial reported, so that others are no longer measured against it."""
+
+
+class NoStopping:
+    """Every trial runs to its end."""
+
+    def rungs(self) -> tuple[int, ...] | None:
+        """No epoch."""
+        return ()
+
+    def growth(self) -> Growth:
+        """All images at once."""
+        return ALL_AT_ONCE
+
+    def decide(self, trial_id: str, epoch: int, value: float) -> Decision:
+        """Go on."""
+        return Decision.CONTINUE
+
+    def forget(self, trial_id: str) -> None:
+        """Nothing is held."""
+
+
+class SuccessiveHalving:
+    """Asynchronous successive halving over epochs, by stopping (Li et al., MLSys 2020).
+
+    Rungs stand at min_epochs * reduction_factor ** k. A trial that arrives at one goes on if it is in the best
+    1 / reduction_factor of those that have arrived there so far, itself included, measured by its best value up to
+    the rung; ties go on. Until min_records trials have arrived at a rung, it cuts nobody. With a fidelity other than
+    epochs (see `search.stopping.fidelity`) the best value is that on the part of the images that belongs to the rung.
+    """
+
+    def __init__(
+        self,
+        mode: Mode,
+        max_epochs: int | None,
+        *,
+        reduction_factor: float = 3,
+        min_epochs: int = 1,
+        min_records: int = 3,
+        fidelity: str = "epochs",
+    ) -> None:
+        self._sign = 1 if mode == "max" else -1
+        rungs = _geometric(min_epochs, reduction_factor, max_epochs)
+        self._ladder = ladder(fidelity, rungs, reduction_factor, max_epochs)
+        self._factor = reduction_factor
+        self._min_records = min_records
+        self._best: dict[str, tuple[float, float]] = {}
+        """Share of the images, best score with it."""
+        self._arrived: dict[int, dict[str, float]] = {rung: {} for rung in self._ladder.rungs}
+
+    def rungs(self) -> tuple[int, ...] | None:
+        """The epochs at which trials are cut."""
+        return self._ladder.rungs
+
+    def growth(self) -> Growth:
+        """As the fidelity says."""
+        return self._ladder.growth
+
+    def decide(self, trial_id: str, epoch: int, value: float) -> Decision:
+        """STOP for a trial that arrives at a rung outside the best part, else CONTINUE."""
+        score = -math.inf if math.isnan(value) else self._sign * value
+        share = self._ladder.growth.share(epoch)
+        before, best = self._best.get(trial_id, (share, score))
+        best = max(best, score) if before == share else score
+        self._best[trial_id] = share, best
+        decision = Decision.CONTINUE
+        for rung, arrived in self._arrived.items():
+            if rung <= epoch and trial_id not in arrived:
+                arrived[trial_id] = best
+                if not self._goes_on(best, arrived):
+                    decision = Decision.STOP
+        return decision
+
+    def _goes_on(self, score: float, arrived: Mapping[str, float]) -> bool:
+        if len(arrived) < self._min_records:
+            return True
+        kept = max(1, math.floor(len(arrived) / self._factor))
+        return sum(other > score for other in arrived.values()) < kept
+
+    def forget(self, trial_id: str) -> None:
+        """Drop the records of the trial at all rungs."""
+        self._best.pop(trial_id, None)
+        for arrived in self._arrived.values():
+            arrived.pop(trial_id, None)
+
+
+class MedianStopping:
+    """The median rule of Golovin et al. (Vizier, KDD 2017).
+
+    A trial is stopped when its best value so far is worse than the median of the other trials' mean values up to the
+    same epoch. It spares a trial before min_epochs, and while fewer than min_records others have come as far.
+    """
+
+    def __init__(self, mode: Mode, *, min_epochs: int = 1, min_records: int = 5) -> None:
+        self._sign = 1 if mode == "max" else -1
+        self._min_epochs = min_epochs
+        self._min_records = min_records
+        self._scores: dict[str, dict[int, float]] = {}
+
+    def rungs(self) -> tuple[int, ...] | None:
+        """Any epoch."""
+        return None
+
+    def growth(self) -> Growth:
+        """All images at once: a share of them would need rungs."""
+        return ALL_AT_ONCE
+
+    def decide(self, trial_id: str, epoch: int, value: float) -> Decision:
+        """STOP for a trial whose best is below the median of the means, else CONTINUE."""
+        scores = self._scores.setdefault(trial_id, {})
+        if epoch in scores:
+            return Decision.CONTINUE
+        scores[epoch] = -math.inf if math.isnan(value) else self._sign * value
+        if epoch < self._min_epochs:
+            return Decision.CONTINUE
+        means = [
+            fmean(score for at, score in other.items() if at <= epoch)
+            for name, other in self._scores.items()
+            if name != trial_id and max(other) >= epoch
+        ]
+        if len(means) < self._min_records or max(scores.values()) >= median(means):
+            return Decision.CONTINUE
+        return Decision.STOP
+
+    def forget(self, trial_id: str) -> None:
+        """Drop the reports of the trial."""
+        self._scores.pop(trial_id, None)
+
+
+def make_rule(name: str, mode: Mode, options: Mapping[str, float | str], max_epochs: int | None) -> StoppingRule:
+    """The stopping rule of that name; `max_epochs` None: no bound is known. Raises SearchError for a wrong option."""
+    known = _OPTIONS.get(name)
+    if known is None:
+        raise SearchError(f"stopping={name!r}; expected one of: {', '.join(_OPTIONS)}.")
+    for option, value in options.items():
+        if option not in known:
+            raise SearchError(f"stopping rule {name!r} has no option {option!r}; {_expected(known)}.")
+        _check_option(option, value)
+    given = {option: int(value) if option in _WHOLE else value for option, value in options.items()}
+    if name == "asha":
+        return SuccessiveHalving(mode, max_epochs, **given)  # type: ignore[arg-type]  # of the types just checked
+    if name == "median":
+        return MedianStopping(mode, **given)  # type: ignore[arg-type]  # whole, as just checked
+    return NoStopping()
+
+
+_WHOLE = ("min_epochs", "min_records")
+_OPTIONS = {
+    "asha": ("reduction_factor", "min_epochs", "min_records", "fidelity"),
+    "median": ("min_epochs", "min_records"),
+    "none": (),
+}
+
+
+def _expected(known: tuple[str, ...]) -> str:
+    return f"expected one of: {', '.join(known)}" if known else "it takes none"
+
+
+def _check_option(option: str, value: object) -> None:
+    if option == "fidelity":
+        if value not in FIDELITIES:
+            raise SearchError(f"stopping option fidelity={value!r}; expected one of: {', '.join(FIDELITIES)}.")
+        return
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if option == "reduction_factor":
+        if not number or float(str(value)) <= 1:
+            raise SearchError(f"stopping option reduction_factor={value!r}; expected a number above 1, like 3.")
+    elif not number or float(str(value)) < 1 or float(str(value)) != int(float(str(value))):
+        raise SearchError(f"stopping option {option}={value!r}; expected a whole number above 0.")
+
+
+def _geometric(first: int, factor: float, end: int | None) -> tuple[int, ...]:
+    """first, first * factor, ... rounded up, each above the one before; those below `end`, or below a million."""
+    rungs = [first]
+    while len(rungs) < 64 and rungs[-1] < (end or 1_000_000):
+        rungs.append(max(rungs[-1] + 1, math.ceil(first * factor ** len(rungs) - 1e-9)))
+    return tuple(rung for rung in rungs if rung < (end or 1_000_000))

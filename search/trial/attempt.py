@@ -1,0 +1,218 @@
+"""One attempt at one trial, inside the training process: epochs, decisions, checkpoints, the model that is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import json
+import math
+import time
+import traceback
+from collections.abc import Callable, Generator, Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from search.errors import SearchError
+from search.stopping.fidelity import comparable
+from search.trial.checkpoints import REPORTED, keeping
+from search.trial.messages import CLOSE, Ending, Metrics, RunContext, TrialSpec
+from search.trial.out_of_memory import exhausted_line, lost_gpu, out_of_memory
+from search.wording import nearest
+from trainables.errors import TrainableError, TrialDiverged
+from trainables.trial import Trial
+
+EXPLODED = 1e6
+"""A loss this many times the first one has exploded."""
+SAVING_SHARE = 0.1
+"""Checkpoints are saved so rarely that saving takes no larger share of the time."""
+
+Trainable = Callable[[dict[str, object], Trial], Generator[Mapping[str, Any], None, None]]
+
+
+class _Stopped(Exception):
+    """The stopping rule ended the trial."""
+
+
+class _Interrupted(Exception):
+    """The search is being closed; the trial has saved what continues it."""
+
+
+def run_attempt(trainable: Trainable, spec: TrialSpec, context: RunContext, link: Connection) -> Ending | None:
+    """Train until the trial ends; None when the stopping rule ended it. Every exception becomes a failed ending."""
+    attempt = Attempt(spec, context, link)
+    generator = None
+    try:
+        generator = trainable(dict(spec.config), attempt.trial)
+        _watch(context)
+        for metrics in generator:
+            attempt.take(metrics)
+            _watch(context)
+        return attempt.complete()
+    except _Stopped:
+        return None
+    except _Interrupted:
+        return Ending("interrupted")
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        raise
+    except BaseException as error:  # SystemExit too: a trial that calls exit() fails, and takes nothing along.
+        return _failed(error, spec, context)
+    finally:
+        if generator is not None:
+            with contextlib.suppress(Exception):
+                generator.close()
+
+
+def _watch(context: RunContext) -> None:
+    """Write the stack to the trial's output if the next epoch takes so long that the worker will end the process."""
+    if context.trial_timeout_s:
+        faulthandler.dump_traceback_later(context.trial_timeout_s * 0.95)
+
+
+def _failed(error: BaseException, spec: TrialSpec, context: RunContext) -> Ending:
+    text = " ".join(str(error).split())
+    told = isinstance(error, TrainableError | SearchError) and text
+    line = text if told else f"{type(error).__name__}: {text}".rstrip(": ")
+    exhausted = out_of_memory(error)
+    if exhausted:
+        line = exhausted_line(exhausted, spec.config, context.gpus, context.gpu_memory_mib)
+    return Ending(
+        "failed",
+        error=line[:500],
+        diverged=isinstance(error, TrialDiverged),
+        traceback="".join(traceback.format_exception(error)),
+        out_of_memory=exhausted is not None,
+        lost_gpu=context.gpus > 0 and lost_gpu(error),
+    )
+
+
+class Attempt:
+    """Takes the metrics of a running trial one by one, reports them, and saves what must be saved."""
+
+    def __init__(self, spec: TrialSpec, context: RunContext, link: Connection) -> None:
+        self._spec, self._context, self._link = spec, context, link
+        self._keeping = keeping(context)
+        self._closing = spec.closing
+        self._epochs: list[Metrics] = []
+        self._held: list[Metrics] = []
+        self._summary: Metrics = {}
+        self._last_save = self._last_report = time.monotonic()
+        self._save_every_s = context.checkpoint_every_s
+        checkpoint = self._keeping.latest(spec.trial_id, spec.begun)
+        self.trial = Trial(
+            seed=spec.seed,
+            split_seed=context.split_seed,
+            data_dir=Path(context.data_dir) if context.data_dir else None,
+            cpus=context.cpus,
+            gpus=context.gpus,
+            gpu_memory_mib=context.gpu_memory_mib,
+            growth=spec.growth,
+            checkpoint=checkpoint,
+        )
+        link.send(("started", time.time()))
+        if checkpoint is not None:
+            self._replay(json.loads((checkpoint / REPORTED).read_text()))
+
+    def _replay(self, epochs: list[Metrics]) -> None:
+        """Report again what led to the checkpoint: the driver may have died before it stored that."""
+        self._epochs = epochs
+        self._held = list(epochs)
+        self._flush(waits=False)
+
+    def take(self, metrics: Mapping[str, Any]) -> None:
+        """One yield of the trainable: an epoch, or the summary of a completed trial."""
+        values = _numbers(metrics)
+        if self._context.metric not in values and "epoch" not in values and _is_summary(values):
+            self._summary = values
+            return
+        self._check(values)
+        values.setdefault("epoch", len(self._epochs) + 1)
+        self._epochs.append(values)
+        self._held.append(values)
+        rung = self._at_rung(int(values["epoch"]))
+        self._save_if_due()
+        now = time.monotonic()
+        if rung or now - self._last_report >= self._context.report_every_s:
+            self._flush(waits=rung)
+
+    def _check(self, values: Metrics) -> None:
+        metric = self._context.metric
+        if metric not in values:
+            raise ValueError(
+                f"the trainable yielded no {metric!r}, the metric of the space. {nearest(metric, [*values])}"
+            )
+        epoch = int(values.get("epoch", len(self._epochs) + 1))
+        for name in {metric, "loss"} & set(values):
+            if not math.isfinite(values[name]):
+                raise TrialDiverged(f"{name} became {values[name]} in epoch {epoch}")
+        first = self._epochs[0].get("loss") if self._epochs else None
+        if first is not None and "loss" in values and abs(values["loss"]) > EXPLODED * max(abs(first), 1e-12):
+            raise TrialDiverged(f"loss exploded from {first:.3g} to {values['loss']:.3g} in epoch {epoch}")
+
+    def _at_rung(self, epoch: int) -> bool:
+        if not self._spec.decides:
+            return False
+        return self._context.rungs is None or epoch in self._context.rungs
+
+    def _flush(self, waits: bool) -> None:
+        """Send the held epochs; with `waits` a decision comes back."""
+        self._link.send(("epochs", self._held, waits))
+        self._held = []
+        self._last_report = time.monotonic()
+        if waits and self._hear() != "go":
+            raise _Stopped
+
+    def _hear(self) -> object:
+        """The worker's next word, apart from the one that the search is being closed."""
+        while (word := self._link.recv()) == CLOSE:
+            self._closing = True
+        return word
+
+    def _save_if_due(self) -> None:
+        if self._link.poll() and self._link.recv() == CLOSE:  # Nothing else comes while a trial does not wait.
+            self._closing = True
+        begun = time.monotonic()
+        due = begun - self._last_save >= self._save_every_s
+        if self.trial.save is not None and (due or self._closing):
+            self._keeping.save(self._spec.trial_id, self._epochs, self.trial.save)
+            self._last_save = time.monotonic()
+            took = self._last_save - begun
+            self._save_every_s = max(self._context.checkpoint_every_s, took / SAVING_SHARE)
+        if self._closing:
+            self._flush(waits=False)
+            raise _Interrupted
+
+    def complete(self) -> Ending:
+        """The trainable has nothing more to say: hand over what is held, keep the model if it is among the best."""
+        if not self._epochs:
+            raise ValueError("the trainable ended without yielding metrics")
+        if self._held:
+            self._flush(waits=False)
+        return Ending("complete", summary=self._summary, model=self._keep_model())
+
+    def _keep_model(self) -> str | None:
+        sign = 1 if self._context.mode == "max" else -1
+        best = max(sign * values[self._context.metric] for values in comparable(self._epochs, self._spec.growth))
+        if self._spec.keep_above is not None and best <= sign * self._spec.keep_above:
+            return None
+        for name, save in (("predictions", self.trial.save_predictions), ("classes", self.trial.save_classes)):
+            if save is not None:
+                self._keeping.put(f"{name}/{self._spec.trial_id}.parquet", save)
+        model = f"models/{self._spec.trial_id}.keras"
+        save_model = self.trial.save_model
+        return model if save_model is not None and self._keeping.put(model, save_model) else None
+
+
+def _numbers(metrics: Mapping[str, Any]) -> Metrics:
+    if not isinstance(metrics, Mapping):
+        raise TypeError(f"the trainable yielded {type(metrics).__name__}; expected a dict of numbers")
+    try:
+        values = {str(name): float(value) for name, value in metrics.items()}
+    except (TypeError, ValueError):
+        wrong = {name: value for name, value in metrics.items() if not isinstance(value, (int, float))}
+        raise TypeError(f"the trainable yielded {wrong!r}; expected numbers") from None
+    return values
+
+
+def _is_summary(values: Metrics) -> bool:
+    return any(name.startswith("test_") for name in values)

@@ -1,0 +1,75 @@
+"""The training process: runs one trial after another and talks to its worker over a pipe. Imports no Ray.
+
+    python -m search.trial.child DESCRIPTOR
+
+Between two decisions of the stopping rule it trains on without waiting; at a rung it waits for `go` or `stop`.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import io
+import os
+import signal
+import sys
+from functools import cache
+from multiprocessing.connection import Connection
+
+import psutil
+
+from search.trial.attempt import run_attempt
+from search.trial.messages import RunContext, TrialSpec
+from search.trial.orphans import die_with_parent
+
+
+def main() -> None:
+    """Serve trials until the pipe is closed."""
+    die_with_parent()  # Elsewhere than on Linux the pipe tells.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the driver decides what it means.
+    link = Connection(int(sys.argv[1]))
+    for stream in (sys.stdout, sys.stderr):
+        assert isinstance(stream, io.TextIOWrapper)
+        stream.reconfigure(line_buffering=True)  # So that the lines of both stand in their order.
+    faulthandler.enable()
+    try:
+        _serve(link)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # The worker is gone, and with it the reason to be here.
+
+
+def _serve(link: Connection) -> None:
+    context = link.recv()
+    assert isinstance(context, RunContext)
+    sys.path[:] = [*dict.fromkeys([*context.import_path, *sys.path])]
+    space = cache(context.source.execute)
+    while True:
+        spec = link.recv()
+        if not isinstance(spec, TrialSpec):
+            continue  # A `stop` that crossed the trial's own end.
+        _clear_output()
+        # The file is run within the attempt, so that what it cannot find on this node is the trial's error.
+        ending = run_attempt(lambda config, trial: space().trainable(config, trial), spec, context, link)
+        faulthandler.cancel_dump_traceback_later()
+        if ending is not None:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            ending.own_bytes = _own_bytes()
+            link.send(ending)
+
+
+def _own_bytes() -> int:
+    """Resident memory without pages of files, such as a data set that is mapped: those are no growth."""
+    memory = psutil.Process().memory_info()
+    return int(memory.rss - getattr(memory, "shared", 0))
+
+
+def _clear_output() -> None:
+    """Standard output and error are one file, which the worker reads at the end of each trial."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.ftruncate(1, 0)
+    os.lseek(1, 0, os.SEEK_SET)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,0 @@
-"""From a plan to an experiment folder: the only package that imports Ray."""

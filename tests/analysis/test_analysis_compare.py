@@ -1,0 +1,72 @@
+"""The command line of the tables."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analysis.command import run
+from analysis.compare import compare
+from tests.support.analysis_world import searched, write
+
+Output = pytest.CaptureFixture[str]
+
+
+def test_table_goes_to_the_terminal_or_to_a_file(tmp_path: Path, capsys: Output) -> None:
+    root = write(tmp_path / "a", searched(12))
+    compare([str(root), "--by", "filters,kernel_size", "--format", "markdown"])
+    shown = capsys.readouterr().out
+    assert shown.startswith("| filters | kernel_size | configurations |")
+    output = tmp_path / "tables" / "a.md"
+    compare([str(root), "--by", "filters", "--by", "kernel_size", "--format", "markdown", "--output", str(output)])
+    assert output.read_text() == shown
+
+
+def test_without_an_argument_the_experiments_are_listed_newest_first(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "results" / "older", searched(12))
+    write(tmp_path / "results" / "newer", searched(3), state="interrupted")
+    write(tmp_path / "results" / "killed", searched(3), state="running")
+    (write(tmp_path / "results" / "torn", []) / "manifest.json").write_text("{")
+    monkeypatch.chdir(tmp_path)
+    compare([])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[2:6]] == ["torn", "killed", "newer", "older"]
+    assert "unreadable" in lines[2]
+    assert "cut off" in lines[3]
+    assert "interrupted" in lines[4]
+    assert "val_accuracy" in lines[5]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nothing"], "no experiment at nothing"),
+        ([], "no experiments in results; make one"),
+        (["a", "--by", "filter"], "Did you mean filters"),
+        (["a", "--top", "0"], "expected a number of rows"),
+        (["a", "--by", "configuration", "--sort", "number"], "leave out --sort"),
+        (["a", "--output", "a/space.py/x"], "cannot be written"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_line_and_exit_code_2(
+    tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch, words: list[str], told: str
+) -> None:
+    write(tmp_path / "a", searched(5))
+    monkeypatch.chdir(tmp_path)
+    assert run(compare, words) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+
+
+def test_command_reads_a_search_without_ray_and_keras(tmp_path: Path) -> None:
+    root = write(tmp_path / "a", searched(5))
+    code = (
+        "import sys; from analysis.compare import compare; compare(sys.argv[1:]); "
+        "assert not {'ray', 'optuna', 'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(root)], capture_output=True, text=True, check=True)
+    assert "Best: trial" in done.stdout

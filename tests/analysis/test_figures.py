@@ -1,0 +1,93 @@
+"""Figures: the numbers behind them, and that every kind draws what it says."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from analysis.command import run
+from analysis.figures import KINDS, make, save
+from analysis.figures.__main__ import figures
+from analysis.figures.bars import bars
+from analysis.figures.curves import curves, group_curves, spread
+from analysis.load import load
+from search.errors import SearchError
+from tests.support.analysis_world import searched, trial, write, write_predictions
+
+
+def test_curves_have_a_row_for_each_trial_and_end_where_it_was_stopped(tmp_path: Path) -> None:
+    results = load(write(tmp_path / "a", searched(12)))
+    keys, matrix = curves(results, "val_accuracy")
+    lengths = dict(zip(keys, np.isfinite(matrix).sum(axis=1), strict=True))
+    assert matrix.shape == (12, 5)
+    assert lengths == results.trials.set_index("key")["epochs"].to_dict()
+
+
+def test_grouped_curves_hold_every_trial_once(tmp_path: Path) -> None:
+    results = load(write(tmp_path / "a", searched(12)))
+    groups = group_curves(results, "val_accuracy", ["config.network", "config.filters"])
+    assert sum(len(matrix) for _, matrix in groups) == 12
+    assert groups[0][0] == "network=two_conv, filters=32"
+
+
+def test_spread_counts_only_the_trials_that_reached_an_epoch() -> None:
+    matrix = np.array([[1.0, 5.0], [3.0, np.nan]])
+    assert spread(matrix, [0.0, 0.5]).tolist() == [[1.0, 5.0], [2.0, 5.0]]
+
+
+def test_bars_stand_in_order_of_validation_with_the_test_interval(tmp_path: Path) -> None:
+    rows = [trial(0, 0.90, {"filters": 32}), trial(1, 0.94, {"filters": 64}, test_accuracy=0.5)]
+    data = bars(load(write(tmp_path / "a", rows)))
+    assert data.index.tolist() == ["1: filters=64", "0: filters=32"]
+    assert data["test"].tolist() == pytest.approx([0.5, 0.89])
+    assert (data["test_low"] < data["test"]).all()
+    assert (data["test"] < data["test_high"]).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_written_as_png_and_svg(tmp_path: Path, kind: str) -> None:
+    rows = searched(40, repeats=1)
+    for row in rows:
+        row["sample_size"] = 500 if row["config.filters"] == 32 else 1000
+    root = write(tmp_path / "a", rows)
+    write_predictions(root, "t00035")
+    png, svg = save(make(kind, load(root)), tmp_path, kind)
+    assert png.read_bytes().startswith(b"\x89PNG")
+    picture = np.asarray(Image.open(png).convert("L"))
+    rim = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+    assert rim.min() == 255, "something is cut off at the rim"
+    assert "<svg" in svg.read_text()
+
+
+def test_kind_that_cannot_group_refuses_to_rather_than_ignore_it(tmp_path: Path) -> None:
+    with pytest.raises(SearchError, match="timeline does not group"):
+        make("timeline", load(write(tmp_path / "a", searched(5))), ["filters"])
+
+
+def test_same_results_give_the_same_files(tmp_path: Path) -> None:
+    root = write(tmp_path / "a", searched(10))
+    one = [path.read_bytes() for path in save(make("curves", load(root)), tmp_path / "one", "curves")]
+    two = [path.read_bytes() for path in save(make("curves", load(root)), tmp_path / "two", "curves")]
+    assert one == two
+
+
+def test_command_writes_into_the_experiment_and_names_the_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write(tmp_path / "a", searched(10))
+    assert run(figures, [str(root), "--kind", "curves", "compare", "--by", "filters"]) == 0
+    assert (root / "figures" / "curves.png").is_file()
+    assert (root / "figures" / "compare.svg").is_file()
+    assert str(root / "figures" / "compare.svg") in capsys.readouterr().out
+
+
+def test_kind_without_its_data_is_refused_alone_and_passed_over_among_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write(tmp_path / "a", searched(10), epochs=False)
+    with pytest.raises(SearchError, match="no curves"):
+        figures([str(root), "--kind", "curves"])
+    figures([str(root)])
+    assert "no curves: a has no curves" in capsys.readouterr().err
+    assert (root / "figures" / "compare.png").is_file()

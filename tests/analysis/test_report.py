@@ -1,0 +1,118 @@
+"""The report's words and its command; the page in a browser is in test_report_page.py."""
+
+import re
+import shlex
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from analysis.command import run
+from analysis.configurations import configurations
+from analysis.load import load
+from analysis.report import page
+from analysis.report.__main__ import report
+from analysis.report.words import again, answer, mattered, noise
+from tests.support.analysis_world import SPACE, searched, trial, write
+
+
+def test_answer_names_the_best_its_ties_and_what_mattered(tmp_path: Path) -> None:
+    parts = dict(answer(load(write(tmp_path / "a", searched(80, repeats=2)))))
+    assert parts["Best configuration"][0].startswith("Best: trial ")
+    assert "mean of 3 runs" in parts["Best configuration"][0]
+    assert "inside the noise of the best" in parts["Which others tie"][0]
+    assert re.search(r"explain: learning_rate (over )?\d\d %", parts["What mattered most"][0])
+    assert "80 pruned" not in " ".join(parts["What it took"])
+
+
+def test_noise_of_seeds_is_told_only_where_seeds_were_repeated(tmp_path: Path) -> None:
+    once, again_ = load(write(tmp_path / "a", searched(20))), load(write(tmp_path / "b", searched(20, repeats=2)))
+    assert "is not known; --repeats 3" in noise(once, configurations(once))[0]
+    assert "6 degrees of freedom" in noise(again_, configurations(again_))[0]
+
+
+def test_image_noise_is_the_binomial_margin_of_a_difference(tmp_path: Path) -> None:
+    results = load(write(tmp_path / "a", [trial(0, 0.9, {"filters": 32})]))
+    told = " ".join(noise(results, configurations(results)))
+    assert "On 297 images, two values of val_accuracy near 0.9000 that differ by less than 0.048" in told
+
+
+def test_what_mattered_is_not_guessed_from_a_handful_of_trials(tmp_path: Path) -> None:
+    assert mattered(load(write(tmp_path / "a", searched(8))))[0].startswith("Not known: ")
+
+
+def test_command_of_the_best_pins_its_settings_and_what_was_pinned_before(tmp_path: Path) -> None:
+    rows = [trial(0, 0.9, {"filters": 64, "learning_rate": 0.00123, "network": "it's"})]
+    results = load(write(tmp_path / "a", rows, asked={"set": {"epochs": "3"}}))
+    commands = dict(again(results.sources[0], results))
+    words = shlex.split(commands["Run its best configuration again"])
+    pins = [word for flag, word in pairwise(words) if flag == "--set"]
+    assert pins == ["epochs=3", "filters=64", "learning_rate=0.00123", "network=it's"]
+    assert commands["Continue or extend this search"].endswith("spaces/a.py --name a --resume")
+    assert commands["Search again, under another name"].endswith("spaces/a.py --name ANOTHER")
+
+
+class Collector(HTMLParser):
+    """The elements of a page, and the text outside of scripts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def test_text_of_results_becomes_no_element(tmp_path: Path) -> None:
+    hostile = "</pre><script>alert(1)</script><img src=x onerror=alert(1)>"
+    rows = [{**row, "config.network": hostile, "error": hostile} for row in searched(12)]
+    root = write(tmp_path / "a", rows, question=hostile, versions={hostile: hostile}, asked={"set": {hostile: hostile}})
+    tags = Collector(page(load(root), ["slice", "parallel"])).tags
+    assert [tag for tag, _ in tags].count("script") == 1
+    assert all((attributes["src"] or "").startswith("data:image/") for tag, attributes in tags if tag == "img")
+    assert not any(name.startswith("on") for _, attributes in tags for name in attributes)
+
+
+def test_page_refers_to_nothing_outside_itself(tmp_path: Path) -> None:
+    tags = Collector(page(load(write(tmp_path / "a", searched(12))), ["curves"])).tags
+    links = [attributes[name] or "" for _, attributes in tags for name in ("src", "href") if name in attributes]
+    assert links
+    assert all(link.startswith(("data:", "#")) for link in links)
+
+
+def test_search_without_data_set_or_accuracy_has_a_report(tmp_path: Path) -> None:
+    rows = [
+        {"trial_id": f"t{n}", "number": n, "state": "complete", "config.x1": n / 3, "value": (n - 7) ** 2, "epochs": 1}
+        for n in range(20)
+    ]
+    root = write(tmp_path / "a", rows, epochs=False, dataset=None)
+    manifest = (root / "manifest.json").read_text()
+    (root / "manifest.json").write_text(manifest.replace('"val_accuracy"', '"value"').replace('"max"', '"min"'))
+    text = page(load(root))
+    assert "Best: trial 7" in text
+    assert "Figures without data" in text
+
+
+def test_long_search_shows_its_first_rows_and_says_so(tmp_path: Path) -> None:
+    rows = [trial(n, 0.9 - n / 1e4, {"filters": n}) for n in range(1100)]
+    text = page(load(write(tmp_path / "a", rows, epochs=False)), [])
+    assert "The first 1,000 of 1,100 rows" in text
+
+
+def test_command_writes_into_the_experiment_or_where_it_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = write(tmp_path / "a", searched(12)), write(tmp_path / "b", searched(12, seed=1), SPACE)
+    assert run(report, [str(one)]) == 0
+    assert (one / "report.html").read_text().startswith("<!doctype html>")
+    assert run(report, [str(one), str(two), "--output", str(tmp_path / "both.html")]) == 0
+    assert "<h1>a, b</h1>" in (tmp_path / "both.html").read_text()
+    assert capsys.readouterr().out.splitlines() == [str(one / "report.html"), str(tmp_path / "both.html")]
+
+
+def test_report_of_an_unfinished_search_says_so_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write(tmp_path / "a", [])
+    assert run(report, [str(root)]) == 2
+    assert capsys.readouterr().err == "a has no finished trial yet (no trials); wait for one, or see its logs.\n"

@@ -1,0 +1,78 @@
+"""The promises of docs/security.md: nothing but a space file is run as code, nothing is unpickled."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trainables.datasets.load import load_data
+from trainables.errors import TrainableError
+from trainables.trial import Trial
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted(path for folder in ("search", "trainables", "analysis") for path in (ROOT / folder).rglob("*.py"))
+PICKLERS = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
+RUNS_CODE = {"search/space/loading.py": {"exec", "compile"}}
+"""Where a space file is run."""
+
+
+def nodes() -> Iterator[tuple[str, ast.AST]]:
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            yield str(path.relative_to(ROOT)), node
+
+
+def calls() -> Iterator[tuple[str, str, ast.Call]]:
+    for file, node in nodes():
+        if isinstance(node, ast.Call):
+            yield file, ast.unparse(node.func), node
+
+
+def options(call: ast.Call) -> dict[str | None, str]:
+    return {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+
+
+def test_no_module_imports_a_pickler() -> None:
+    found = [
+        file
+        for file, node in nodes()
+        if (isinstance(node, ast.Import) and PICKLERS & {alias.name.split(".")[0] for alias in node.names})
+        or (isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in PICKLERS)
+    ]
+    assert found == []
+
+
+def test_every_reading_of_an_array_refuses_pickles() -> None:
+    loads = [(file, call) for file, name, call in calls() if name in {"np.load", "numpy.load"}]
+    assert loads
+    assert [file for file, call in loads if options(call).get("allow_pickle") != "False"] == []
+
+
+def test_no_table_is_read_from_a_pickle() -> None:
+    assert [file for file, name, _ in calls() if name.rpartition(".")[2] in {"read_pickle", "to_pickle"}] == []
+
+
+def test_no_model_is_loaded_outside_the_safe_mode() -> None:
+    unsafe = [file for file, _, call in calls() if options(call).get("safe_mode", "True") != "True"]
+    assert unsafe == []
+    assert [file for file, name, _ in calls() if name.endswith("enable_unsafe_deserialization")] == []
+
+
+def test_code_is_run_from_a_space_file_only() -> None:
+    runners = {(file, name) for file, name, _ in calls() if name in {"exec", "eval", "compile"}}
+    assert runners == {(file, name) for file, names in RUNS_CODE.items() for name in names}
+
+
+def test_no_archive_is_unpacked_and_no_shell_is_started() -> None:
+    assert [file for file, name, _ in calls() if name.rpartition(".")[2] in {"extractall", "extract", "system"}] == []
+    assert [file for file, _, call in calls() if options(call).get("shell", "False") != "False"] == []
+
+
+def test_data_set_that_holds_objects_is_refused(tmp_path: Path) -> None:
+    images, labels = np.zeros((20, 8, 8), np.uint8), np.arange(20) % 2
+    objects = images.astype(object)
+    np.savez(tmp_path / "evil.npz", x_train=objects, y_train=labels, x_test=images, y_test=labels)
+    with pytest.raises(TrainableError, match=r"evil\.npz"):
+        load_data({"dataset": "evil"}, Trial(data_dir=tmp_path, cache_dir=tmp_path / "cache"))

@@ -1,0 +1,151 @@
+"""The live view: what is drawn of a search, in a terminal of any width and where there is none."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from search.screen.live_view import Progress, draw, headline, plain_interval
+from search.screen.snapshot import BestTrial, RunningTrial, Snapshot
+from search.wording import show_config, show_seconds
+
+CONFIG = {f"parameter_{i}": i / 7 for i in range(20)}
+
+
+def snapshot(done: int = 16, running: int = 2, **changes: object) -> Snapshot:
+    trials = tuple(RunningTrial(f"{i:05d}", 3, 0.5, 75.0, CONFIG) for i in range(running))
+    best = BestTrial("00003", 0.98123, CONFIG)
+    world = Snapshot("mnist", "val_accuracy", 100, done - 4, 3, 1, 0, trials, 2, best, 200.0, 3500.0, 10, False)
+    return replace(world, **changes)  # type: ignore[arg-type]  # a test names real fields
+
+
+def drawn(world: Snapshot, width: int = 80, height: int = 24) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, height=height)
+    with console.capture() as capture:
+        console.print(draw(world, width, height))
+    return capture.get().splitlines()
+
+
+def printed(*worlds: Snapshot, quiet: bool = False, **console: object) -> str:
+    """What a search leaves in a file or pipe, or sends to a terminal."""
+    file = io.StringIO()
+    with Progress(Console(file=file, width=80, **console), "mnist: starting", quiet) as live:  # type: ignore[arg-type]
+        for world in worlds:
+            live.show(lambda world=world: world)  # type: ignore[misc]
+    return file.getvalue()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that pass between two snapshots; 10 unless a test changes it."""
+    step, now = [10.0], [1000.0]
+
+    def monotonic() -> float:
+        now[0] += step[0]
+        return now[0]
+
+    monkeypatch.setattr("search.screen.live_view.time.monotonic", monotonic)
+    return step
+
+
+def test_live_view_has_counts_best_and_one_row_for_each_running_trial() -> None:
+    lines = drawn(snapshot())
+    assert lines[0].endswith("16/100 trials, 3 min 20 s, about 58 min 20 s left")
+    assert lines[1].strip() == "2 running, 3 pruned, 1 failed"
+    assert lines[2].startswith("best val_accuracy 0.9812, trial 00003: parameter_0=0, parameter_1=0.1429")
+    assert [line.split()[:3] for line in lines[3:]] == [
+        ["trial", "epoch", "val_accuracy"],
+        ["00000", "3/10", "0.5000"],
+        ["00001", "3/10", "0.5000"],
+    ]
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_live_view_never_wraps_however_long_a_configuration_is(width: int) -> None:
+    lines = drawn(snapshot(), width)
+    assert len(lines) == 6
+    assert max(map(len, lines)) <= width
+    assert "00000  3/10   0.5000        1 min 15 s" in lines[4]
+
+
+def test_live_view_is_never_higher_than_the_terminal() -> None:
+    lines = drawn(snapshot(running=60), height=12)
+    assert len(lines) < 12
+    assert "and 54 more" in lines[-1]
+
+
+def test_time_left_is_not_told_before_there_is_something_to_base_it_on() -> None:
+    assert "left" not in headline(snapshot(left_s=None))
+    assert "left" not in headline(snapshot(left_s=0.2))
+
+
+def test_closing_search_says_so_in_place_of_the_time_left() -> None:
+    assert headline(snapshot(closing=True)).endswith("closing: running trials save and end")
+
+
+def test_output_that_is_no_terminal_gets_plain_lines(clock: list[float]) -> None:
+    text = printed(snapshot(), snapshot(20), snapshot(30))
+    assert text.splitlines()[0] == "mnist: starting"
+    assert text.splitlines()[1].startswith("16/100 trials, 2 running, 3 pruned, 1 failed, 3 min 20 s")
+    assert [line.split("/")[0] for line in text.splitlines()[2:]] == ["20", "30"]
+    assert "\x1b" not in text
+
+
+def test_plain_lines_stay_few_when_much_happens(clock: list[float]) -> None:
+    clock[0] = 0.3
+    worlds = [snapshot(i, best=BestTrial(f"{i:05d}", i / 100, {"x": i}), elapsed_s=i) for i in range(4, 100)]
+    assert 5 < len(printed(*worlds).splitlines()) < 40
+
+
+def test_plain_lines_come_seldom_when_nothing_happens(clock: list[float]) -> None:
+    assert len(printed(*[snapshot(elapsed_s=10 * i) for i in range(1, 61)]).splitlines()) < 25
+
+
+def test_interval_of_plain_lines_grows_with_the_search_up_to_a_minute() -> None:
+    assert [plain_interval(elapsed_s) for elapsed_s in (0, 100, 1000, 1e6)] == [5, 5, 20, 60]
+
+
+def test_quiet_says_nothing(clock: list[float]) -> None:
+    assert printed(snapshot(), snapshot(20), quiet=True) == ""
+    assert printed(snapshot(), quiet=True, force_terminal=True) == ""
+
+
+def test_terminal_that_cannot_move_its_cursor_gets_plain_lines(clock: list[float]) -> None:
+    text = printed(snapshot(), force_terminal=True, _environ={"TERM": "dumb"})
+    assert "16/100 trials" in text
+    assert "\x1b[1A" not in text
+
+
+def test_no_color_keeps_the_view_without_colours(clock: list[float]) -> None:
+    text = printed(snapshot(), snapshot(20), force_terminal=True, _environ={"NO_COLOR": "1", "TERM": "xterm"})
+    assert "20/100 trials" in text
+    assert "\x1b[3" not in text
+
+
+def test_failed_trial_is_told_once_and_stays_on_the_screen(clock: list[float]) -> None:
+    failed = snapshot(failed=2, latest_failure=("00007", "ValueError: [no] layer"))
+    text = printed(snapshot(), failed, failed, force_terminal=True, _environ={"TERM": "xterm", "NO_COLOR": "1"})
+    assert text.count("trial 00007 failed: ValueError: [no] layer") == 1
+
+
+def test_many_failed_trials_do_not_flood_the_output(clock: list[float]) -> None:
+    worlds = [snapshot(failed=i, latest_failure=(f"{i:05d}", "NaN")) for i in range(200)]
+    assert printed(*worlds).count(" failed: NaN") <= 10
+
+
+def test_what_befell_a_worker_is_told_once(clock: list[float]) -> None:
+    text = printed(snapshot(events=("worker a died",)), snapshot(events=("worker a died", "worker b died")))
+    assert (text.count("worker a died"), text.count("worker b died")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (59.4, "59 s"), (60, "1 min 00 s"), (3599.7, "1 h 00 min"), (90_000, "25 h 00 min")],
+)
+def test_time_span_reads_as_said(seconds: float, text: str) -> None:
+    assert show_seconds(seconds) == text
+
+
+def test_configuration_on_one_line_has_few_digits() -> None:
+    assert show_config({"a": 0.123456, "b": "x", "c": None, "d": 3}) == "a=0.1235, b=x, c=None, d=3"

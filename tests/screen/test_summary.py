@@ -1,0 +1,168 @@
+"""The end of a search as its user reads it: the best trials, the words that run the best again, what failed."""
+
+import dataclasses
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from search.planning.options import parse, set_words
+from search.planning.plan import Plan
+from search.screen.summary import Result, print_summary
+from search.space import Choice, Float, Space
+from search.space.loading import SpaceSource
+from trainables.branin import train
+
+SPACE = Space(train, {"x1": Float(-5, 10), "x2": Choice(1, 2)}, metric="value", mode="min", trials=3)
+
+
+def plan(**changes: object) -> Plan:
+    source = SpaceSource(str(Path.cwd() / "spaces" / "given.py"), "")
+    known = {"source": source, "space": SPACE, "name": "given", "results": Path("results"), "trials": 3, "seed": 0}
+    return Plan(**{**known, "dataset": None, "asked_dataset": None, "data_dir": None, **changes})  # type: ignore[arg-type]
+
+
+def row(number: int, config: Mapping[str, object], **values: object) -> dict[str, object]:
+    shown = {f"config.{name}": value for name, value in config.items()}
+    whole = {"trial_id": f"{number:05d}", "state": "complete", "value": 0.5 + number, "epochs": 1, "train_seconds": 2.0}
+    return {**whole, **shown, **values}
+
+
+def result(**changes: object) -> Result:
+    config = {"x1": 3.125, "x2": 2}
+    known = {"plan": plan(), "counts": {"complete": 2, "pruned": 0, "failed": 1}, "repeats": 0, "seconds": 61.0}
+    known |= {"ranked": [row(0, config), row(1, config)], "best_config": config, "best_runs": 1, "best_mean": 0.5}
+    return Result(**{**known, "failures": [], "workers": 2, "exhausted": False, **changes})  # type: ignore[arg-type]
+
+
+def printed(world: Result, width: int = 100) -> str:
+    console = Console(width=width)
+    with console.capture() as capture:
+        print_summary(console, world)
+    return capture.get()
+
+
+def again(text: str) -> list[str]:
+    """The words of the line that runs the best configuration again."""
+    line = next(line for line in text.splitlines() if line.startswith("again:"))
+    words = shlex.split(line.removeprefix("again:"))
+    assert words[:3] == ["python", "-m", "search.run"]
+    return words[3:]
+
+
+def test_summary_ends_with_where_the_results_are_and_how_to_compare_them() -> None:
+    lines = printed(result()).splitlines()
+    assert lines[1] == "given: 2 complete, 1 failed in 1 min 01 s on 2 workers."
+    assert lines[-2:] == ["results: results/given", "compare: python -m analysis.compare results/given"]
+
+
+def test_mean_over_seeds_is_called_one() -> None:
+    assert "best value: 0.5 (one seed)" in printed(result())
+    assert "best value: 0.625 (mean of 3 seeds)" in printed(result(best_runs=3, best_mean=0.625))
+
+
+def test_pruned_trial_in_the_table_is_marked() -> None:
+    ranked = [row(0, {"x1": 1.0}), row(1, {"x1": 2.0}, state="pruned")]
+    assert "00001 pruned" in printed(result(ranked=ranked))
+
+
+@pytest.mark.parametrize("width", [80, 100, 400])
+def test_table_of_the_best_names_every_parameter_in_any_width(width: int) -> None:
+    config: dict[str, object] = {f"a_long_parameter_{i}": f"[bold]value_{i}" for i in range(12)}
+    text = printed(result(ranked=[row(i, config) for i in range(9)]), width)
+    table = text.partition("best value:")[0]
+    assert all(name in table for name in config)
+    assert table.count("[bold]v") == 5 * 12
+    assert all(len(line.rstrip()) <= width for line in table.splitlines())
+
+
+MIXED: dict[str, object] = {
+    "whole": 1,
+    "digit": "1",
+    "number": 1.0,
+    "small": 1e-7,
+    "truth": True,
+    "said": "True",
+    "nothing": None,
+    "none": "None",
+    "empty": "",
+    "layers": (64, 32),
+    "words": "two words",
+    "space": " 1",
+    "quote": 'it\'s "so"',
+    "equals": "a=b",
+    "minus": -3,
+    "option": "--set",
+    "shell": "$HOME *; #",
+    "zeros": "007",
+}
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_words_of_the_best_configuration_give_back_the_same_value(name: str) -> None:
+    words = again(printed(result(best_config={name: MIXED[name]})))
+    (read,) = parse(words).set
+    assert read == (name, MIXED[name])
+    assert type(read[1]) is type(MIXED[name])
+
+
+def test_words_of_all_settings_are_read_back_together() -> None:
+    assert dict(parse(["given.py", *set_words(MIXED)]).set) == MIXED
+
+
+def test_words_keep_what_was_asked_for_and_where_data_and_results_are() -> None:
+    asked = {"set": {"epochs": "5", "x2": "2"}, "dataset": "digits"}
+    world = plan(asked=asked, seed=7, data_dir=Path("/data sets"), results=Path("elsewhere"))
+    options = parse(again(printed(result(plan=world))))
+    assert dict(options.set) == {"epochs": 5, "x2": 2, "x1": 3.125}
+    assert (options.dataset, options.seed, options.data_dir) == ("digits", 7, Path("/data sets"))
+    assert (options.results, options.name, options.trials, options.stopping) == (
+        Path("elsewhere"),
+        "given-best",
+        1,
+        "none",
+    )
+
+
+def test_failed_trial_names_its_error_and_its_log() -> None:
+    failures = [row(i, {}, state="failed", error="ValueError: [x]", log=f"logs/{i:05d}.log") for i in range(5)]
+    text = printed(result(failures=failures))
+    assert "failed:  trial 00000: ValueError: [x]; see results/given/logs/00000.log" in text
+    assert "failed:  and 2 more" in text
+
+
+def test_search_without_a_trial_that_ended_says_so() -> None:
+    text = printed(result(counts={"complete": 0}, ranked=[], best_config=None, best_runs=0, best_mean=None))
+    assert "given: no trial ended in 1 min 01 s" in text
+    assert "again:" not in text
+
+
+def test_smoke_run_promises_no_results() -> None:
+    text = printed(result(plan=plan(throwaway=True)))
+    assert "its results are thrown away" in text
+    assert "again:" not in text
+    assert "results/given" not in text
+
+
+def test_resume_of_a_finished_search_says_that_nothing_was_left() -> None:
+    assert "given: 2 complete, 1 failed (no trial was left to do)." in printed(result(workers=0))
+
+
+def test_exhausted_space_is_told() -> None:
+    assert "every configuration that it has was tried" in printed(result(exhausted=True))
+
+
+def test_trials_stopped_on_a_part_of_the_training_set_are_told_in_one_line() -> None:
+    lines = printed(result(on_a_part=12)).splitlines()
+    assert "12 trials were stopped on a part of the training set and are not compared." in lines
+    assert "stopped on a part" not in printed(result())
+
+
+def test_best_of_a_growing_training_set_is_run_again_with_one() -> None:
+    options: dict[str, float | str] = {"fidelity": "both", "min_epochs": 2}
+    space = dataclasses.replace(SPACE, stopping="asha", stopping_options=options)
+    words = again(printed(result(plan=plan(space=space))))
+    assert words[words.index("--stopping") :][:4] == ["--stopping", "asha", "--fidelity", "both"]
+    assert "none" in again(printed(result()))

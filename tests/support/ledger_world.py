@@ -1,0 +1,93 @@
+"""An experiment and its ledger, without Ray."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from search.driver.history import read_history
+from search.driver.ledger import Ledger, Next
+from search.experiment.folder import Experiment
+from search.experiment.schema import read_trials
+from search.planning.plan import Plan
+from search.sampling import Sampling
+from search.space import Choice, Float, Int, Space
+from search.space.loading import SpaceSource
+from search.stopping import make_rule
+from search.trial.messages import Ending, Report, TrialSpec
+from trainables.branin import train
+
+SPACE = Space(
+    trainable=train,
+    parameters={"x": Float(0, 1), "kind": Choice("a", 1, None), "depth": Int(1, 5, when={"kind": "a"})},
+    fixed={"epochs": 9},
+    metric="value",
+    mode="max",
+    trials=5,
+    sampler="random",
+)
+
+
+class World:
+    """An experiment and its ledger; `resume` stands for a driver that was killed and started again."""
+
+    def __init__(self, root: Path, **changes: object) -> None:
+        self.space = dataclasses.replace(SPACE, **changes)  # type: ignore[arg-type]  # a dict of mixed values
+        source = SpaceSource(str(root / "space.py"), "")
+        trials = self.space.trials or 5
+        self.plan = Plan(source, self.space, "e", root, trials, seed=3, dataset=None, asked_dataset=None, data_dir=None)
+        self.experiment = Experiment.create(self.plan.root, self.space, "", {"name": "e"})
+        self.ledger = self._open()
+
+    def _open(self) -> Ledger:
+        space = self.space
+        rule = make_rule(space.stopping, space.mode, space.stopping_options, self.plan.max_epochs)
+        self.rule = rule
+        sampling = Sampling(space, self.experiment.journal, sampler=space.sampler, seed=3)
+        ledger = Ledger(self.plan, self.experiment, sampling, rule)
+        ledger.restore(read_history(self.experiment, space, self.plan.retry_failed))
+        return ledger
+
+    def resume(self, **changes: object) -> None:
+        self.experiment.close()
+        self.plan = dataclasses.replace(self.plan, **changes)  # type: ignore[arg-type]  # a dict of mixed values
+        self.experiment = Experiment.reopen(self.plan.root, self.space, {"name": "e"})
+        self.ledger = self._open()
+
+    def close(self) -> None:
+        self.experiment.close()
+
+    def start(self) -> TrialSpec:
+        spec = self.ledger.next()
+        assert isinstance(spec, TrialSpec)
+        return spec
+
+    def epoch(self, spec: TrialSpec, epoch: int, value: float) -> bool:
+        waits = epoch in (self.rule.rungs() or ())
+        metrics = [{"epoch": float(epoch), "value": value}]
+        return self.ledger.take(Report(spec.trial_id, metrics, 1.0, "node:1", "node", waits=waits))
+
+    def end(self, spec: TrialSpec, state: str = "complete", **more: object) -> None:
+        self.ledger.take(Report(spec.trial_id, end=Ending(state, **more)))  # type: ignore[arg-type]  # mixed values
+
+    def run(self, value: Callable[[TrialSpec], float] = lambda spec: 1.0) -> None:
+        """One trial at a time until the search is over."""
+        while isinstance(spec := self.ledger.next(), TrialSpec):
+            self.epoch(spec, 2, value(spec))
+            self.end(spec)
+        assert spec is Next.FINISHED
+        self.ledger.close()
+
+    def states(self) -> dict[str, str]:
+        table = read_trials(self.experiment.root).table
+        return dict(zip(table["trial_id"].to_pylist(), table["state"].to_pylist(), strict=True))
+
+    def study(self) -> Counter[str]:
+        storage = JournalStorage(JournalFileBackend(str(self.experiment.journal)))
+        return Counter(t.state.name for t in optuna.load_study(study_name=None, storage=storage).trials)

@@ -1,0 +1,86 @@
+"""A training process, and a trainable that does what its trial's `act` says."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+from search.space.loading import SpaceSource
+from search.trial.messages import Report, RunContext, TrialSpec
+from search.trial.process import TrialRunner
+
+SPACE = """
+    import json, os, pathlib, sys, time
+    import numpy
+    from search.space import Choice, Space
+
+    kept = []
+
+    def train(config, trial):
+        act, epochs = config["act"], config.get("epochs", 3)
+        if act == "print":
+            print("a word from the trial")
+            os.write(2, b"and one past Python")
+        first = 1
+        if trial.checkpoint is not None:
+            first = json.loads((trial.checkpoint / "state.json").read_text())["epoch"] + 1
+        for epoch in range(first, epochs + 1):
+            def save(folder, epoch=epoch):
+                (folder / "state.json").write_text(json.dumps({"epoch": epoch}))
+            trial.save = save
+            if act == "raise" and epoch == 2:
+                raise KeyError("no such layer")
+            if act == "exit":
+                sys.exit(7)
+            if act == "vanish" and epoch == 2:
+                os._exit(3)
+            if act == "hang" and epoch == 2:
+                time.sleep(600)
+            if act == "grow" and epoch == 1:
+                kept.append(os.urandom(32 << 20))
+            if act == "map" and epoch == 1:
+                kept.append(numpy.memmap(pathlib.Path(config["folder"]) / "images"))
+                assert kept[-1].sum() > 0
+            if act == "slow":
+                time.sleep(0.2)
+            loss = {"nan": float("nan"), "explode": 1e9}.get(act, 1.0) if epoch == 2 else 1.0
+            name = "val_acuracy" if act == "misspelt" else "score"
+            yield {name: float(epoch), "loss": loss, "first": first}
+        if act == "summary":
+            yield {"test_score": 0.5}
+
+    space = Space(trainable=train, parameters={"act": Choice("good", "bad")}, metric="score", trials=2)
+"""
+
+
+def context(root: Path, **changes: object) -> RunContext:
+    options: dict[str, object] = {
+        "source": SpaceSource(str(root / "acts.py"), textwrap.dedent(SPACE)),
+        "import_path": (str(Path(__file__).parents[2]), *sys.path),
+        "experiment": str(root),
+        "metric": "score",
+        "mode": "max",
+        "split_seed": 0,
+        "data_dir": None,
+        "cpus": 1,
+        "gpus": 0.0,
+        "rungs": (),
+        "report_every_s": 0.0,
+        **changes,
+    }
+    return RunContext(**options)  # type: ignore[arg-type]  # a dict of mixed values
+
+
+def run(runner: TrialRunner, trial_id: str = "00000", decides: bool = True, **config: object) -> list[Report]:
+    """All reports of one trial."""
+    runner.begin(TrialSpec(trial_id, dict(config), seed=0, proposed_at=time.time(), decides=decides))
+    reports = [runner.proceed()]
+    while reports[-1].end is None:
+        reports.append(runner.proceed())
+    return reports
+
+
+def scores(reports: list[Report]) -> list[float]:
+    return [metrics["score"] for report in reports for metrics in report.epochs]

@@ -1,0 +1,175 @@
+"""The training process, for real: whatever a trainable does, it costs its own trial and nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from search.trial.messages import CLOSING, TrialSpec
+from search.trial.process import TrialRunner
+from tests.support.training_process import SPACE, context, run, scores
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[TrialRunner]:
+    one = TrialRunner(context(tmp_path), "here")
+    yield one
+    one.close()
+
+
+def test_a_trial_reports_every_epoch_and_its_end(runner: TrialRunner) -> None:
+    reports = run(runner, act="summary")
+    assert scores(reports) == [1.0, 2.0, 3.0]
+    assert [m["epoch"] for r in reports for m in r.epochs] == [1, 2, 3]
+    end = reports[-1].end
+    assert end is not None
+    assert (end.state, end.summary) == ("complete", {"test_score": 0.5})
+
+
+def test_the_process_is_kept_from_trial_to_trial(runner: TrialRunner) -> None:
+    workers = {run(runner, trial_id, act="good")[-1].worker for trial_id in ("00000", "00001", "00002")}
+    assert len(workers) == 1
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "diverged"),
+    [
+        ("raise", "KeyError: 'no such layer'", False),
+        ("exit", "SystemExit: 7", False),
+        ("nan", "loss became nan in epoch 2", True),
+        ("explode", "loss exploded from 1 to 1e+09 in epoch 2", True),
+        ("misspelt", "the trainable yielded no 'score', the metric of the space", False),
+    ],
+)
+def test_a_failed_trial_says_why_and_the_next_one_runs(
+    runner: TrialRunner, act: str, error: str, diverged: bool
+) -> None:
+    end = run(runner, act=act)[-1].end
+    assert end is not None
+    assert (end.state, end.diverged) == ("failed", diverged)
+    assert error in str(end.error)
+    assert "acts.py" in end.traceback or act in ("nan", "explode", "misspelt")
+    assert scores(run(runner, "00001", act="good")) == [1.0, 2.0, 3.0]
+
+
+def test_what_a_trial_prints_comes_back_with_its_end_and_no_other(runner: TrialRunner) -> None:
+    first, second = run(runner, act="print")[-1].end, run(runner, "00001", act="good")[-1].end
+    assert first is not None
+    assert second is not None
+    assert first.output == "a word from the trial\nand one past Python"
+    assert second.output == ""
+
+
+def test_a_trial_whose_process_keeps_dying_fails_after_three_attempts(runner: TrialRunner) -> None:
+    reports = run(runner, act="vanish")
+    end = reports[-1].end
+    assert end is not None
+    assert end.error == "its training process ended with exit code 3, 3 times"
+    assert len([event for report in reports for event in report.events]) == 3
+    assert scores(run(runner, "00001", act="good")) == [1.0, 2.0, 3.0]
+
+
+def test_a_killed_process_costs_no_epoch_that_was_saved(tmp_path: Path) -> None:
+    runner = TrialRunner(context(tmp_path, checkpoint_every_s=0.0), "here")
+    runner.begin(TrialSpec("00000", {"act": "slow", "epochs": 6}, seed=0, proposed_at=time.time()))
+    reports = [runner.proceed(), runner.proceed()]
+    os.kill(int(reports[-1].worker.split(":")[1]), signal.SIGKILL)
+    while reports[-1].end is None:
+        reports.append(runner.proceed())
+    runner.close()
+    last = reports[-2].epochs[-1]
+    assert reports[-1].end.state == "complete"
+    assert last["epoch"] == 6
+    assert last["first"] >= 3  # It went on behind the second epoch, and did not begin anew.
+
+
+def test_a_hanging_trial_fails_after_the_time_limit(tmp_path: Path) -> None:
+    runner = TrialRunner(context(tmp_path, trial_timeout_s=6.0), "here")  # The start of the process counts.
+    end = run(runner, act="hang")[-1].end
+    assert end is not None
+    assert end.error == "its training process gave no report for 6 s"
+    line = next(n for n, text in enumerate(SPACE.split("\n"), 1) if "sleep(600)" in text)
+    assert f'acts.py", line {line} in train' in end.output  # Where it hung.
+    assert scores(run(runner, "00001", act="good")) == [1.0, 2.0, 3.0]
+    runner.close()
+
+
+def test_a_trial_waits_at_its_rungs_only_and_stops_when_told(tmp_path: Path) -> None:
+    runner = TrialRunner(context(tmp_path, rungs=(1, 3)), "here")
+    runner.begin(TrialSpec("00000", {"act": "good", "epochs": 5}, seed=0, proposed_at=time.time()))
+    reports = [runner.proceed()]
+    while not (reports[-1].waits and reports[-1].epochs[-1]["epoch"] == 3):
+        reports.append(runner.proceed())
+    assert [r.epochs[-1]["epoch"] for r in reports if r.waits] == [1, 3]
+    # The next trial's start is what tells the old one to stop.
+    assert scores(run(runner, "00001", decides=False, act="good")) == [1.0, 2.0, 3.0]
+    runner.close()
+
+
+def test_a_trial_that_waits_has_told_what_it_printed(tmp_path: Path) -> None:
+    runner = TrialRunner(context(tmp_path, rungs=(1,)), "here")
+    runner.begin(TrialSpec("00000", {"act": "print"}, seed=0, proposed_at=time.time()))
+    report = runner.proceed()
+    runner.close()
+    assert (report.waits, "a word from the trial" in report.output) == (True, True)
+
+
+def test_a_closing_search_saves_its_running_trials(tmp_path: Path) -> None:
+    runner = TrialRunner(context(tmp_path), "here")
+    (tmp_path / CLOSING).touch()
+    end = run(runner, act="good")[-1].end
+    assert end is not None
+    assert end.state == "interrupted"
+    (tmp_path / CLOSING).unlink()
+    reports = run(runner, act="good")
+    assert scores(reports) == [1.0, 2.0, 3.0]  # The saved epoch is reported again, not trained again.
+    assert [m["first"] for r in reports for m in r.epochs] == [1.0, 2.0, 2.0]
+    runner.close()
+
+
+def test_a_process_that_has_grown_too_much_since_its_first_trial_is_replaced(tmp_path: Path) -> None:
+    runner = TrialRunner(context(tmp_path, recycle_bytes=48 << 20), "here")
+    reports = [run(runner, f"{n:05d}", act="grow") for n in range(6)]
+    runner.close()
+    workers = [r[-1].worker for r in reports]
+    assert workers[0] == workers[1] == workers[2] != workers[3] == workers[4] == workers[5]
+    told = [event for rs in reports for r in rs for event in r.events]
+    assert len(told) == 2
+    assert all("which has grown by 6" in event and "MiB in 3 trials" in event for event in told)
+
+
+def test_a_process_that_only_reads_a_mapped_file_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "images").write_bytes(bytes(range(256)) * (1 << 18))
+    runner = TrialRunner(context(tmp_path, recycle_bytes=32 << 20), "here")
+    reports = [run(runner, "00000", act="good"), run(runner, "00001", act="map", folder=str(tmp_path))]
+    reports.append(run(runner, "00002", act="good"))
+    assert scores(reports[1]) == [1.0, 2.0, 3.0]
+    runner.close()
+    assert len({r[-1].worker for r in reports}) == 1
+
+
+def test_the_training_process_ends_with_its_worker(tmp_path: Path) -> None:
+    """A worker that is killed leaves no process behind."""
+    reader, writer = os.pipe()
+    parent = os.fork()
+    if parent == 0:
+        runner = TrialRunner(context(tmp_path), "here")
+        os.write(writer, str(run(runner, act="good")[-1].worker.split(":")[1]).encode())
+        time.sleep(60)
+        os._exit(0)
+    child = int(os.read(reader, 100))
+    os.kill(parent, signal.SIGKILL)
+    os.waitpid(parent, 0)
+    os.close(reader)
+    os.close(writer)
+    for _ in range(100):
+        if not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE:
+            break
+        time.sleep(0.05)
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
