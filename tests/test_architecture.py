@@ -191,7 +191,7 @@ def test_only_one_part_knows_the_library(library: str, allowed: str) -> None:
     [
         ("search", r"search|trainables\.(trial|errors)$"),
         ("trainables", r"trainables"),
-        ("analysis", r"analysis|search\.(experiment|space|errors)"),
+        ("analysis", r"analysis|search\.(experiment|space|errors|wording)"),
         ("spaces", r"spaces|search\.space$|trainables"),
     ],
 )
