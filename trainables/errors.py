@@ -18,5 +18,9 @@ class FileMissing(TrainableError):
     instead: ClassVar[Mapping[str, object]] = {}
 
 
+class ContentDiffers(TrainableError):
+    """Data or weights that are not those with which the search was planned: this node must not train on them."""
+
+
 class TrialDiverged(TrainableError):
     """The loss became NaN, infinite or exploded: the trial failed; the search goes on and counts it as no fault."""

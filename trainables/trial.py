@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from trainables.errors import ContentDiffers
+
 Config = Mapping[str, object]
 Metrics = dict[str, float]
 
@@ -63,6 +65,9 @@ class Trial:
     """How the training set grows; only a trainable that declares `grows` is handed one with steps."""
     checkpoint: Path | None = None
     """Folder that an earlier `save` wrote; the trial goes on behind the epoch it holds."""
+    contents: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the data set and of the files with which the search was planned, by name; what is not named may be
+    anything."""
     save: Callable[[Path], None] | None = None
     """Set by the trainable: writes into a folder what continues the trial behind the last yielded epoch."""
     save_model: Callable[[Path], None] | None = None
@@ -71,6 +76,14 @@ class Trial:
     """Set by the trainable: writes the test predictions to a Parquet file."""
     save_classes: Callable[[Path], None] | None = None
     """Set by the trainable: writes what they say of each class to a Parquet file."""
+
+    def check_content(self, name: str, digest: str, where: str) -> None:
+        """Raise ContentDiffers where `where` holds another `name` than the one with which the search was planned."""
+        if self.contents.get(name, digest) != digest:
+            raise ContentDiffers(
+                f"{where} is not the {name!r} with which the search was planned; copy the one of the machine where the "
+                "search was started, or share its folder."
+            )
 
 
 @dataclass(frozen=True)
@@ -115,7 +128,10 @@ class Declaration:
     """Decodes data into the node's cache before the first trial; optional, every trial does it itself if it must."""
     smoke: Mapping[str, object] = field(default_factory=dict)
     """Settings that make a trial as short as it can be."""
-    check_files: Callable[[Mapping[str, Sequence[object]], DatasetInfo | None, Path | None], None] | None = None
-    """(settings as for `check`, data set, data directory): raises TrainableError for a file that is not to be had."""
+    check_files: (
+        Callable[[Mapping[str, Sequence[object]], DatasetInfo | None, Path | None], Mapping[str, str]] | None
+    ) = None
+    """(settings as for `check`, data set, data directory) -> digests of the files that trials will read, by the names
+    under which these check them; raises TrainableError for a file that is not to be had."""
     grows: bool = False
     """Whether it follows `Trial.growth`, and then yields `train_images` with every epoch."""

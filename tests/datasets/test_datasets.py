@@ -13,7 +13,7 @@ from trainables.data import Data
 from trainables.datasets.find import find_dataset
 from trainables.datasets.load import load_data, prepare_data
 from trainables.datasets.settings import check_data_settings
-from trainables.errors import TrainableError
+from trainables.errors import ContentDiffers, TrainableError
 from trainables.trial import DatasetInfo, Trial
 
 
@@ -54,6 +54,16 @@ def test_digits_are_those_of_scikit_learn() -> None:
     assert np.array_equal(data.train.labels, expected.target)
     assert np.array_equal(data.train.images[..., 0], np.rint(expected.images * 255 / 16))
     assert data.train.images.dtype == np.uint8
+
+
+def test_a_trial_refuses_another_data_set_than_the_one_that_was_planned_with(tmp_path: Path) -> None:
+    planned = find_dataset(str(write_npz(tmp_path / "own.npz")), None, 0)
+    config = {"dataset": str(tmp_path / "own.npz"), "image_size": 8}
+    trial = Trial(contents={planned.name: planned.fingerprint})
+    load_data(config, trial)
+    write_npz(tmp_path / "own.npz", num=66)
+    with pytest.raises(ContentDiffers, match=r"own\.npz is not the '.*' with which the search was planned"):
+        load_data(config, trial)
 
 
 def test_digits_come_as_28_by_28_where_a_network_asks() -> None:

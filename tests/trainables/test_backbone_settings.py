@@ -108,6 +108,16 @@ def test_path_of_weights_is_relative_to_the_data_directory(tmp_path: Path) -> No
         check_weights_files({"network": ["vgg16"], "weights": ["other.h5"]}, None, tmp_path)
 
 
+def test_weights_that_are_found_are_told_by_their_content(tmp_path: Path) -> None:
+    settings = {"network": ["vgg16"], "weights": ["own.h5"]}
+    digests = []
+    for content in (b"first", b"other"):
+        (tmp_path / "own.h5").write_bytes(content)
+        digests.append(check_weights_files(settings, None, tmp_path))
+    assert [list(found) for found in digests] == [["own.h5"], ["own.h5"]]
+    assert digests[0] != digests[1]
+
+
 def test_multiplier_without_published_weights_is_named() -> None:
     with pytest.raises(TrainableError, match=r"alpha=0\.35; expected one of 0\.75, 1"):
         check_weights_files({"network": ["mobilenet_v3_large"], "alpha": [0.35]}, None, None)

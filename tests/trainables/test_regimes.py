@@ -8,6 +8,8 @@ import pytest
 from tests.support.saved_models import evaluated
 from tests.support.small_backbones import CATS, PRETRAINED, data_dir, random_images, without_seconds
 from trainables.backbones.catalogue import BACKBONES
+from trainables.backbones.settings import check_weights_files
+from trainables.errors import ContentDiffers
 from trainables.image_classifier import train, train_on
 from trainables.training.runtime import configure
 from trainables.trial import Metrics, Trial
@@ -91,6 +93,13 @@ def test_saved_model_needs_nothing_of_this_package(tmp_path: Path) -> None:
     trial.save_model(tmp_path / "model.keras")
     loss, accuracy = evaluated(tmp_path / "model.keras", random_images(32).test.take())
     assert (loss, accuracy) == pytest.approx((last["test_loss"], last["test_accuracy"]), rel=1e-3)
+
+
+def test_a_trial_refuses_other_weights_than_those_that_were_planned_with(tmp_path: Path) -> None:
+    planned = check_weights_files({name: (value,) for name, value in SMALL.items()}, None, None)
+    assert len(run(tmp_path, {"epochs": 1}, contents=planned)) > 0
+    with pytest.raises(ContentDiffers, match="with which the search was planned"):
+        run(tmp_path, {}, contents=dict.fromkeys(planned, "0" * 32))
 
 
 def test_parameters_are_counted_in_all_and_trainable(tmp_path: Path) -> None:

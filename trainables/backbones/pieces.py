@@ -24,7 +24,7 @@ from trainables.backbones.network import (
     values_of,
     weights_of,
 )
-from trainables.backbones.weights import RANDOM, digest_of, obtain_weights
+from trainables.backbones.weights import RANDOM, digest_of, obtain_weights, weights_name
 from trainables.data import Data, Split
 from trainables.datasets.cache import default_cache_dir
 from trainables.datasets.catalogue import digest
@@ -93,7 +93,10 @@ class Source:
         chosen, network = self.settings.weights, self.settings.network
         if chosen == RANDOM:
             return None
-        return obtain_weights(chosen, network, self.alpha or 1.0, self.image_size, self.trial.data_dir)
+        file = (chosen, network, self.alpha or 1.0, self.image_size)
+        path = obtain_weights(*file, self.trial.data_dir)
+        self.trial.check_content(weights_name(*file), digest_of(path), str(path))
+        return path
 
     @property
     def backbone(self) -> keras.Model:

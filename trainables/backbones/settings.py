@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from trainables.backbones.catalogue import BACKBONES, is_block
-from trainables.backbones.weights import IMAGENET, RANDOM, check_weights
+from trainables.backbones.weights import IMAGENET, RANDOM, check_weights, digest_of, weights_name
 from trainables.datasets.settings import image_size_of
 from trainables.errors import TrainableError
 from trainables.trial import DatasetInfo
@@ -77,17 +77,24 @@ def _check_regime(settings: Values) -> None:
         )
 
 
-def check_weights_files(settings: Values, info: DatasetInfo | None, data_dir: Path | None) -> None:
-    """Raise TrainableError, in one line, for weights that trials with these settings will look for in vain."""
+def check_weights_files(settings: Values, info: DatasetInfo | None, data_dir: Path | None) -> dict[str, str]:
+    """Digests of the weights that are on this machine, by their names, for trials with these settings.
+
+    Raises TrainableError, in one line, for weights that such trials will look for in vain.
+    """
+    found = {weights_name(*file): check_weights(*file, data_dir) for file in _files(settings, info)}
+    return {name: digest_of(path) for name, path in found.items() if path is not None}
+
+
+def _files(settings: Values, info: DatasetInfo | None) -> Iterator[tuple[str, str, float, tuple[int, int]]]:
+    """Weights, network, alpha and image size of each file that trials may read."""
     if set(settings.get("regime", (None,))) == {"scratch"}:
         return
-    for name in settings.get("network", ()):
-        if name in BACKBONES:
-            for weights in settings.get("weights", (IMAGENET,)):
-                if weights not in (RANDOM, None):
-                    for alpha in _alphas(str(name), str(weights), settings):
-                        for size in _sizes(settings, info):
-                            check_weights(str(weights), str(name), alpha, size, data_dir)
+    for name in (str(name) for name in settings.get("network", ()) if name in BACKBONES):
+        for weights in (str(chosen) for chosen in settings.get("weights", (IMAGENET,)) if chosen not in (RANDOM, None)):
+            for alpha in _alphas(name, weights, settings):
+                for size in _sizes(settings, info):
+                    yield weights, name, alpha, size
 
 
 def _alphas(name: str, weights: str, settings: Values) -> Iterator[float]:

@@ -49,14 +49,22 @@ def weights_at_hand(
     return found
 
 
-def check_weights(weights: str, network: str, alpha: float, image_size: tuple[int, int], data_dir: Path | None) -> None:
-    """Raise WeightsMissing, in one line, for weights that a trial will not be able to read."""
-    if weights == RANDOM or weights_at_hand(weights, network, alpha, image_size, data_dir) is not None:
-        return
+def weights_name(weights: str, network: str, alpha: float, image_size: tuple[int, int]) -> str:
+    """What a file of weights is called: the path that was given, or the name under which Keras publishes it."""
+    return BACKBONES[network].weights_file(alpha, image_size).name if weights == IMAGENET else weights
+
+
+def check_weights(
+    weights: str, network: str, alpha: float, image_size: tuple[int, int], data_dir: Path | None
+) -> Path | None:
+    """The file on this machine, None where a trial will download it; raises WeightsMissing where it cannot."""
+    path = weights_at_hand(weights, network, alpha, image_size, data_dir)
+    if path is not None:
+        return path
     file = BACKBONES[network].weights_file(alpha, image_size)
     try:
         with urllib.request.urlopen(urllib.request.Request(file.address, method="HEAD"), timeout=_TIMEOUT_S):
-            return
+            return None
     except OSError as error:
         raise _missing(network, file, data_dir, f"{file.address} cannot be had ({_reason(error)})") from error
 

@@ -33,6 +33,7 @@ def load_data(config: Mapping[str, object], trial: Trial) -> Data:
     source = locate(str(config["dataset"]), trial.data_dir)
     cache_dir = trial.cache_dir or default_cache_dir()
     catalogue = open_catalogue(source, cache_dir)
+    trial.check_content(source.name, catalogue.fingerprint, source.where)
     fractions = (_fraction(config, split) for split in ("validation", "test"))
     rows = checked_split(source.name, catalogue, trial.split_seed, *fractions)
     info = describe(source, catalogue, rows)
