@@ -17,12 +17,19 @@ _PREFIX = "probability_"
 
 @dataclass(frozen=True)
 class Predictions:
-    """The test predictions of one trial: `label` and `predicted` as numbers into `names`."""
+    """The test predictions of one run: `label` and `predicted` as numbers into `names`."""
 
     trial: str
     number: int
+    runs: int
+    """Runs of its configuration, of which this is the first."""
     frame: pd.DataFrame
     names: tuple[str, ...]
+
+    @property
+    def told(self) -> str:
+        """Which run this is, for a heading."""
+        return f"trial {self.number}" + (f", run 1 of {self.runs}" if self.runs > 1 else "")
 
     @property
     def confusion(self) -> NDArray[np.int64]:
@@ -43,7 +50,7 @@ def best_predictions(results: Results) -> Predictions:
         source = sources[row["experiment"]]
         frame = read_predictions(source, row["trial_id"]) if row["trial_id"] in stored[source.name] else None
         if frame is not None:
-            return Predictions(str(row["key"]), int(row["number"]), frame, _names(source, frame))
+            return Predictions(str(row["key"]), int(row["number"]), int(row["runs"]), frame, _names(source, frame))
     raise SearchError(f"{results.told} has no stored test predictions; only the best trials keep theirs.")
 
 

@@ -26,6 +26,12 @@ def find_columns(trials: pd.DataFrame, names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(find_column(trials, word) for word in words if word))
 
 
+def measured(trials: pd.DataFrame) -> list[str]:
+    """The columns of what was measured on a run and differs from seed to seed: losses, accuracies, seconds."""
+    settings = [name for name in trials.columns if name.startswith(CONFIG_PREFIX)]
+    return [name for name in trials.columns if pd.api.types.is_float_dtype(trials[name]) and name not in settings]
+
+
 def shown(column: str) -> str:
     """A column's name for people: a setting without its prefix."""
     return column.removeprefix(CONFIG_PREFIX)

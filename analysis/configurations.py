@@ -8,7 +8,8 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from analysis.load import Results
+from analysis.columns import measured
+from analysis.load import Results, Source
 from analysis.statistics import Comparison, bootstrap, difference, iqm, paired, pooled_deviation, wilson
 
 
@@ -25,9 +26,10 @@ def with_configuration(results: Results, trials: pd.DataFrame) -> pd.DataFrame:
 def configurations(results: Results, metric: str | None = None) -> pd.DataFrame:
     """One row for each configuration with a complete run, best validation first, ties to the lower number.
 
-    Index: `configuration`. Columns: those of its first run, `runs`, and `mean, std, low, high, iqm` of the metric
-    (bootstrap over seeds; of a single accuracy the binomial interval on its images), `test, test_low, test_high`
-    likewise where the test accuracy is known, and `seconds`, the mean time of training.
+    Index: `configuration`. Columns: those of its first run, but everything measured as the mean over its runs;
+    `runs`, and `mean, std, low, high, iqm` of the metric (bootstrap over seeds; of a single accuracy the binomial
+    interval on its images), `test, test_low, test_high` likewise where the test accuracy is known, and `seconds`, the
+    mean time of training. Every number of a configuration in a table, figure or sentence comes from here.
     """
     return _configurations(results, metric or results.metric).copy()
 
@@ -39,13 +41,13 @@ def _configurations(results: Results, metric: str) -> pd.DataFrame:
     runs = runs.sort_values(["number", "_again"], kind="stable").drop(columns="_again")
     grouped = runs.groupby("configuration", sort=False)
     first = runs.drop_duplicates("configuration").set_index("configuration")
-    table = first.assign(runs=grouped.size())
+    table = first.assign(runs=grouped.size(), **{name: grouped[name].mean() for name in measured(runs)})
     table = table.join(_summary(runs, metric, image_counts(results, metric)))
     if "test_accuracy" in runs:
         test = _summary(runs, "test_accuracy", image_counts(results, "test_accuracy"))[["mean", "low", "high"]]
         table = table.join(test.set_axis(["test", "test_low", "test_high"], axis=1))
     if "train_seconds" in runs:
-        table["seconds"] = grouped["train_seconds"].mean()
+        table["seconds"] = table["train_seconds"]
     return table.sort_values(["mean", "number"], ascending=[results.mode == "min", True], kind="stable")
 
 
@@ -67,13 +69,30 @@ def _summary(runs: pd.DataFrame, metric: str, images: pd.Series | None) -> pd.Da
     return table
 
 
+def runs_told(table: pd.DataFrame) -> str:
+    """Of what the numbers of some configurations are: one run each, or means over seeds, and of how many."""
+    most, several = int(table["runs"].max()), int((table["runs"] > 1).sum())
+    if not several:
+        return "one run each"
+    if table["runs"].nunique() == 1:
+        return f"means over {most} seeds" if len(table) > 1 else f"mean over {most} seeds"
+    return f"means over up to {most} seeds for {several} of {len(table)}, one run of the others"
+
+
 def image_counts(results: Results, metric: str) -> pd.Series | None:
     """Number of images behind an accuracy, by experiment; None for other metrics or where it is not known."""
     entry = {"val_accuracy": "num_validation", "test_accuracy": "num_test"}.get(metric)
     if entry is None:
         return None
-    counts = {source.name: source.dataset.get(entry) or 0 for source in results.sources}
+    counts = {source.name: _images(source, entry) for source in results.sources}
     return pd.Series(counts) if any(counts.values()) else None
+
+
+def _images(source: Source, entry: str) -> int:
+    """The images of a split that its accuracy was computed on: all of them, or as many as `evaluation_size` left."""
+    count = int(source.dataset.get(entry) or 0)
+    most = (source.space.get("fixed") or {}).get("evaluation_size")
+    return min(count, most) if isinstance(most, int) and most > 0 else count
 
 
 def compare(results: Results, left: str, right: str, metric: str | None = None) -> Comparison:

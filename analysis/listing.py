@@ -34,8 +34,8 @@ def _row(folder: Path) -> dict[str, object]:
     except SearchError as error:
         return {**row, "state": "unreadable", "question": str(error)}
     manifest = results.sources[0].manifest
-    row.update(state=_state(str(manifest.get("state")), folder), trials=len(results.trials))
-    row.update(complete=int((results.trials["state"] == "complete").sum()))
+    row.update(state=_state(str(manifest.get("state")), folder), trials=len(results.first_runs))
+    row.update(complete=int((results.first_runs["state"] == "complete").sum()))
     row.update(metric=results.metric, best=_best(results))
     return {**row, "written": _age(_written(folder)), "question": str(manifest.get("question") or "")}
 

@@ -20,6 +20,7 @@ from search.experiment.existing import find_experiments
 from search.experiment.parts import TableRead
 from search.experiment.remote.store import Store, place, reason
 from search.experiment.schema import CONFIG_PREFIX, read_epochs, read_trials
+from search.wording import counted
 
 MANIFEST = "manifest.json"
 
@@ -110,6 +111,13 @@ class Results:
         raise SearchError(f"{self.told} has no finished trial yet ({states(trials)}); wait for one, or see its logs.")
 
     @cached_property
+    def first_runs(self) -> pd.DataFrame:
+        """The trials without their repeats over further seeds: what the search itself ran."""
+        if "repeat_of" not in self.trials:
+            return self.trials
+        return self.trials[self.trials["repeat_of"].isna()]
+
+    @cached_property
     def on_a_part(self) -> pd.Series:
         """Which trials ended before they had their whole training set; their values are compared with nothing."""
         if "training_share" not in self.trials:
@@ -132,12 +140,14 @@ class Results:
 
 
 def states(trials: pd.DataFrame) -> str:
-    """How many trials there are in each state, in words."""
+    """How many trials there are in each state, in words; repeats over further seeds are counted apart."""
     if trials.empty:
         return "no trials"
-    counts = trials["state"].value_counts()
+    again = trials["repeat_of"].notna() if "repeat_of" in trials else pd.Series(False, trials.index)
+    counts = trials.loc[~again, "state"].value_counts()
     known = [state for state in ("complete", "pruned", "failed", "running") if state in counts.index]
-    return ", ".join(f"{counts[state]} {state}" for state in known)
+    told = [f"{counts[state]} {state}" for state in known]
+    return ", ".join(told + [f"and {counted(int(again.sum()), 'repeat')}"] * bool(again.any()))
 
 
 def load(*addresses: str | Path) -> Results:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.columns import find_column, find_columns, shown
-from analysis.configurations import configurations, image_counts, with_configuration
+from analysis.configurations import configurations, image_counts, runs_told, with_configuration
 from analysis.findings import INTERVALS, notes
 from analysis.formats import Table
 from analysis.load import Results
@@ -23,7 +23,9 @@ MOST_VALUES = 12
 
 
 def trial_table(results: Results, sort: str | None = None, top: int | None = None) -> Table:
-    """One row for each trial: complete ones first, best validation first; then running, pruned, failed.
+    """One row for each run of a trial, with that run's own values.
+
+    Complete ones stand first, best validation first; then running, pruned, failed.
 
     Those that were stopped on a part of the training set stand behind the others of their state, the larger part first.
     Raises SearchError where there is no trial, or no column `sort`.
@@ -112,13 +114,18 @@ def configuration_table(results: Results, top: int | None = None) -> Table:
     many = ["experiment"] if len(results.sources) > 1 else []
     settings = results.varied or results.searched
     kept = [*many, "number", *settings, "runs", "mean", "std", "low", "high", "iqm"]
-    frame = table[kept + [name for name in ("test", "test_low", "test_high", "seconds") if name in table]]
+    measures = ("test", "test_low", "test_high", "test_loss", "seconds")
+    frame = table[kept + [name for name in measures if name in table]]
     if not (table["runs"] > 1).any():
         frame = frame.drop(columns=["std", "iqm"])
     names = {"mean": results.metric, "low": f"{results.metric} low", "high": f"{results.metric} high"}
     tests = {"test": "test_accuracy", "test_low": "test_accuracy low", "test_high": "test_accuracy high"}
     frame = frame.rename(columns={**names, **tests}).dropna(axis="columns", how="all").head(top or len(frame))
-    return Table(frame.reset_index(drop=True), (f"{INTERVALS}.", *notes(results)))
+    return Table(frame.reset_index(drop=True), (f"{INTERVALS}.", _of_what(table), *notes(results)))
+
+
+def _of_what(table: pd.DataFrame) -> str:
+    return f"All measured values: {runs_told(table)}."
 
 
 def group_table(results: Results, by: Sequence[str], sort: str | None = None) -> Table:
@@ -151,7 +158,8 @@ def group_table(results: Results, by: Sequence[str], sort: str | None = None) ->
     said = (_sorting(order),) if sort else ()
     ascending = _ascending(order, results) if sort else results.mode == "min"
     frame = frame.sort_values(order, ascending=ascending, kind="stable", na_position="last")
-    return Table(frame.reset_index(drop=True), (*said, *told, *_meaning(frame, results), *notes(results)))
+    meaning = (*_meaning(frame, results), _of_what(table))
+    return Table(frame.reset_index(drop=True), (*said, *told, *meaning, *notes(results)))
 
 
 def _group(
@@ -177,9 +185,7 @@ def _group(
         row.update({name: best[column] for name, column in tests.items() if column in own})
         for name in ("test_loss", *_SHOWN, "seconds"):
             if name in own and name not in values:
-                row[name] = (
-                    mine.loc[mine["configuration"] == best.name, name].mean() if name == "test_loss" else best[name]
-                )
+                row[name] = best[name]
     return row
 
 

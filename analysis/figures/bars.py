@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analysis.columns import shown
-from analysis.configurations import configurations
+from analysis.configurations import configurations, runs_told
 from analysis.figures.style import GREY, TEST, VALIDATION, annotate_bar, label, panels, shorten, style
 from analysis.findings import INTERVALS, settings
 from analysis.formats import cell
@@ -102,7 +102,7 @@ def figure(results: Results, by: Sequence[str] = ()) -> Figure:
         axes[-1].tick_params(axis="y", length=0)
         more = f", first {MOST} of {len(data)}" if len(data) > MOST else ""
         kinds = "groups by their best configuration" if by else "configurations"
-        title = f"{kinds.capitalize()}, best {label(results.metric)} on top{more}"
+        title = f"{kinds.capitalize()}, best {label(results.metric)} on top{more}; {runs_told(configurations(results))}"
         low = data.get(f"{measures[0][0]}_low")
         if low is not None and low.notna().any():
             title += f"\n{INTERVALS}"

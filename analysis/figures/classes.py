@@ -10,11 +10,12 @@ from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from analysis.classes import Predictions, best_predictions, per_class
-from analysis.figures.style import TEST, TRAIN, VALIDATION, panels, shorten, style
+from analysis.figures.style import LIGHT, TEST, TRAIN, VALIDATION, panels, shorten, style
 from analysis.load import Results
 from search.errors import SearchError
 
 SPLITS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
+NOT_USED = "train, not used"
 
 
 def draw_confusion(axes: Axes, counts: NDArray[np.int64], names: tuple[str, ...]) -> AxesImage:
@@ -53,22 +54,36 @@ def confusion_figure(results: Results) -> Figure:
 def _confusion_title(predictions: Predictions, counts: NDArray[np.int64]) -> str:
     scores = per_class(predictions)
     worst = scores.sort_values("recall").iloc[0]
-    title = f"Trial {predictions.number}: {np.trace(counts):,} of {counts.sum():,} test images right"
+    title = f"{predictions.told.capitalize()}: {np.trace(counts):,} of {counts.sum():,} test images right"
     return f"{title}\nleast recall: {shorten(str(worst['class']), 24)}, {worst['recall']:.3f}"
 
 
 def images_per_class(results: Results) -> pd.DataFrame:
     """Images of each class (index) by split (columns): from the manifest, else of the stored test labels.
 
-    Raises SearchError where neither is stored.
+    Where every trial had only a part of the training images, `train` counts that part, and `train, not used` the rest:
+    subsets are stratified, so that each class has the same share. Raises SearchError where neither is stored.
     """
     for source in results.sources:
         counts = source.dataset.get("class_counts")
         if counts:
             names = [str(name) for name in source.dataset.get("class_names") or range(len(next(iter(counts.values()))))]
-            return pd.DataFrame({split: list(counts[split]) for split in SPLITS if split in counts}, index=names)
+            table = pd.DataFrame({split: list(counts[split]) for split in SPLITS if split in counts}, index=names)
+            return _used(table, results.trials[results.trials["experiment"] == source.name])
     predictions = best_predictions(results)
     return pd.DataFrame({"test": predictions.confusion.sum(axis=1)}, index=list(predictions.names))
+
+
+def _used(table: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+    """The counts with the training images that no trial had as a column of their own, behind those that were used."""
+    if "sample_size" not in trials or "train" not in table or trials["sample_size"].isna().all():
+        return table
+    share = float(trials["sample_size"].max()) / max(float(table["train"].sum()), 1.0)
+    if share >= 1:
+        return table
+    used = (table["train"] * share).round().astype(int)
+    rest = table.drop(columns="train")
+    return pd.concat([used.rename("train"), rest, (table["train"] - used).rename(NOT_USED)], axis=1)
 
 
 def draw_images(axes: Axes, data: pd.DataFrame) -> None:
@@ -76,7 +91,7 @@ def draw_images(axes: Axes, data: pd.DataFrame) -> None:
     rows = np.arange(len(data))[::-1]
     left = np.zeros(len(data))
     for split in data.columns:
-        axes.barh(rows, data[split], left=left, color=SPLITS[split], height=0.7, label=split)
+        axes.barh(rows, data[split], left=left, color=SPLITS.get(split, LIGHT), height=0.7, label=split)
         left += data[split].to_numpy(float)
     for row, total in zip(rows, left, strict=True):
         axes.annotate(

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analysis.columns import shown
-from analysis.configurations import configurations
+from analysis.configurations import configurations, runs_told, with_configuration
 from analysis.figures.style import (
     BEST,
     LIGHT,
@@ -23,7 +23,6 @@ from analysis.figures.style import (
     style,
     whole_ticks,
 )
-from analysis.findings import settings
 from analysis.formats import cell
 from analysis.load import Results
 from search.errors import SearchError
@@ -34,9 +33,14 @@ FEW, MANY = 4, 60
 Matrix = NDArray[np.float64]
 
 
-def curves(results: Results, metric: str) -> tuple[list[str], Matrix]:
-    """The keys of the trials and their values by epoch, shape (trials, epochs), NaN where a trial has none."""
+def curves(results: Results, metric: str, repeats: bool = False) -> tuple[list[str], Matrix]:
+    """The keys of the trials and their values by epoch, shape (trials, epochs), NaN where a trial has none.
+
+    Repeats over further seeds are left out unless they are asked for.
+    """
     epochs = results.epochs
+    if not repeats and len(epochs):
+        epochs = epochs[epochs["key"].isin(results.first_runs["key"])]
     if metric not in epochs or not epochs[metric].notna().any():
         raise SearchError(f"{results.told} has no {metric} by epoch.")
     keys = epochs["key"].cat.remove_unused_categories()
@@ -161,13 +165,31 @@ def _draw(axes: Axes, results: Results, measure: str) -> None:
             axes.plot([], [], color="#555555", linestyle="--", label="training")
         return
     draw_crowd(axes, matrix)
-    best = configurations(results).iloc[0]
-    row = keys.index(best["key"])
-    told = shorten(settings(results, best), 60)
-    name = f"best: trial {best['number']}" + (f" ({told})" if len(told) < 50 else "")
-    draw_pair(axes, None if train is None else train[row], matrix[row], color=BEST, label=name, linewidth=2.2)
+    best = configurations(results).head(1)
+    name = f"best: trial {best['number'].iloc[0]}, {runs_told(best)}"
+    own = _mean_curve(results, measure, str(best.index[0]))
+    draw_pair(
+        axes, None if train is None else _mean_curve(results, counterpart, str(best.index[0])), own,
+        color=BEST, label=name, linewidth=2.2,
+    )  # fmt: skip
     if train is not None:
         axes.plot([], [], color=BEST, linestyle="--", label="its training", linewidth=1.2)
+
+
+def _mean_curve(results: Results, measure: str, configuration: str) -> Matrix:
+    """The mean over the runs of a configuration that reached each epoch, shape (epochs,)."""
+    keys, matrix = curves(results, measure, repeats=True)
+    runs = with_configuration(results, results.complete())
+    own = set(runs.loc[runs["configuration"] == configuration, "key"])
+    return mean_curve(matrix[[key in own for key in keys]])
+
+
+def mean_curve(matrix: Matrix) -> Matrix:
+    """Mean over the trials that reached each epoch, shape (epochs,); NaN where none did."""
+    known = np.isfinite(matrix)
+    return np.where(
+        known.any(axis=0), np.where(known, matrix, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1), np.nan
+    )
 
 
 def _limit_loss(axes: Axes, results: Results, measure: str) -> None:

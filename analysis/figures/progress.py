@@ -18,9 +18,7 @@ def progress(results: Results) -> pd.DataFrame:
     Columns: `experiment, state, value, best` (among complete ones so far; a failed trial improves nothing),
     `finished` (1, 2, ...) and, where times are stored, `seconds` since the first trial began.
     """
-    trials = results.trials[results.trials["state"] != "running"]
-    if "repeat_of" in trials:
-        trials = trials[trials["repeat_of"].isna()]
+    trials = results.first_runs[results.first_runs["state"] != "running"]
     order = "finished_at" if "finished_at" in trials else "number"
     frame = trials.sort_values(["experiment", order], kind="stable")
     values = frame[results.metric] if results.metric in frame else pd.Series(np.nan, frame.index)
@@ -36,8 +34,11 @@ def progress(results: Results) -> pd.DataFrame:
 
 
 def survivors(results: Results) -> pd.DataFrame:
-    """How far trials went: index `epoch`; `reached` and, of those, `pruned` there. Raises SearchError."""
-    trials = results.trials
+    """How far trials went, repeats left out: index `epoch`; `reached` and, of those, `pruned` there.
+
+    Raises SearchError where that is not stored.
+    """
+    trials = results.first_runs
     if "epochs" not in trials or not trials["epochs"].notna().any():
         raise SearchError(f"{results.told} does not say how many epochs its trials went.")
     lengths = trials["epochs"].fillna(0).astype(int)

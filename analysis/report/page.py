@@ -133,7 +133,7 @@ def _tables(results: Results) -> str:
             parts.append(_table(f"By {shown(name)}", group_table(results, [name]), f"by-{len(parts)}", filtered=False))
     try:
         predictions = best_predictions(results)
-        told = f"Classes on the test set, trial {predictions.number}"
+        told = f"Classes on the test set, {predictions.told}"
         parts.append(_table(told, Table(per_class(predictions)), "classes", filtered=False))
     except SearchError:
         pass

@@ -123,7 +123,8 @@ def effort(results: Results) -> list[str]:
         if "worker" in trials and trials["worker"].notna().any():
             told += f", in {trials['worker'].nunique()} training processes"
         said.append(told + ".")
-    means = trials.groupby("state")["epochs"].mean() if "epochs" in trials else pd.Series(dtype=float)
+    first = results.first_runs
+    means = first.groupby("state")["epochs"].mean() if "epochs" in first else pd.Series(dtype=float)
     if {"pruned", "complete"} <= set(means.dropna().index):
         told = f"Pruned trials ran {means['pruned']:.1f} epochs on average, complete ones {means['complete']:.1f}."
         said.append(told)

@@ -167,3 +167,17 @@ def test_trial_stopped_on_a_part_of_the_images_stands_behind_the_others_and_the_
     assert trial_table(results, sort="val_accuracy").frame["number"].tolist() == [0, 1, 4, 3, 2]
     assert "2 trials were stopped on a part of the training set and are not compared." in table.notes
     assert "Best: trial 0" in " ".join(table.notes)
+
+
+def test_every_measured_number_of_a_configuration_is_the_mean_over_its_seeds(seeds: Path) -> None:
+    results = load(seeds)
+    of_best = results.trials[results.trials["config.filters"] == 33]
+    table, grouped = configuration_table(results), group_table(results, ["filters"])
+    assert configurations(results)["test_loss"].iloc[0] == pytest.approx(of_best["test_loss"].mean())
+    assert table.frame["test_loss"].iloc[0] == pytest.approx(of_best["test_loss"].mean())
+    assert grouped.frame["test_loss"].iloc[0] == pytest.approx(of_best["test_loss"].mean())
+    assert "All measured values: means over 3 seeds." in table.notes
+
+
+def test_repeats_are_told_apart_from_trials(seeds: Path) -> None:
+    assert "seeds: 2 complete, and 4 repeats." in trial_table(load(seeds)).notes

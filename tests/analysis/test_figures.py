@@ -10,6 +10,7 @@ from analysis.command import run
 from analysis.figures import KINDS, make, save
 from analysis.figures.__main__ import figures
 from analysis.figures.bars import bars
+from analysis.figures.classes import images_per_class
 from analysis.figures.curves import curves, group_curves, spread
 from analysis.load import load
 from search.errors import SearchError
@@ -91,3 +92,25 @@ def test_kind_without_its_data_is_refused_alone_and_passed_over_among_all(
     figures([str(root)])
     assert "no curves: a has no curves" in capsys.readouterr().err
     assert (root / "figures" / "compare.png").is_file()
+
+
+def test_curves_count_trials_not_their_repeats_and_the_best_is_drawn_as_the_mean_of_its_seeds(tmp_path: Path) -> None:
+    rows = [trial(n, 0.9 - n / 100, {"filters": n}) for n in range(6)]
+    rows.append({**trial(6, 0.8, {"filters": 0}, seed=1, repeat_of="t00000"), "number": 0})
+    results = load(write(tmp_path / "a", rows))
+    axes = make("curves", results).axes[0]
+    labels = axes.get_legend_handles_labels()[1]
+    assert labels[0] == "validation of 6 trials"
+    assert "best: trial 1, one run each" in labels  # The mean of trial 0 is 0.85.
+    drawn = {line.get_label(): np.asarray(line.get_ydata()) for line in axes.lines}
+    keys, matrix = curves(results, "val_accuracy")
+    assert drawn["best: trial 1, one run each"] == pytest.approx(matrix[keys.index("t00001")])
+
+
+def test_images_that_no_trial_had_are_not_counted_as_training_images(tmp_path: Path) -> None:
+    counts = {"train": [500, 500, 200], "validation": [99, 99, 99], "test": [100, 100, 100]}
+    dataset = {"name": "digits", "class_names": ["cat", "dog", "panda"], "class_counts": counts}
+    rows = [trial(n, 0.9, {"filters": n}, sample_size=120) for n in range(2)]
+    table = images_per_class(load(write(tmp_path / "a", rows, dataset=dataset)))
+    assert table["train"].tolist() == [50, 50, 20]
+    assert table["train, not used"].tolist() == [450, 450, 180]
