@@ -39,7 +39,7 @@ ORDER_INSIDE = {
     "search.sampling": "sampling drawing samplers thinned journal translation",
     "search.experiment": "disk folder schema parts remote existing damage manifest lock atomic",
     "search.experiment.remote": "copy mirror claim resumable store",
-    "search.space": "loading hypermodel definition per_trial pinned_function parameters",
+    "search.space": "loading hypermodel definition per_trial pinned_function parameters values",
     "search.stopping": "rules fidelity",
 }
 """The files of each room, from the top down: each imports only files that stand behind it."""

@@ -9,6 +9,7 @@ import pyarrow.fs as pafs
 
 from search.experiment.parts import TableRead, read_parts
 from search.space import Choice, Space
+from search.space.values import text_of
 
 TRIALS, EPOCHS = "trials", "epochs"
 TRIAL_KEY, EPOCH_KEY = ("trial_id",), ("trial_id", "epoch")
@@ -82,7 +83,7 @@ def epoch_schema() -> pa.Schema:
 def config_value(space: Space, name: str, value: object) -> object:
     """A setting as its column stores it: text where options are mixed or no plain value."""
     if not space.declared or name not in space.parameters:
-        return value if isinstance(value, (bool, int, float, str)) or value is None else repr(value)
+        return value if isinstance(value, (bool, int, float, str)) or value is None else text_of(value)
     parameter = space.parameters[name]
     kind = parameter.column_type()
     if isinstance(parameter, Choice) and kind == "string":

@@ -14,6 +14,7 @@ from typing import NoReturn
 from search.errors import SearchError
 from search.experiment.remote.store import Store, place
 from search.space import SAMPLERS, STOPPING_RULES
+from search.space.values import text_of
 from search.stopping.fidelity import FIDELITIES
 
 
@@ -177,7 +178,11 @@ def _duration(text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h|d)?", text)
     if match is None or float(match[1]) <= 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no time; expected one like 90s, 30m or 2h")
-    return float(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}[match[2]]
+    if match[2] is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} has no unit; expected seconds like {text}s, minutes {text}m or hours {text}h"
+        )
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
 
 
 def _setting(text: str) -> tuple[str, object]:
@@ -204,5 +209,5 @@ def set_words(config: dict[str, object]) -> list[str]:
 
 def _word(value: object) -> str:
     if not isinstance(value, str):
-        return repr(value)
+        return text_of(value)
     return value if _literal(value) == value else repr(value)  # What reads like a number or None keeps its quotes.

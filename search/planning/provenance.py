@@ -15,6 +15,7 @@ from typing import Any
 from search.planning.plan import Plan
 from search.planning.resources import local_resources
 from search.space import Choice, Parameter, Space
+from search.space.values import text_of
 
 FORMAT = 1
 _PACKAGES = ("keras-search", "ray", "optuna", "tensorflow", "keras", "keras-tuner", "numpy", "pandas", "pyarrow")
@@ -84,12 +85,15 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     else:
         shown |= {name: getattr(parameter, name) for name in ("low", "high", "log", "step")}
     if parameter.when:
-        shown["when"] = {parent: [str(value) for value in values] for parent, values in parameter.when.items()}
+        shown["when"] = {
+            parent: [value if isinstance(value, str) else text_of(value) for value in values]
+            for parent, values in parameter.when.items()
+        }
     return shown
 
 
 def _plain(value: object) -> object:
-    return value if isinstance(value, (bool, int, float, str)) or value is None else repr(value)
+    return value if isinstance(value, (bool, int, float, str)) or value is None else text_of(value)
 
 
 def describe_dataset(plan: Plan) -> dict[str, Any] | None:

@@ -22,6 +22,7 @@ from search.sampling.drawing import Draw, Drawing
 from search.sampling.journal import Record
 from search.sampling.translation import translate
 from search.space import Config, Space
+from search.space.values import text_of
 
 State = Literal["complete", "pruned", "failed"]
 _WITH_VALUE = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -194,7 +195,7 @@ def _frozen(
     value: float | None = None,
     reports: Mapping[int, float] | None = None,
 ) -> FrozenTrial:
-    config = json.dumps(proposal.config, default=repr, sort_keys=True)
+    config = json.dumps(proposal.config, default=text_of, sort_keys=True)
     return create_trial(
         state=state,
         value=value,

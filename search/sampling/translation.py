@@ -17,6 +17,7 @@ from optuna.trial import BaseTrial, FixedTrial
 
 from search.errors import SearchError
 from search.space import Choice, Config, Float, Parameter, Space, same
+from search.space.values import plain
 
 Stored = dict[str, Any]
 """Values as Optuna holds them."""
@@ -88,7 +89,7 @@ class DefinedByRun:
         returned = self._function(trial)
         if returned is not None and not isinstance(returned, Mapping):
             raise SearchError(f"the function in `parameters` returned {returned!r}; expected a dict of settings.")
-        return {**trial.params, **(returned or {})}
+        return {**trial.params, **plain(dict(returned or {}))}
 
     def store(self, config: Config) -> tuple[Stored, dict[str, BaseDistribution]]:
         """What the function suggests when it is answered with the configuration; nothing if it then returns another.

@@ -13,6 +13,7 @@ from search.errors import SearchError
 from search.space.parameters import Choice, Float, Int, Parameter, same
 from search.space.per_trial import Amounts, PerTrial, Shape, amounts, check_conditions, shapes
 from search.space.pinned_function import PinnedFunction
+from search.space.values import plain, text_of
 from search.wording import nearest
 
 __all__ = ["SAMPLERS", "STOPPING_RULES", "Choice", "Config", "Float", "Int", "Parameter", "Space", "same"]
@@ -53,7 +54,8 @@ class Space:
 
     def __post_init__(self) -> None:
         for name in ("fixed", "smoke", "stopping_options"):
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+            values = {setting: plain(value) for setting, value in dict(getattr(self, name)).items()}
+            object.__setattr__(self, name, MappingProxyType(values))
         if isinstance(self.parameters, Mapping):
             object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
             self._check_parameters()
@@ -280,4 +282,4 @@ def with_conditions(parameter: Parameter, when: Mapping[str, tuple[object, ...]]
 
 def fingerprint(config: Mapping[str, object]) -> str:
     """A text equal for equal configurations only: what tells duplicates."""
-    return "; ".join(f"{name}={config[name]!r}" for name in sorted(config))
+    return "; ".join(f"{name}={text_of(config[name])}" for name in sorted(config))

@@ -101,6 +101,11 @@ def read_space(path: str) -> SpaceSource:
     file = Path(path)
     if file.is_dir():
         raise SearchError(f"{path} is a folder; expected a space file. {_expected(file)}")
+    if file.suffix == ".ipynb" and file.is_file():
+        raise SearchError(
+            f"{path} is a notebook; expected a Python file. Write one from it: "
+            f"jupyter nbconvert --to script {path}, and leave in it what `space` needs."
+        )
     try:
         return SpaceSource(str(file.resolve()), file.read_text(encoding="utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from search.errors import SearchError
+from search.space.values import plain, text_of
 
 Conditions = Mapping[str, Any]
 """What must hold for a parameter to be active: parent's name -> a value, or a tuple of values; held as a tuple."""
@@ -27,10 +28,16 @@ def conditions(when: object) -> Conditions:
             f"when={when!r} is no condition; expected a dict like {{'network': 'vgg16'}}: "
             "name of a parameter -> a value, or a tuple of values."
         )
-    for name, values in when.items():
+    held = {name: _wanted(values) for name, values in when.items()}
+    for name, values in held.items():
         if not isinstance(name, str) or values == ():
             raise SearchError(f"when={when!r} names no value for {name!r}; expected a value or a tuple of values.")
-    return MappingProxyType({name: v if isinstance(v, tuple) else (v,) for name, v in when.items()})
+    return MappingProxyType(held)
+
+
+def _wanted(values: object) -> tuple[object, ...]:
+    """The values of a condition: several may also stand in a list or a range."""
+    return tuple(plain(value) for value in values) if isinstance(values, (tuple, list, range)) else (plain(values),)
 
 
 def _is_number(value: object) -> bool:
@@ -63,6 +70,11 @@ def _check_range(kind: str, low: object, high: object, step: object, log: bool) 
             raise SearchError(f"{shown} has both log=True and step={step!r}; expected one of them.")
 
 
+def _hold_plain(parameter: Float | Int) -> None:
+    for name in ("low", "high", "step", "log"):
+        object.__setattr__(parameter, name, plain(getattr(parameter, name)))
+
+
 @dataclass(frozen=True)
 class Float:
     """A real number in [low, high], sampled evenly, or evenly in its logarithm, or in steps from low."""
@@ -74,6 +86,7 @@ class Float:
     when: Conditions = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        _hold_plain(self)
         _check_range("Float", self.low, self.high, self.step, self.log)
         object.__setattr__(self, "when", conditions(self.when))
 
@@ -116,6 +129,7 @@ class Int:
     when: Conditions = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        _hold_plain(self)
         _check_range("Int", self.low, self.high, self.step, self.log)
         for value in (self.low, self.high, self.step):
             if not isinstance(value, int):
@@ -150,6 +164,7 @@ class Choice:
     def __init__(self, *options: object, when: Conditions = MappingProxyType({})) -> None:
         if len(options) == 1 and isinstance(options[0], list):
             raise SearchError(f"Choice({options[0]!r}) has one option, a list; expected Choice(a, b, ...).")
+        options = tuple(map(plain, options))
         if not options:
             raise SearchError("Choice() has no option; expected Choice(a, b, ...).")
         for i, option in enumerate(options):
@@ -174,9 +189,9 @@ class Choice:
         return self.options
 
     def texts(self) -> tuple[str, ...]:
-        """One distinct text per option: a string as it is, all else as Python writes it."""
-        texts = tuple(option if isinstance(option, str) else repr(option) for option in self.options)
-        return texts if len(set(texts)) == len(texts) else tuple(repr(option) for option in self.options)
+        """One distinct text per option: a string as it is, all else as Python writes it, with sets in order."""
+        texts = tuple(option if isinstance(option, str) else text_of(option) for option in self.options)
+        return texts if len(set(texts)) == len(texts) else tuple(map(text_of, self.options))
 
     def text(self, option: object) -> str:
         """The text of one of the options."""

@@ -8,7 +8,7 @@ import json
 import math
 import time
 import traceback
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def run_attempt(trainable: Trainable, spec: TrialSpec, context: RunContext, link
     attempt = Attempt(spec, context, link)
     generator = None
     try:
-        generator = trainable(dict(spec.config), attempt.trial)
+        generator = _generator(trainable(dict(spec.config), attempt.trial))
         _watch(context)
         for metrics in generator:
             attempt.take(metrics)
@@ -61,6 +61,17 @@ def run_attempt(trainable: Trainable, spec: TrialSpec, context: RunContext, link
         if generator is not None:
             with contextlib.suppress(Exception):
                 generator.close()
+
+
+def _generator(returned: Any) -> Generator[Mapping[str, Any], None, None]:
+    """What a trainable gave, if it can be run epoch by epoch; raises TrainableError with what to write instead."""
+    if isinstance(returned, Iterable) and not isinstance(returned, (Mapping, str)):
+        return returned  # type: ignore[return-value]  # Any iterator does, but that only a generator can be closed.
+    kind = "nothing" if returned is None else f"a {type(returned).__name__}"
+    raise TrainableError(
+        f"the trainable returned {kind}; expected a generator, which yields a dict of metrics after each epoch. "
+        "Write `yield` in place of `return`."
+    )
 
 
 def _watch(context: RunContext) -> None:

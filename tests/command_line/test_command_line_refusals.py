@@ -92,6 +92,7 @@ COMMANDS = {
     (BRANIN, "--repeats", "0"): "--repeats: '0' is no whole number above 0",
     (BRANIN, "--max-concurrent", "0"): "--max-concurrent: '0' is no whole number above 0",
     (BRANIN, "--time-budget", "soon"): "--time-budget: 'soon' is no time; expected one like 90s, 30m or 2h",
+    (BRANIN, "--time-budget", "5"): "--time-budget: '5' has no unit; expected seconds like 5s, minutes 5m or hours 5h",
     (BRANIN, "--time-budget", "0m"): "--time-budget: '0m' is no time",
     (BRANIN, "--trial-timeout", "-3s"): "--trial-timeout: expected one argument",
     (BRANIN, "--name", "../x"): "--name: '../x' is no name",

@@ -60,6 +60,12 @@ def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         load_space(str(tmp_path / "given.py"))
 
 
+def test_notebook_is_refused_with_the_command_that_makes_a_file_of_it(tmp_path: Path) -> None:
+    (tmp_path / "given.ipynb").write_text('{"cells": []}')
+    with pytest.raises(SearchError, match=r"is a notebook; .* jupyter nbconvert --to script"):
+        load_space(str(tmp_path / "given.ipynb"))
+
+
 def test_space_imports_its_neighbours(tmp_path: Path) -> None:
     write(tmp_path, "OPTIONS = (1, 2)\n", "neighbour_of_it.py")
     text = OWN.replace("Choice(0, 1)", "Choice(*OPTIONS)").replace(HEAD, f"{HEAD}from neighbour_of_it import OPTIONS\n")

@@ -1,9 +1,13 @@
 """Spaces: what is refused when they are made, conditions, grids, pinning."""
 
 import itertools
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from search.errors import SearchError
@@ -80,6 +84,38 @@ def test_wrong_space_is_refused_when_it_is_made(parameters: Any, others: dict[st
     with pytest.raises(SearchError, match=words) as error:
         space(parameters, **others)
     assert "\n" not in str(error.value)
+
+
+def test_numpy_scalars_become_plain_values_and_a_list_of_conditions_the_tuple_it_means() -> None:
+    one: Any = np.int64(1)
+    three: Any = np.int64(3)
+    half: Any = np.float32(0.5)
+    depth = Int(one, three, when={"kind": ["a", np.str_("b")]})
+    searched = space(
+        {
+            "kind": Choice("a", "b", "c"),
+            "depth": depth,
+            "rate": Float(half, 1),
+            "size": Choice(np.int64(2), 4),
+        },
+        fixed={"units": [np.int64(8)], "alpha": np.float64(0.25)},
+    )
+    shown = repr((searched.parameters, searched.fixed))
+    assert "np." not in shown
+    assert searched.parameters["depth"] == Int(1, 3, when={"kind": ("a", "b")})
+
+
+def test_sets_have_the_same_text_in_every_process() -> None:
+    code = "from search.space import *; c = Choice(frozenset('abcdef'), ({'x', 'y', 'z'}, 1)); print(c.texts()); "
+    code += "print(fingerprint({'a': {'x', 'y', 'z'}}))"
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(texts) == 1
+    assert b"frozenset({'a', 'b', 'c'" in texts.pop()
 
 
 def test_parents_come_before_their_children() -> None:

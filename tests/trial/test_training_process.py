@@ -44,6 +44,7 @@ def test_the_process_is_kept_from_trial_to_trial(runner: TrialRunner) -> None:
         ("exit", "SystemExit: 7", False),
         ("nan", "loss became nan in epoch 2", True),
         ("explode", "loss exploded from 1 to 1e+09 in epoch 2", True),
+        ("return", "the trainable returned a dict; expected a generator", False),
         ("misspelt", "the trainable yielded no 'score', the metric of the space", False),
     ],
 )
@@ -54,7 +55,7 @@ def test_a_failed_trial_says_why_and_the_next_one_runs(
     assert end is not None
     assert (end.state, end.diverged) == ("failed", diverged)
     assert error in str(end.error)
-    assert "acts.py" in end.traceback or act in ("nan", "explode", "misspelt")
+    assert "acts.py" in end.traceback or act in ("nan", "explode", "return", "misspelt")
     assert scores(run(runner, "00001", act="good")) == [1.0, 2.0, 3.0]
 
 

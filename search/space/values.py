@@ -1,0 +1,37 @@
+"""Values of settings: numpy's scalars as Python's own, and a text that is the same in every process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """The value with numpy's scalars, also within tuples, lists and dicts, as Python's; all else is left as it is.
+
+    numpy itself is not imported: what has a `dtype`, no dimension and an `item` is one of its scalars.
+    """
+    if hasattr(value, "dtype") and getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        return value.item()
+    if type(value) in (tuple, list):
+        return type(value)(plain(item) for item in value)
+    if type(value) is dict:
+        return {plain(name): plain(item) for name, item in value.items()}
+    return value
+
+
+def text_of(value: object) -> str:
+    """Python's own text of a value, with sets in the order of their members' texts.
+
+    Python writes the members of a set in the order of their hashes, which differs from process to process.
+    """
+    if isinstance(value, (set, frozenset)) and value:
+        members = "{" + ", ".join(sorted(map(text_of, value))) + "}"
+        return members if type(value) is set else f"{type(value).__name__}({members})"
+    if type(value) is list:
+        return "[" + ", ".join(map(text_of, value)) + "]"
+    if type(value) is tuple:
+        return "(" + ", ".join(map(text_of, value)) + (",)" if len(value) == 1 else ")")
+    if isinstance(value, Mapping) and type(value) is dict:
+        return "{" + ", ".join(f"{text_of(name)}: {text_of(item)}" for name, item in value.items()) + "}"
+    return repr(value)
