@@ -25,6 +25,7 @@ from search.screen.listing import print_experiments
 from search.screen.live_view import Progress
 from search.screen.summary import Result, print_summary
 from search.wording import counted
+from trainables.errors import TrainableError
 
 if TYPE_CHECKING:
     from search.cluster.execution import Outcome  # Ray takes a second to import.
@@ -38,7 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
     words = tuple(sys.argv[1:] if words is None else words)
     try:
         return _main(words)
-    except SearchError as error:
+    except (SearchError, TrainableError) as error:
         print(" ".join(str(error).split("\n")), file=sys.stderr)
         return USER_ERROR
     except PermissionError as error:
@@ -52,10 +53,10 @@ def main(words: Sequence[str] | None = None) -> int:
 def _main(words: tuple[str, ...]) -> int:
     options = parse(words)
     console = make_console()
-    if options.list:
+    if options.list_experiments:
         print_experiments(console, options.results or RESULTS)
         return DONE
-    plan = make_plan(options, words, say=lambda line: _warn(console, line))
+    plan = make_plan(options, words, warn=lambda line: _warn(console, line))
     for note in plan.dataset.notes if plan.dataset is not None and not options.quiet else ():
         console.print(note, markup=False, highlight=False, soft_wrap=True)
     if options.dry_run:
@@ -79,7 +80,7 @@ def make_console() -> Console:
 
 
 def _search(plan: Plan, console: Console, quiet: bool) -> int:
-    before, fetch = newest(plan.root, plan.store) if plan.resume else (None, False)
+    before, fetch = newest(plan.root, plan.store) if plan.options.resume else (None, False)
     experiment = _open(plan, before, fetch)
     for remark in experiment.remarks():
         _warn(console, remark)

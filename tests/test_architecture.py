@@ -34,7 +34,8 @@ ORDER_INSIDE = {
     "interrupts",
     "search.driver": "view dispatch placement ledger kept_models history rows logs records repeats giving_up",
     "search.screen": "dry_run listing summary live_view snapshot",
-    "search.planning": "make_plan resuming provenance plan smoke options resources address",
+    "search.planning": "make_plan checks resuming provenance plan dataset overrides smoke options option_values "
+    "resources",
     "search.trial": "process child attempt checkpoints messages out_of_memory gpu orphans",
     "search.sampling": "sampling drawing samplers thinned journal translation",
     "search.experiment": "disk folder schema parts remote existing damage manifest lock atomic",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trainables.errors import ContentDiffers
+from trainables.errors import ContentDiffers, TrainableError
 
 Config = Mapping[str, object]
 Metrics = dict[str, float]
@@ -28,11 +28,11 @@ class Growth:
     """Whether each step is a whole training from the initial weights; epochs count on through all of them."""
 
     def share(self, epoch: int) -> float:
-        """Of the training images, in that epoch."""
+        """Share of the training images that `epoch` uses."""
         return next((share for last, share in self.steps if epoch <= last), 1.0)
 
     def length(self, epochs: int) -> int:
-        """Epochs of a whole trial whose training has so many."""
+        """Epochs of a whole trial, all trainings included, where one training has `epochs`."""
         return epochs * (len(self.steps) + 1) if self.anew else epochs
 
 
@@ -113,25 +113,44 @@ class DatasetInfo:
     """Images of each class, in the order of `class_names`, of the splits `train`, `validation` and `test`."""
 
 
+Settings = Mapping[str, Sequence[object]]
+"""Name of a setting -> the values that it may take: all options of a choice, both bounds of a range."""
+
+
+def _accept(settings: Settings, dataset: DatasetInfo | None) -> None:
+    """Refuse no settings."""
+
+
+def _no_files(settings: Settings, dataset: DatasetInfo | None, data_dir: Path | None) -> Mapping[str, str]:
+    """Trials read no files but data."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Declaration:
     """What a trainable tells about itself without importing a training framework (attribute `declaration`)."""
 
-    metrics: frozenset[str]
-    """Names of the metrics that it yields."""
-    check: Callable[[Mapping[str, Sequence[object]], DatasetInfo | None], None]
-    """Raises TrainableError for a setting (name -> values it may take: options, or both bounds) that cannot work."""
-    find_dataset: Callable[[str, Path | None, int, Mapping[str, Sequence[object]]], DatasetInfo] | None = None
-    """(name, data directory, split seed, settings as for `check`) -> what the data set holds, divided as the settings
-    say; raises TrainableError, DatasetMissing."""
-    prepare: Callable[[Mapping[str, Sequence[object]], Trial], None] | None = None
-    """Decodes data into the node's cache before the first trial; optional, every trial does it itself if it must."""
+    metrics: frozenset[str] | None = None
+    """Names of the metrics that it yields; None: they are seen at its first report."""
+    check: Callable[[Settings, DatasetInfo | None], None] = _accept
+    """(settings, data set): raises TrainableError for a setting that cannot work."""
+    find_dataset: Callable[[str, Path | None, int, Settings], DatasetInfo] | None = None
+    """(name, data directory, split seed, settings) -> what the data set holds, divided as the settings say.
+
+    Raises TrainableError, DatasetMissing. None: it takes no data set, or reads what it is given by itself.
+    """
     smoke: Mapping[str, object] = field(default_factory=dict)
     """Settings that make a trial as short as it can be."""
-    check_files: (
-        Callable[[Mapping[str, Sequence[object]], DatasetInfo | None, Path | None], Mapping[str, str]] | None
-    ) = None
-    """(settings as for `check`, data set, data directory) -> digests of the files that trials will read, by the names
-    under which these check them; raises TrainableError for a file that is not to be had."""
+    check_files: Callable[[Settings, DatasetInfo | None, Path | None], Mapping[str, str]] = _no_files
+    """(settings, data set, data directory) -> digests of the files that trials will read, by the names under which they
+    check them; raises TrainableError for a file that is neither there nor to be had."""
     grows: bool = False
     """Whether it follows `Trial.growth`, and then yields `train_images` with every epoch."""
+
+
+def declaration_of(trainable: object) -> Declaration:
+    """What a trainable declares; one that declares nothing has an empty declaration. Raises TrainableError."""
+    declared = getattr(trainable, "declaration", Declaration())
+    if not isinstance(declared, Declaration):
+        raise TrainableError(f"the trainable's `declaration` is {declared!r}; expected a trainables.trial.Declaration.")
+    return declared

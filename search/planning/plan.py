@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from search.experiment.remote.store import Store
+from search.planning.options import Options
 from search.space import Space
 from search.space.loading import SpaceSource
+from trainables.trial import DatasetInfo
 
 RESULTS = Path("results")
 """The folder of experiments, where none is named."""
@@ -27,8 +27,8 @@ class Plan:
     trials: int
     """Configurations to be ended, counting those of an earlier run."""
     seed: int
-    dataset: Any
-    """The `DatasetInfo` of what is used, None for a trainable without data."""
+    dataset: DatasetInfo | None
+    """What is known of the data set that is used, None for a trainable without data."""
     asked_dataset: str | None
     """The data set that was asked for, where another was used."""
     data_dir: Path | None
@@ -36,7 +36,6 @@ class Plan:
     time_budget_s: float | None = None
     trial_timeout_s: float | None = None
     address: str = "local"
-    resume: bool = False
     retry_failed: bool = False
     oom_retry: bool = False
     """Whether a trial that ran out of memory on a share of a GPU is run once more, alone on a whole one."""
@@ -45,8 +44,9 @@ class Plan:
     stores: Store | None = None
     """The folder of experiments in an object store; `results` is then where the driver keeps its own."""
     command: tuple[str, ...] = ()
-    asked: Mapping[str, object] = field(default_factory=dict)
-    """The options that decide results, as they were given on the first command line."""
+    """The words behind `python -m search.run`."""
+    options: Options = field(default_factory=Options)
+    """What the command line asks for; on a resume, with what the experiment keeps of its first one."""
 
     @property
     def root(self) -> Path:

@@ -38,7 +38,7 @@ def make_manifest(plan: Plan) -> dict[str, Any]:
         "space": describe_space(plan),
         "dataset": describe_dataset(plan),
         "options": describe_options(plan),
-        "asked": dict(plan.asked),
+        "asked": plan.options.deciding(),
         "versions": versions(),
         "hardware": hardware(),
         "git": git_commit(Path(plan.source.path).parent),

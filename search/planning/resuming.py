@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,14 @@ from search.experiment.existing import existing
 from search.experiment.manifest import MANIFEST, read_manifest
 from search.experiment.remote.resumable import experiments_in, newest
 from search.experiment.remote.store import Store
+from search.planning.option_values import literal
+from search.planning.options import Options
 from search.planning.plan import Plan
 from search.planning.provenance import describe_space
 from search.space.loading import SpaceSource
 from search.wording import nearest
 
-DECIDING = ("sampler", "stopping", "fidelity", "seed", "dataset", "set", "smoke")
-"""Options on which results depend: a resumed search keeps them."""
-KEPT = ("repeats", "cpus_per_trial", "gpus_per_trial", "max_concurrent", "oom_retry")
+KEPT = ("trials", "repeats", "cpus_per_trial", "gpus_per_trial", "max_concurrent", "oom_retry")
 """Options that a resumed search may change, and keeps where they are not given."""
 _WAYS = "a resumed search keeps what decides its results. Leave it out, or search under another --name."
 
@@ -52,20 +52,27 @@ def _stored(results: Path, name: str, stores: Store) -> dict[str, Any]:
     return manifest
 
 
-def asked_options(options: argparse.Namespace, manifest: Manifest | None) -> dict[str, object]:
-    """The options that decide results, as given; on a resume those of the first run, which must not be contradicted."""
-    pins = {name: repr(value) for name, value in options.set or ()}
-    given: dict[str, object] = {name: getattr(options, name) for name in DECIDING}
-    given |= {"set": pins or None, "smoke": options.smoke or None}
-    if manifest is None:
-        return given
-    recorded = dict(manifest.get("asked", {}))
-    in_force = {**manifest.get("options", {}), "dataset": (manifest.get("dataset") or {}).get("name")}
-    for name, value in given.items():
-        if value is not None and value not in (recorded.get(name), in_force.get(name)):
-            before = in_force.get(name) if recorded.get(name) is None else recorded[name]
+def resumed_options(given: Options, manifest: Manifest) -> Options:
+    """The options by which a search goes on: those given now, completed by those of the experiment.
+
+    What decides results is as it was on the first command line; raises SearchError where `given` contradicts that.
+    """
+    _check_kept(given, manifest)
+    asked = manifest["asked"]
+    deciding = {name: asked.get(name) for name in ("sampler", "stopping", "fidelity", "seed", "dataset")}
+    pins = {name: literal(text) for name, text in (asked.get("set") or {}).items()}
+    kept = {name: manifest["options"].get(name) for name in KEPT if getattr(given, name) is None}
+    return dataclasses.replace(given, **deciding, **kept, pins=pins, smoke=bool(asked.get("smoke")))
+
+
+def _check_kept(given: Options, manifest: Manifest) -> None:
+    """Raise SearchError for an option that is neither what was asked for first nor what is in force."""
+    asked = manifest["asked"]
+    in_force = {**manifest["options"], "dataset": (manifest.get("dataset") or {}).get("name")}
+    for name, value in given.deciding().items():
+        if value is not None and value not in (asked.get(name), in_force.get(name)):
+            before = in_force.get(name) if asked.get(name) is None else asked[name]
             raise SearchError(f"{_words(name, value)} differs from {_before(name, before)}; {_WAYS}")
-    return {**dict.fromkeys(DECIDING), **recorded}
 
 
 def _words(name: str, value: object) -> str:
@@ -77,13 +84,6 @@ def _words(name: str, value: object) -> str:
 
 def _before(name: str, value: object) -> str:
     return f"the experiment, begun without --{name}" if value is None else f"the experiment's {_words(name, value)}"
-
-
-def keep_options(options: argparse.Namespace, manifest: Manifest | None) -> None:
-    """Give the options of `KEPT` that are not on the command line the values that the experiment had."""
-    for name in KEPT:
-        if manifest is not None and getattr(options, name) is None:
-            setattr(options, name, manifest.get("options", {}).get(name))
 
 
 def check_unchanged(plan: Plan, manifest: Manifest) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 
+from search.errors import SearchError
 from search.space import Choice, Parameter, Space, same, with_conditions
+from trainables.errors import FileMissing, TrainableError
+from trainables.trial import DatasetInfo, declaration_of
 
 ARCHITECTURE = "network"
 """The parameter of which a smoke run tries every option."""
@@ -46,3 +50,19 @@ def _left(kept: Mapping[str, Parameter], space: Space, parent: str, values: tupl
     else:
         possible = ()
     return tuple(value for value in values if any(same(value, option) for option in possible))
+
+
+def with_files_at_hand(
+    space: Space, dataset: DatasetInfo | None, data_dir: Path | None, warn: Callable[[str], None]
+) -> Space:
+    """The space with the settings that do without a file that is missing; `warn` is told which. Raises SearchError."""
+    try:
+        declaration_of(space.trainable).check_files(space.settings(), dataset, data_dir)
+    except FileMissing as missing:
+        warn(f"NOTE: {missing}")
+        for name, value in missing.instead.items():
+            warn(f"NOTE: this smoke run takes {name}={value} instead.")
+            space = space.pin(name, value)
+    except TrainableError as error:
+        raise SearchError(str(error)) from None
+    return space

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import shlex
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from rich.text import Text
 
 from search.experiment.disk import disk_use
 from search.experiment.schema import CONFIG_PREFIX
-from search.planning.options import set_words
+from search.planning.option_values import set_words
 from search.planning.plan import RESULTS, Plan
 from search.planning.provenance import relative_to_here
 from search.wording import counted, show_seconds, show_value
@@ -103,15 +102,12 @@ def _print_best(console: Console, result: Result, config: Mapping[str, object]) 
 
 def _asked_words(plan: Plan, config: Mapping[str, object]) -> list[str]:
     """The words that pin the configuration, beside what was asked for on the first command line."""
-    pins = plan.asked.get("set") or {}
-    assert isinstance(pins, Mapping)
-    before = {name: ast.literal_eval(text) for name, text in pins.items()}
-    words = set_words({**before, **config})
-    if plan.asked.get("dataset"):
-        words += ["--dataset", str(plan.asked["dataset"])]
+    words = set_words({**plan.options.pins, **config})
+    if plan.options.dataset:
+        words += ["--dataset", plan.options.dataset]
     if plan.data_dir is not None and os.environ.get("SEARCH_DATA_DIR") != str(plan.data_dir):
         words += ["--data-dir", str(plan.data_dir)]
-    if plan.asked.get("smoke"):
+    if plan.options.smoke:
         words += ["--smoke"]
     if plan.stores is not None or plan.results != RESULTS:
         words += ["--results", str(plan.stores or plan.results)]

@@ -60,6 +60,8 @@ FILES = {
     space().replace(" trials=3,", ""): "trials is not given, and the space has no finite grid",
     "from search.space import Space\nfrom trainables.branin import train\n"
     'space = Space(train, {}, "mnist", metric="value")\n': "takes no data set, and 'mnist' is given",
+    "def train(config, trial):\n    yield {'loss': 1.0}\ntrain.declaration = {'metrics': ['loss']}\n"
+    "from search.space import Space\nspace = Space(train, {}, metric='loss', trials=1)\n": "expected a trainables.tri",
 }
 
 
@@ -83,25 +85,26 @@ COMMANDS = {
     ("",): "no space file is given",
     (BRANIN, "more.py"): "unrecognized arguments: more.py",
     (BRANIN, "--frobnicate"): "unrecognized arguments: --frobnicate",
-    (BRANIN, "--trials", "0"): "--trials: '0' is no whole number above 0",
-    (BRANIN, "--trials", "many"): "--trials: 'many' is no whole number above 0",
-    (BRANIN, "--trials", "²"): "--trials: '²' is no whole number above 0",
+    (BRANIN, "--trials", "0"): "--trials: '0' is not a whole number above 0",
+    (BRANIN, "--trials", "many"): "--trials: 'many' is not a whole number above 0",
+    (BRANIN, "--trials", "²"): "--trials: '²' is not a whole number above 0",
     (BRANIN, "--trials"): "--trials: expected one argument",
-    (BRANIN, "--seed", "x"): "--seed: 'x' is no whole number from 0",
-    (BRANIN, "--seed", "-1"): "--seed: '-1' is no whole number from 0",
-    (BRANIN, "--repeats", "0"): "--repeats: '0' is no whole number above 0",
-    (BRANIN, "--max-concurrent", "0"): "--max-concurrent: '0' is no whole number above 0",
-    (BRANIN, "--time-budget", "soon"): "--time-budget: 'soon' is no time; expected one like 90s, 30m or 2h",
+    (BRANIN, "--seed", "x"): "--seed: 'x' is not a whole number from 0",
+    (BRANIN, "--seed", "-1"): "--seed: '-1' is not a whole number from 0",
+    (BRANIN, "--repeats", "0"): "--repeats: '0' is not a whole number above 0",
+    (BRANIN, "--max-concurrent", "0"): "--max-concurrent: '0' is not a whole number above 0",
+    (BRANIN, "--time-budget", "soon"): "--time-budget: 'soon' is not a time; expected one like 90s, 30m or 2h",
     (BRANIN, "--time-budget", "5"): "--time-budget: '5' has no unit; expected seconds like 5s, minutes 5m or hours 5h",
-    (BRANIN, "--time-budget", "0m"): "--time-budget: '0m' is no time",
+    (BRANIN, "--time-budget", "0m"): "--time-budget: '0m' is not a time",
     (BRANIN, "--trial-timeout", "-3s"): "--trial-timeout: expected one argument",
-    (BRANIN, "--name", "../x"): "--name: '../x' is no name",
-    (BRANIN, "--name", ""): "--name: '' is no name",
-    (BRANIN, "--results", ""): "--results: '' is no folder",
+    (BRANIN, "--name", "../x"): "--name: '../x' is not a name",
+    (BRANIN, "--name", ""): "--name: '' is not a name",
+    (BRANIN, "--results", ""): "--results: '' is not a folder",
     (BRANIN, "--sampler", "tpee"): "--sampler: invalid choice: 'tpee'",
     (BRANIN, "--stopping", "soon"): "--stopping: invalid choice: 'soon'",
-    (BRANIN, "--set", "novalue"): "--set: 'novalue' is no setting; expected KEY=VALUE",
-    (BRANIN, "--set", "=3"): "--set: '=3' is no setting",
+    (BRANIN, "--set", "novalue"): "--set: 'novalue' is not a setting; expected KEY=VALUE",
+    (BRANIN, "--set", "=3"): "--set: '=3' is not a setting",
+    (BRANIN, "--set", "x1=1e999"): "--set: 'x1=1e999' is inf, which no command line can hold",
     (BRANIN, "--set", "x3=3"): "unknown setting 'x3'. Known are: epochs, sleep_s, x1, x2.",
     (BRANIN, "--set", "x1=3", "x2=no"): "setting 'x2' may be 'no'; expected a number from 0 to 15",
     (BRANIN, "--set", "metric=loss"): "--set metric=... cannot change the metric; edit the space file",
@@ -110,16 +113,16 @@ COMMANDS = {
     (BRANIN, "--sampler", "grid"): "parameter 'x1' is a Float without a step, and has no grid",
     (BRANIN, "--retry-failed"): "give --resume with it",
     (BRANIN, "--resume"): "no experiment 'branin' in results to resume",
-    (BRANIN, "--data-dir", "/nowhere"): "--data-dir names /nowhere, which is no folder",
+    (BRANIN, "--data-dir", "/nowhere"): "--data-dir names /nowhere, which is not a folder",
     (BRANIN, "--cpus-per-trial", "0"): "cpus_per_trial=0.0; expected a number of at least 0.01",
-    (BRANIN, "--cpus-per-trial", "nan"): "--cpus-per-trial: 'nan' is no number of at least 0",
+    (BRANIN, "--cpus-per-trial", "nan"): "--cpus-per-trial: 'nan' is not a number of at least 0",
     (BRANIN, "--cpus-per-trial", "4000"): "a trial asks for 4000 CPUs and 0 GPUs, and no node has them",
     (BRANIN, "--gpus-per-trial", "4000"): "a trial asks for 1 CPUs and 4000 GPUs, and no node has them",
     (BRANIN, "--gpus-per-trial", "1.5"): "expected a whole number, or a share of one GPU",
-    (BRANIN, "--address", "somewhere"): "--address: 'somewhere' is no address; expected local, auto or HOST:PORT",
+    (BRANIN, "--address", "somewhere"): "--address: 'somewhere' is not an address; expected local, auto or HOST:PORT",
     (BRANIN, "--address", "127.0.0.1:1"): "no Ray cluster answers at 127.0.0.1:1 (connection refused)",
     (BRANIN, "--address", "no.such.host.invalid:6379"): "no Ray cluster answers at no.such.host.invalid:6379",
-    (BRANIN, "--address", "127.0.0.1:99999"): "that is no HOST:PORT",
+    (BRANIN, "--address", "127.0.0.1:99999"): "that is not HOST:PORT",
     (DIGITS, "--dataset", "mnits"): "unknown data set 'mnits'. Did you mean mnist?",
     (
         DIGITS,
@@ -175,7 +178,7 @@ def test_unreadable_data_directory_of_the_environment_names_its_variable(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEARCH_DATA_DIR", "/nowhere")
-    assert "SEARCH_DATA_DIR names /nowhere, which is no folder" in refusal(capsys, DIGITS)
+    assert "SEARCH_DATA_DIR names /nowhere, which is not a folder" in refusal(capsys, DIGITS)
 
 
 def test_address_auto_without_a_cluster_is_refused_at_once(

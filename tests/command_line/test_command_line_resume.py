@@ -30,7 +30,7 @@ def given(elsewhere: None) -> None:
 
 def plan_of(line: str) -> Plan:
     words = tuple(line.split())
-    return make_plan(parse(words), words, say=print)
+    return make_plan(parse(words), words, warn=print)
 
 
 def begin(line: str = "given.py") -> Experiment:

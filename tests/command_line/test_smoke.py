@@ -32,7 +32,7 @@ def space(**fields: object) -> Space:
 
 def plan_of(path: Path, *words: str) -> Plan:
     words = (str(path), "--smoke", *words)
-    return make_plan(parse(words), words, say=print)
+    return make_plan(parse(words), words, warn=print)
 
 
 @pytest.fixture

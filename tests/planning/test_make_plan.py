@@ -35,7 +35,7 @@ def plan(line: str = "", said: list[str] | None = None, **fields: str) -> Plan:
     fields = {"parameters": PARAMETERS, "trials": "7", "dataset": "'digits'", "fixed": "{'image_size': 16}", **fields}
     Path("given.py").write_text(f"{HEAD}space = Space(train, {', '.join(f'{k}={v}' for k, v in fields.items())})\n")
     words = ("given.py", *line.split())
-    return make_plan(parse(words), words, say=(said if said is not None else []).append)
+    return make_plan(parse(words), words, warn=(said if said is not None else []).append)
 
 
 def test_pinned_parameter_becomes_a_fixed_setting() -> None:
@@ -63,7 +63,7 @@ def test_text_stands_for_an_option_that_no_command_line_can_hold() -> None:
         "space = Space(train, {'share': Choice(Fraction(1, 2), Fraction(1, 3))}, metric='loss')\n"
     )
     words = ("own.py", "--set", "share=Fraction(1, 3)")
-    assert str(make_plan(parse(words), words, say=print).space.fixed["share"]) == "1/3"
+    assert str(make_plan(parse(words), words, warn=print).space.fixed["share"]) == "1/3"
 
 
 def test_pinned_setting_of_a_function_is_neither_suggested_nor_overruled() -> None:
@@ -76,7 +76,7 @@ def test_pinned_setting_of_a_function_is_neither_suggested_nor_overruled() -> No
         "space = Space(train, settings, metric='loss', trials=3)\n"
     )
     words = ("own.py", "--set", "depth=2", "rate=0.5")
-    made = make_plan(parse(words), words, say=print)
+    made = make_plan(parse(words), words, warn=print)
     proposal = Sampling(made.space, None, sampler="tpe", seed=0).ask()
     assert proposal is not None
     assert proposal.config == {"units": [8, 8]}

@@ -27,7 +27,7 @@ def given(elsewhere: None) -> None:
 
 def plan(line: str, said: list[str] | None = None) -> Plan:
     words = ("given.py", *line.split())
-    return make_plan(parse(words), words, say=(said if said is not None else []).append)
+    return make_plan(parse(words), words, warn=(said if said is not None else []).append)
 
 
 def test_missing_weights_are_one_line_before_training(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from search.planning.options import parse, set_words
+from search.planning.option_values import set_words
+from search.planning.options import Options, parse
 from search.planning.plan import Plan
 from search.screen.summary import Result, print_summary
 from search.space import Choice, Float, Space
@@ -103,20 +104,20 @@ MIXED: dict[str, object] = {
 @pytest.mark.parametrize("name", MIXED)
 def test_words_of_the_best_configuration_give_back_the_same_value(name: str) -> None:
     words = again(printed(result(best_config={name: MIXED[name]})))
-    (read,) = parse(words).set
+    (read,) = parse(words).pins.items()
     assert read == (name, MIXED[name])
     assert type(read[1]) is type(MIXED[name])
 
 
 def test_words_of_all_settings_are_read_back_together() -> None:
-    assert dict(parse(["given.py", *set_words(MIXED)]).set) == MIXED
+    assert parse(["given.py", *set_words(MIXED)]).pins == MIXED
 
 
 def test_words_keep_what_was_asked_for_and_where_data_and_results_are() -> None:
-    asked = {"set": {"epochs": "5", "x2": "2"}, "dataset": "digits"}
-    world = plan(asked=asked, seed=7, data_dir=Path("/data sets"), results=Path("elsewhere"))
+    options = Options(pins={"epochs": 5, "x2": 2}, dataset="digits")
+    world = plan(options=options, seed=7, data_dir=Path("/data sets"), results=Path("elsewhere"))
     options = parse(again(printed(result(plan=world))))
-    assert dict(options.set) == {"epochs": 5, "x2": 2, "x1": 3.125}
+    assert options.pins == {"epochs": 5, "x2": 2, "x1": 3.125}
     assert (options.dataset, options.seed, options.data_dir) == ("digits", 7, Path("/data sets"))
     assert (options.results, options.name, options.trials, options.stopping) == (
         Path("elsewhere"),

@@ -108,12 +108,12 @@ def plan(
         f"space = Space(train, {{{space}}}, {data}fixed={{'epochs': 9}})\n"
     )
     given = (str(folder / "given.py"), *words)
-    return make_plan(parse(given), given, say=print)
+    return make_plan(parse(given), given, warn=print)
 
 
 def test_command_line_sets_the_fidelity_and_the_manifest_and_a_dry_run_tell_it(tmp_path: Path) -> None:
     made = plan(tmp_path, "--fidelity", "both")
-    assert (made.fidelity, made.asked["fidelity"]) == ("both", "both")
+    assert (made.fidelity, made.options.fidelity) == ("both", "both")
     assert describe_options(made)["fidelity"] == "both"
     said = io.StringIO()
     print_plan(Console(file=said, width=200), made)

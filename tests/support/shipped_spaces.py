@@ -42,7 +42,7 @@ def plan_of_shipped(path: Path, *options: str) -> Plan:
     """The plan of a shipped space; skips where its data is not at hand."""
     words = (*words_for(path), *options)
     try:
-        return make_plan(parse(words), words, say=print)
+        return make_plan(parse(words), words, warn=print)
     except SearchError as error:
         if "not at hand" not in str(error):
             raise

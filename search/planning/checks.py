@@ -1,0 +1,129 @@
+"""What a user can mend in a plan is refused here, before any cluster is started."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import psutil
+
+from search.errors import SearchError
+from search.planning.plan import Plan
+from search.planning.resources import local_resources, slots
+from search.stopping import make_rule
+from search.wording import nearest
+from trainables.errors import TrainableError
+from trainables.trial import declaration_of
+
+_WAIT_S = 3.0
+"""Longest time for which an address is waited for; Ray itself would wait for minutes."""
+_SERVER = "gcs_server"
+"""The process that every Ray cluster has on its head."""
+_LATEST = Path("/tmp/ray/ray_current_cluster")
+"""Where `ray start` writes the address of its cluster; it stays when the cluster has died."""
+_WAYS = "start one with `ray start --head`, or leave --address out to search on this machine."
+
+
+def check(plan: Plan) -> None:
+    """Raise SearchError, which says what to do, for the first thing that cannot work."""
+    _check_stopping(plan)
+    _check_trainable(plan)
+    _check_sampler(plan)
+    _check_resources(plan)
+
+
+def _check_stopping(plan: Plan) -> None:
+    space = plan.space
+    if make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs).growth().steps:
+        _check_growth(plan)
+
+
+def _check_growth(plan: Plan) -> None:
+    """Raise SearchError where the trainable, or trials of different lengths, cannot follow a growing training set."""
+    if not declaration_of(plan.space.trainable).grows:
+        raise SearchError(
+            f"fidelity={plan.fidelity!r} trains early rungs on a part of the images, and the trainable does not "
+            "declare that it can (`grows`); expected fidelity='epochs'."
+        )
+    for name in ("epochs", "second_epochs"):
+        if len(set(map(repr, plan.space.settings().get(name, ())))) > 1:
+            raise SearchError(
+                f"fidelity={plan.fidelity!r} needs trials of one length, and {name!r} is a parameter; pin it with "
+                f"--set {name}=..., or take fidelity='epochs'."
+            )
+
+
+def _check_trainable(plan: Plan) -> None:
+    """What a trainable does not declare is seen at its first report."""
+    space, declaration = plan.space, declaration_of(plan.space.trainable)
+    if declaration.metrics is not None and space.metric not in declaration.metrics:
+        raise SearchError(
+            f"the trainable yields no metric {space.metric!r}. {nearest(space.metric, list(declaration.metrics))}"
+        )
+    try:
+        declaration.check(space.settings(), plan.dataset)
+        declaration.check_files(space.settings(), plan.dataset, plan.data_dir)
+    except TrainableError as error:
+        raise SearchError(str(error)) from None
+
+
+def _check_sampler(plan: Plan) -> None:
+    if plan.space.sampler in ("grid", "gp", "cmaes"):  # The others take every space, and need no other package.
+        from search.sampling.samplers import make_sampler  # noqa: PLC0415  # Optuna takes half a second to import
+
+        make_sampler(plan.space.sampler, plan.seed)
+
+
+def _check_resources(plan: Plan) -> None:
+    shapes = plan.space.shapes()
+    for shape in shapes:
+        if shape.gpus > 1 and shape.gpus % 1:
+            raise SearchError(f"gpus_per_trial={shape.gpus}; expected a whole number, or a share of one GPU like 0.5.")
+    if plan.oom_retry and not any(0 < shape.gpus < 1 for shape in shapes):
+        raise SearchError(
+            "--oom-retry runs a trial that ran out of memory once more, alone on a whole GPU; expected trials that "
+            "share one, like --gpus-per-trial 0.5."
+        )
+    if plan.address != "local":
+        _check_address(plan.address)
+    else:
+        slots(local_resources(), shapes, plan.max_concurrent)
+
+
+def _check_address(address: str) -> None:
+    """Raise SearchError where nothing answers at HOST:PORT, or at what `auto` stands for on this machine."""
+    if address == "auto":
+        _check_auto()
+    elif (reason := _unreachable(address)) is not None:
+        raise SearchError(f"no Ray cluster answers at {address} ({reason}); {_WAYS}")
+
+
+def _check_auto() -> None:
+    named = os.environ.get("RAY_ADDRESS")
+    if named and named != "auto":
+        reason = _unreachable(named)
+    elif _server_runs_here():
+        reason = None
+    else:
+        latest = _LATEST.read_text(encoding="utf-8").strip() if _LATEST.is_file() else None
+        reason = _unreachable(latest) if latest else "none was started here"
+        named = latest or ""
+    if reason is not None:
+        raise SearchError(f"--address auto finds no Ray cluster{f' at {named}' if named else ''} ({reason}); {_WAYS}")
+
+
+def _unreachable(address: str) -> str | None:
+    """Why nobody answers there; None when somebody does."""
+    host, _, port = address.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        return "that is not HOST:PORT"
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_WAIT_S).close()
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return None
+
+
+def _server_runs_here() -> bool:
+    return any(process.info["name"] == _SERVER for process in psutil.process_iter(["name"]))

@@ -1,0 +1,113 @@
+"""How the value of an option is read from its word on the command line, and how a setting is written as one."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+from search.experiment.remote.store import Store, place
+from search.space.values import text_of
+
+
+def count(text: str) -> int:
+    """A whole number above 0."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """A whole number that numpy and TensorFlow take as a seed."""
+    if not text.isdecimal() or int(text) >= 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 2147483647")
+    return int(text)
+
+
+def share(text: str) -> float:
+    """A number of at least 0, like 0.5."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 0")
+    return value
+
+
+def name(text: str) -> str:
+    """The name of an experiment, which becomes a folder's."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name; expected letters, digits, '.', '_', '+' and '-'")
+    return text
+
+
+def folder(text: str) -> Path:
+    """A path, with `~` as the home folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' is not a folder; expected a path")
+    return Path(text).expanduser()
+
+
+def results(text: str) -> Path | Store:
+    """The folder of experiments: a path, or one in an object store."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' is not a folder; expected a path, or an address like s3://bucket/results")
+    return place(text)
+
+
+def address(text: str) -> str:
+    """Where a Ray cluster is to be found."""
+    if text not in ("local", "auto") and not re.fullmatch(r"[^\s:/]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an address; expected local, auto or HOST:PORT")
+    return text
+
+
+def duration(text: str) -> float:
+    """Seconds, from a text like 90s, 30m, 2h or 1d."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h|d)?", text)
+    if match is None or float(match[1]) <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time; expected one like 90s, 30m or 2h")
+    if match[2] is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} has no unit; expected seconds like {text}s, minutes {text}m or hours {text}h"
+        )
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
+
+
+def setting(text: str) -> tuple[str, object]:
+    """The name and the value of KEY=VALUE."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a setting; expected KEY=VALUE")
+    pinned = literal(value)
+    if literal(text_of(pinned)) != pinned:
+        # The manifest holds the text, from which a resumed search must read the same value.
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is {pinned!r}, which no command line can hold; take a finite number"
+        )
+    return name, pinned
+
+
+def literal(text: str) -> object:
+    """A Python literal as its value, any other text as it is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python's parser warns about texts that were never meant to be Python.
+        try:
+            return ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return text
+
+
+def set_words(config: Mapping[str, object]) -> list[str]:
+    """The words of a command line that pin a configuration; `parse` reads them back as the same values."""
+    return [word for name, value in config.items() for word in ("--set", f"{name}={_word(value)}")]
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str):
+        return text_of(value)
+    return value if literal(value) == value else repr(value)  # What reads like a number or None keeps its quotes.

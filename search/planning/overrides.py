@@ -1,0 +1,50 @@
+"""A space as the options of the command line change it: flags win over its fields, pinned settings are fixed."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from search.errors import SearchError
+from search.planning.options import Options
+from search.planning.smoke import smoke_space
+from search.space import Choice, Space
+from trainables.trial import declaration_of
+
+
+def with_options(space: Space, options: Options) -> Space:
+    """The space with the options in place; raises SearchError for one that it cannot take."""
+    space = _pinned(_with_flags(space, options), options)
+    return smoke_space(space, declaration_of(space.trainable).smoke, options.pins) if options.smoke else space
+
+
+def _with_flags(space: Space, options: Options) -> Space:
+    names = ("sampler", "stopping", "dataset", "repeats", "cpus_per_trial", "gpus_per_trial")
+    changes: dict[str, Any] = {name: value for name in names if (value := getattr(options, name)) is not None}
+    if options.stopping not in (None, space.stopping):
+        changes["stopping_options"] = {}  # They were meant for the rule that the space names.
+    if options.fidelity is not None:
+        others = changes.get("stopping_options", space.stopping_options)
+        changes["stopping_options"] = {**others, "fidelity": options.fidelity}
+    if options.dataset is not None:
+        changes["offline_dataset"] = None  # Who names a data set wants no other.
+    return dataclasses.replace(space, **changes)
+
+
+def _pinned(space: Space, options: Options) -> Space:
+    for name, value in options.pins.items():
+        if name in ("metric", "mode", "trainable", "dataset"):
+            raise SearchError(
+                f"--set {name}=... cannot change the {name}; edit the space file"
+                + (", or use --dataset." if name == "dataset" else ".")
+            )
+        space = space.pin(name, _choice_option(space, name, value))
+    return space
+
+
+def _choice_option(space: Space, name: str, value: object) -> object:
+    """What a Choice offers under the text `value`, where its options cannot be written on a command line themselves."""
+    parameter = space.parameters.get(name) if space.declared else None
+    if not isinstance(parameter, Choice) or not isinstance(value, str) or value in parameter.options:
+        return value
+    return dict(zip(parameter.texts(), parameter.options, strict=True)).get(value, value)
