@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -25,12 +27,16 @@ _LATEST = Path("/tmp/ray/ray_current_cluster")
 _WAYS = "start one with `ray start --head`, or leave --address out to search on this machine."
 
 
-def check(plan: Plan) -> None:
-    """Raise SearchError, which says what to do, for the first thing that cannot work."""
+def checked(plan: Plan) -> Plan:
+    """The plan with the digests of the files that its trials read.
+
+    Raises SearchError, which says what to do, for the first thing that cannot work.
+    """
     _check_stopping(plan)
-    _check_trainable(plan)
+    files = _check_trainable(plan)
     _check_sampler(plan)
     _check_resources(plan)
+    return dataclasses.replace(plan, files=files)
 
 
 def _check_stopping(plan: Plan) -> None:
@@ -54,8 +60,8 @@ def _check_growth(plan: Plan) -> None:
             )
 
 
-def _check_trainable(plan: Plan) -> None:
-    """What a trainable does not declare is seen at its first report."""
+def _check_trainable(plan: Plan) -> Mapping[str, str]:
+    """The digests of the files that trials read; what a trainable does not declare is seen at its first report."""
     space, declaration = plan.space, declaration_of(plan.space.trainable)
     if declaration.metrics is not None and space.metric not in declaration.metrics:
         raise SearchError(
@@ -63,7 +69,7 @@ def _check_trainable(plan: Plan) -> None:
         )
     try:
         declaration.check(space.settings(), plan.dataset)
-        declaration.check_files(space.settings(), plan.dataset, plan.data_dir)
+        return declaration.check_files(space.settings(), plan.dataset, plan.data_dir)
     except TrainableError as error:
         raise SearchError(str(error)) from None
 

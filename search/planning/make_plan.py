@@ -12,7 +12,7 @@ from search.errors import SearchError
 from search.experiment.existing import is_experiment, occupied
 from search.experiment.remote.resumable import stored_manifest
 from search.experiment.remote.store import Store
-from search.planning.checks import check
+from search.planning.checks import checked
 from search.planning.dataset import choose_dataset, data_folder
 from search.planning.options import Options
 from search.planning.overrides import with_options
@@ -59,7 +59,7 @@ def make_plan(given: Options, command: tuple[str, ...], warn: Callable[[str], No
         command=command,
         options=options,
     )
-    check(plan)
+    plan = checked(plan)
     if manifest is not None:
         check_unchanged(plan, manifest)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +33,8 @@ class Plan:
     asked_dataset: str | None
     """The data set that was asked for, where another was used."""
     data_dir: Path | None
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the other files that trials read, weights of backbones, by their names."""
     max_concurrent: int | None = None
     time_budget_s: float | None = None
     trial_timeout_s: float | None = None
@@ -62,6 +65,12 @@ class Plan:
     def place(self) -> str:
         """Where a reader finds the experiment."""
         return str(self.store or self.root)
+
+    @property
+    def contents(self) -> dict[str, str]:
+        """Digests of all that trials read, data and other files, by name: no trial may train on anything else."""
+        data = {self.dataset.name: self.dataset.fingerprint} if self.dataset is not None else {}
+        return {**self.files, **data}
 
     @property
     def max_epochs(self) -> int | None:

@@ -37,6 +37,7 @@ def make_manifest(plan: Plan) -> dict[str, Any]:
         "store": plan.store.plain if plan.store is not None else None,
         "space": describe_space(plan),
         "dataset": describe_dataset(plan),
+        "files": dict(plan.files),
         "options": describe_options(plan),
         "asked": plan.options.deciding(),
         "versions": versions(),

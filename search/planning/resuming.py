@@ -101,6 +101,12 @@ def check_unchanged(plan: Plan, manifest: Manifest) -> None:
             f"data set {found.name!r} ({found.source}) is not the one that {plan.root} was searched with "
             f"({recorded['source']}); restore it, or search under another --name."
         )
+    for name, digest in manifest.get("files", {}).items():
+        if plan.files.get(name, digest) != digest:
+            raise SearchError(
+                f"{name!r} is not the file that {plan.root} was searched with; restore it, or search under another "
+                "--name."
+            )
 
 
 def _difference(part: str, before: object, after: object) -> str:

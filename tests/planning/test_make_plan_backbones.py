@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from search.experiment.folder import Experiment
 from search.planning.make_plan import make_plan
 from search.planning.options import parse
 from search.planning.plan import Plan
+from search.planning.provenance import make_manifest
 from search.run import USER_ERROR, main
 
 SPACE = """
@@ -48,6 +50,16 @@ def test_smoke_run_takes_the_weights_that_are_there(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5").write_bytes(b"")
     assert "weights" not in plan(f"--smoke --data-dir {folder.parent}").space.fixed
+
+
+def test_a_resume_with_other_weights_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "own.h5").write_bytes(b"first")
+    given = plan("--set network=mobilenet_v2 --set weights=own.h5")
+    assert sorted(given.contents) == ["digits", "own.h5"]
+    Experiment.create(given.root, given.space, given.source.text, make_manifest(given)).close()
+    (tmp_path / "own.h5").write_bytes(b"other")
+    assert main(["given.py", "--set", "network=mobilenet_v2", "--set", "weights=own.h5", "--resume"]) == USER_ERROR
+    assert "'own.h5' is not the file that results/given was searched with" in capsys.readouterr().err
 
 
 def test_full_trial_has_the_epochs_of_both_stages() -> None:
