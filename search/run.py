@@ -9,20 +9,19 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
+from search.console import Console
 from search.errors import SearchError, StorageLost
 from search.experiment.folder import Experiment
 from search.experiment.manifest import read_manifest
 from search.experiment.remote.resumable import newest
 from search.experiment.schema import read_trials
 from search.planning.make_plan import make_plan
-from search.planning.options import parse
+from search.planning.options import Options, parse
 from search.planning.plan import RESULTS, Plan
 from search.planning.provenance import describe_options, make_manifest, new_session, now
 from search.screen.dry_run import print_plan
 from search.screen.listing import print_experiments
-from search.screen.live_view import Progress
+from search.screen.live_view import LiveView
 from search.screen.summary import Result, print_summary
 from search.wording import counted
 from trainables.errors import TrainableError
@@ -37,66 +36,57 @@ DONE, NOTHING_SUCCEEDED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     words = tuple(sys.argv[1:] if words is None else words)
+    console = Console()
     try:
-        return _main(words)
+        options = parse(words)
+        console.quiet = options.quiet
+        return _run(options, words, console)
     except (SearchError, TrainableError) as error:
-        print(" ".join(str(error).split("\n")), file=sys.stderr)
+        console.error(str(error))
         return USER_ERROR
     except PermissionError as error:
-        print(f"{error.filename}: permission denied. Change its permissions, or name another place.", file=sys.stderr)
+        console.error(f"{error.filename}: permission denied. Change its permissions, or name another place.")
         return USER_ERROR
     except KeyboardInterrupt:
-        print("interrupted.", file=sys.stderr)
+        console.error("interrupted.")
         return INTERRUPTED
 
 
-def _main(words: tuple[str, ...]) -> int:
-    options = parse(words)
-    console = make_console()
+def _run(options: Options, words: tuple[str, ...], console: Console) -> int:
     if options.list_experiments:
         print_experiments(console, options.results or RESULTS)
         return DONE
-    plan = make_plan(options, words, warn=lambda line: _warn(console, line))
-    for note in plan.dataset.notes if plan.dataset is not None and not options.quiet else ():
-        console.print(note, markup=False, highlight=False, soft_wrap=True)
+    plan = make_plan(options, words, warn=console.warning)
+    for note in plan.dataset.notes if plan.dataset is not None else ():
+        console.note(note)
     if options.dry_run:
         print_plan(console, plan)
         return DONE
     try:
-        return _search(plan, console, options.quiet)
+        return _search(plan, console)
     finally:
         if plan.throwaway:
             shutil.rmtree(plan.results, ignore_errors=True)
 
 
-def _warn(console: Console, line: str) -> None:
-    console.print(line, style="bold yellow", markup=False, highlight=False, soft_wrap=True)
-
-
-def make_console() -> Console:
-    """Standard output, with room for tables where it is no terminal."""
-    console = Console()
-    return console if console.is_terminal else Console(width=160)
-
-
-def _search(plan: Plan, console: Console, quiet: bool) -> int:
+def _search(plan: Plan, console: Console) -> int:
     before, fetch = newest(plan.root, plan.store) if plan.options.resume else (None, False)
     experiment = _open(plan, before, fetch)
     for remark in experiment.remarks():
-        _warn(console, remark)
+        console.warning(remark)
     begun = time.monotonic()
     try:
         # Ray takes a second to import, which no refusal should wait for.
         from search.cluster.execution import execute  # noqa: PLC0415
         from search.driver.view import snapshot  # noqa: PLC0415
 
-        with Progress(console, _opening(plan), quiet) as progress:
+        with LiveView(console, _opening(plan)) as view:
 
             def watch(ledger: Ledger, slots: int) -> None:
                 ledger.events.extend(experiment.copy.news() if experiment.copy is not None else ())
-                progress.show(lambda: snapshot(ledger, slots, begun))
+                view.show(lambda: snapshot(ledger, slots, begun))
 
-            outcome = execute(plan, experiment, watch)
+            outcome = execute(plan, experiment, watch, console.warning)
         experiment.compact()
         _close_manifest(experiment, outcome)
         unsent = experiment.copy.settle() if experiment.copy is not None else None
@@ -169,20 +159,19 @@ def _close_manifest(experiment: Experiment, outcome: Outcome) -> None:
 
 def _exit_code(console: Console, plan: Plan, end: str, reason: str | None, succeeded: bool) -> int:
     if reason is not None:
-        print(
+        console.error(
             f"the search was ended: {reason}. Mend that and go on with --resume --retry-failed, or, where the space "
-            "file has changed, search again under another --name.",
-            file=sys.stderr,
+            "file has changed, search again under another --name."
         )
         return NOTHING_SUCCEEDED
     if end in ("interrupted", "time budget") and not plan.throwaway:
         words = [word for word in plan.command if word != "--resume"]
         line = f"resume:  {shlex.join(['python', '-m', 'search.run', *words, '--resume'])}"
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.result(line)
     if end in ("interrupted", "time budget"):
         return INTERRUPTED if end == "interrupted" else DONE
     if not succeeded:
-        print("no trial succeeded; the table of trials names the error of each.", file=sys.stderr)
+        console.error("no trial succeeded; the table of trials names the error of each.")
         return NOTHING_SUCCEEDED
     return DONE
 

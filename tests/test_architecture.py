@@ -25,7 +25,7 @@ LAYERS = (
     {"planning", "trial"},
     {"sampling", "experiment"},
     {"space", "stopping"},
-    {"errors", "wording"},
+    {"errors", "wording", "console"},
 )
 """The rooms of search/, from the top down: each imports only rooms that stand below its own line."""
 

@@ -57,7 +57,7 @@ Watch = Callable[[Ledger, int], None]
 """Called many times a second with the ledger and the number of slots."""
 
 
-def execute(plan: Plan, experiment: Experiment, watch: Watch, say: Callable[[str], None] = print) -> Outcome:
+def execute(plan: Plan, experiment: Experiment, watch: Watch, warn: Callable[[str], None]) -> Outcome:
     """Run the search; raises SearchError where the cluster or the plan does not allow it."""
     space = plan.space
     rule = make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs)
@@ -70,7 +70,7 @@ def execute(plan: Plan, experiment: Experiment, watch: Watch, say: Callable[[str
         autoscaler = autoscaler_config(shapes, plan.max_concurrent) if plan.address != "local" else {}
         slots = fitting_slots([*nodes, *addable(autoscaler, alive_nodes())], shapes, plan.max_concurrent)
         slots = max(1, min(slots, plan.trials * space.repeats))
-        checked = check_nodes(plan, experiment, say) if plan.address != "local" else None
+        checked = check_nodes(plan, experiment, warn) if plan.address != "local" else None
         run = _Run(
             plan,
             experiment,

@@ -32,7 +32,7 @@ class NodeView:
     sees_results: bool
 
 
-def check_nodes(plan: Plan, experiment: Experiment, say: Callable[[str], None]) -> tuple[str, ...]:
+def check_nodes(plan: Plan, experiment: Experiment, warn: Callable[[str], None]) -> tuple[str, ...]:
     """Ask every node that is there, and give back their ids; raises SearchError naming one that does not fit.
 
     It has other versions or lacks the data. Results that a node cannot reach are only announced: metrics travel to
@@ -58,7 +58,7 @@ def check_nodes(plan: Plan, experiment: Experiment, say: Callable[[str], None]) 
     blind = [view.name for view in views if not view.sees_results]
     if blind:
         for line in what_blind_nodes_lack(blind, experiment.root, plan.store, store_failures(plan.store)):
-            say(line)
+            warn(line)
     return tuple(node["NodeID"] for node, _ in answers)
 
 

@@ -141,7 +141,7 @@ class Options:
         ),
     ] = None
     dry_run: Annotated[bool, _shown("--dry-run", "show the space and the plan, and train nothing", **_given)] = False
-    quiet: Annotated[bool, _shown("--quiet", "show only the result", **_given)] = False
+    quiet: Annotated[bool, _shown("--quiet", "show only warnings, errors and the result", **_given)] = False
     list_experiments: Annotated[
         bool, _shown("--list", "show the experiments that there are; needs no SPACE", **_given)
     ] = False

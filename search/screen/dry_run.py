@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.table import Table
 
+from search.console import Console
 from search.planning.plan import Plan
 from search.planning.resources import local_resources, slots
 from search.space import Space
@@ -16,18 +16,16 @@ def print_plan(console: Console, plan: Plan) -> None:
     """The space as a table, its size, the data, the resources and the plan."""
     space = plan.space
     if plan.source.question:
-        console.print(plan.source.question, style="bold", markup=False)
+        console.result(plan.source.question, style="bold")
     if space.declared:
-        console.print(_parameters(space))
+        console.result(_parameters(space))
         size = space.size()
-        console.print(
-            f"size:      {counted(size, 'configuration') if size is not None else 'infinite'}", highlight=False
-        )
+        console.result(f"size:      {counted(size, 'configuration') if size is not None else 'infinite'}")
     else:
-        console.print("parameters are given by a function; they are known once it has been run", highlight=False)
+        console.result("parameters are given by a function; they are known once it has been run")
     for heading, text in _lines(plan):
-        console.print(f"{heading + ':':10} {text}", markup=False, highlight=False, soft_wrap=True)
-    console.print("A dry run: nothing was trained.", highlight=False)
+        console.result(f"{heading + ':':10} {text}")
+    console.result("A dry run: nothing was trained.")
 
 
 def _parameters(space: Space) -> Table:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from search.console import Console
 from search.errors import SearchError
 from search.experiment.disk import disk_use
 from search.experiment.existing import find_experiments
@@ -32,14 +32,14 @@ def print_experiments(console: Console, results: Path | Store) -> None:
     else:
         found = find_experiments(results)
     if not found:
-        console.print(f"no experiment in {results}. Make one: python -m search.run spaces/branin.py", highlight=False)
+        console.result(f"no experiment in {results}. Make one: python -m search.run spaces/branin.py")
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("name", "state", "trials", "best", "MiB", "begun (UTC)", "question"):
         table.add_column(heading, no_wrap=heading != "question")
     for folder in found:
         table.add_row(*map(Text, (folder.name, *_row(folder))))
-    console.print(table)
+    console.result(table)
 
 
 def _newest_first(stores: Store) -> list[Store]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from search.console import Console
 from search.screen.snapshot import BestTrial, Snapshot
 from search.wording import show_config, show_seconds
 
@@ -47,16 +49,17 @@ def best_line(metric: str, best: BestTrial) -> str:
     return f"best {metric} {best.value:.4f}, trial {best.trial_id}: {show_config(best.config)}"
 
 
-class Progress:
+class LiveView:
     """Shows snapshots; use as a context. `look` is called only when there is something to draw.
 
     `opening` stands there until the first snapshot.
     """
 
-    def __init__(self, console: Console, opening: str, quiet: bool = False) -> None:
-        self._console, self._quiet, self._opening = console, quiet, opening
-        in_place = console.is_terminal and not console.is_dumb_terminal and not quiet
-        self._live = Live(console=console, auto_refresh=False, transient=True) if in_place else None
+    def __init__(self, console: Console, opening: str) -> None:
+        self._console, self._opening = console, opening
+        screen = console.screen
+        in_place = screen.is_terminal and not screen.is_dumb_terminal and not console.quiet
+        self._live = Live(console=screen, auto_refresh=False, transient=True) if in_place else None
         self._next = 0.0
         self._best: str | None = None
         self._done = 0
@@ -64,12 +67,12 @@ class Progress:
         self._failed = 0
         self._events = 0
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> LiveView:
         if self._live is not None:
             self._live.start()
             self._live.update(Text(self._opening), refresh=True)
-        elif not self._quiet:
-            self._print(self._opening)
+        else:
+            self._console.note(self._opening)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -79,7 +82,7 @@ class Progress:
     def show(self, look: Callable[[], Snapshot]) -> None:
         """Draw the search as it stands, if the last drawing is old enough."""
         now = time.monotonic()
-        if self._quiet or now < self._next:
+        if self._console.quiet or now < self._next:
             return
         self._next = now + REFRESH_S
         snapshot = look()
@@ -87,18 +90,19 @@ class Progress:
         if self._live is None:
             self._print_line(snapshot, now)
         else:
-            self._live.update(draw(snapshot, self._console.width, self._console.height), refresh=True)
+            screen = self._console.screen
+            self._live.update(draw(snapshot, screen.width, screen.height), refresh=True)
 
     def _print_news(self, snapshot: Snapshot) -> None:
         """Failures and faults stay on the screen above the live lines."""
         if snapshot.failed > self._failed and snapshot.latest_failure is not None and self._failed < SHOWN_FAILURES:
             trial_id, error = snapshot.latest_failure
-            self._print(f"trial {trial_id} failed: {error}", style="red")
+            self._console.note(f"trial {trial_id} failed: {error}", "red")
             if snapshot.failed >= SHOWN_FAILURES:
-                self._print("further failures are only counted here; the table of trials has them all", style="red")
+                self._console.note("further failures are only counted here; the table of trials has them all", "red")
         self._failed = snapshot.failed
         for event in snapshot.events[self._events :]:
-            self._print(event, style="yellow")
+            self._console.note(event, "yellow")
         self._events = len(snapshot.events)
 
     def _print_line(self, snapshot: Snapshot, now: float) -> None:
@@ -108,26 +112,28 @@ class Progress:
         factor = 1 if snapshot.done != self._done else 6
         if now < self._line_at + (interval / 5 if best != self._best else factor * interval):
             return
-        self._print(headline(snapshot) + (f"; {best_line(snapshot.metric, snapshot.best)}" if snapshot.best else ""))
+        found = f"; {best_line(snapshot.metric, snapshot.best)}" if snapshot.best else ""
+        self._console.note(headline(snapshot) + found)
         self._best, self._done, self._line_at = best, snapshot.done, now
-
-    def _print(self, line: str, style: str | None = None) -> None:
-        self._console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def draw(snapshot: Snapshot, width: int, height: int) -> Group:
     """The live view: a headline with a bar, the best so far, one row for each running trial, as many as fit."""
-    words = ", ".join([f"{snapshot.done}/{snapshot.trials} trials", *_times(snapshot)])
-    bar_width = max(5, min(30, width - len(snapshot.name) - len(words) - 2))
-    filled = round(bar_width * min(1.0, snapshot.done / max(1, snapshot.trials)))
-    bar = Text("━" * filled, style="green") + Text("━" * (bar_width - filled), style="grey37")
-    lines: list[Text | Table] = [_line(Text.assemble((snapshot.name, "bold"), " ", bar, " ", words))]
-    lines.append(_line(Text(", ".join(_states(snapshot)))))
+    lines: list[Text | Table] = [_headline_with_bar(snapshot, width), _line(Text(", ".join(_states(snapshot))))]
     if snapshot.best is not None:
         lines.append(_line(Text(best_line(snapshot.metric, snapshot.best), style="green")))
     if snapshot.running:
         lines.append(_running_table(snapshot, rows=max(1, min(20, height - 6))))
     return Group(*lines)
+
+
+def _headline_with_bar(snapshot: Snapshot, width: int) -> Table:
+    words = ", ".join([f"{snapshot.done}/{snapshot.trials} trials", *_times(snapshot)])
+    bar_width = max(5, min(30, width - len(snapshot.name) - len(words) - 2))
+    bar = ProgressBar(total=max(1, snapshot.trials), completed=snapshot.done, width=bar_width)
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_row(_line(Text(snapshot.name, "bold")), bar, _line(Text(words)))
+    return table
 
 
 def _line(text: Text) -> Text:

@@ -7,11 +7,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from search.console import Console
 from search.experiment.disk import disk_use
 from search.experiment.schema import CONFIG_PREFIX
 from search.planning.option_values import set_words
@@ -52,29 +52,28 @@ def print_summary(console: Console, result: Result) -> None:
     work = f"in {show_seconds(result.seconds)} on {counted(result.workers, 'worker')}"
     if not result.workers and any(result.counts.values()):
         work = "(no trial was left to do)"
-    line = f"\n{plan.name}: {counts}{repeats} {work}."
-    console.print(line, markup=False, highlight=False)
+    console.result(f"\n{plan.name}: {counts}{repeats} {work}.")
     if result.on_a_part:
-        _say(console, stopped_on_a_part(result.on_a_part))
+        console.result(stopped_on_a_part(result.on_a_part))
     if result.exhausted:
-        console.print("The space is exhausted: every configuration that it has was tried.", highlight=False)
+        console.result("The space is exhausted: every configuration that it has was tried.")
     if result.ranked:
-        console.print(f"\nBest trials by {plan.space.metric}", style="bold", markup=False, highlight=False)
-        table = best_table(result)
-        wanted = Measurement.get(console, console.options.update_width(10_000), table).maximum
-        console.print(table if wanted <= console.width else best_table(result, a_column_each=True))
+        console.result(f"\nBest trials by {plan.space.metric}", style="bold")
+        table, screen = best_table(result), console.screen
+        wanted = Measurement.get(screen, screen.options.update_width(10_000), table).maximum
+        console.result(table if wanted <= screen.width else best_table(result, a_column_each=True))
     if result.best_config is not None and not plan.throwaway:
         _print_best(console, result, result.best_config)
     _print_failures(console, result)
     if plan.throwaway:
-        console.print("A smoke run: its results are thrown away. Name --results to keep them.", highlight=False)
+        console.result("A smoke run: its results are thrown away. Name --results to keep them.")
         return
-    _say(console, f"disk:    {disk_use(plan.root)}")
+    console.result(f"disk:    {disk_use(plan.root)}")
     if plan.store is not None:
-        _say(console, f"driver:  {plan.root} holds the study and a copy; it can be made again from the results")
-    _say(console, f"results: {plan.place}")
+        console.result(f"driver:  {plan.root} holds the study and a copy; it can be made again from the results")
+    console.result(f"results: {plan.place}")
     if result.ranked:
-        _say(console, f"compare: python -m analysis.compare {shlex.quote(plan.place)}")
+        console.result(f"compare: python -m analysis.compare {shlex.quote(plan.place)}")
 
 
 def stopped_on_a_part(count: int) -> str:
@@ -84,20 +83,16 @@ def stopped_on_a_part(count: int) -> str:
     return f"{counted(count, 'trial')} {was} stopped on a part of the training set and {is_not} compared."
 
 
-def _say(console: Console, line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
 def _print_best(console: Console, result: Result, config: Mapping[str, object]) -> None:
     metric, plan = result.plan.space.metric, result.plan
     mean = f"mean of {result.best_runs} seeds" if result.best_runs > 1 else "one seed"
-    _say(console, f"best {metric}: {show_value(result.best_mean)} ({mean})")
+    console.result(f"best {metric}: {show_value(result.best_mean)} ({mean})")
     words = ["python", "-m", "search.run", relative_to_here(plan.source.path), *_asked_words(plan, config)]
     # A training set that grows within a training is part of the configuration; one trial is never cut.
     as_then = ["--stopping", plan.space.stopping, "--fidelity", "both"]
     stopping = as_then if plan.fidelity == "both" else ["--stopping", "none"]
     again = [*words, "--trials", "1", *stopping, "--name", f"{plan.name}-best"]
-    _say(console, f"again:   {shlex.join(again)}")
+    console.result(f"again:   {shlex.join(again)}")
 
 
 def _asked_words(plan: Plan, config: Mapping[str, object]) -> list[str]:
@@ -117,9 +112,9 @@ def _asked_words(plan: Plan, config: Mapping[str, object]) -> list[str]:
 def _print_failures(console: Console, result: Result) -> None:
     for row in list(result.failures)[:3]:
         log = f"; see {result.plan.root / str(row['log'])}" if row.get("log") and not result.plan.throwaway else ""
-        _say(console, f"failed:  trial {row['trial_id']}: {row['error']}{log}")
+        console.result(f"failed:  trial {row['trial_id']}: {row['error']}{log}")
     if len(result.failures) > 3:
-        _say(console, f"failed:  and {len(result.failures) - 3} more")
+        console.result(f"failed:  and {len(result.failures) - 3} more")
 
 
 def best_table(result: Result, a_column_each: bool = False) -> Table:

@@ -173,11 +173,11 @@ def test_progress_is_drawn_on_a_terminal_only(
     monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, is_shown: bool
 ) -> None:
     monkeypatch.setattr("sys.stderr", stream)
-    monkeypatch.setattr("trainables.datasets.progress._QUIET_S", 0.0)
+    monkeypatch.setattr("trainables.datasets.progress._FIRST_S", 0.0)
     with Progress("decoding pets", 40) as progress:
         for _ in range(40):
             progress.advance()
-    assert stream.getvalue().endswith("] 40 of 40 images\n") == is_shown
+    assert ("40 of 40 images" in stream.getvalue()) == is_shown
     assert bool(stream.getvalue()) == is_shown
 
 

@@ -4,9 +4,10 @@ import io
 from dataclasses import replace
 
 import pytest
-from rich.console import Console
+import rich.console
 
-from search.screen.live_view import Progress, draw, headline, plain_interval
+from search.console import Console
+from search.screen.live_view import LiveView, draw, headline, plain_interval
 from search.screen.snapshot import BestTrial, RunningTrial, Snapshot
 from search.wording import show_config, show_seconds
 
@@ -21,7 +22,7 @@ def snapshot(done: int = 16, running: int = 2, **changes: object) -> Snapshot:
 
 
 def drawn(world: Snapshot, width: int = 80, height: int = 24) -> list[str]:
-    console = Console(file=io.StringIO(), width=width, height=height)
+    console = rich.console.Console(file=io.StringIO(), width=width, height=height)
     with console.capture() as capture:
         console.print(draw(world, width, height))
     return capture.get().splitlines()
@@ -30,7 +31,8 @@ def drawn(world: Snapshot, width: int = 80, height: int = 24) -> list[str]:
 def printed(*worlds: Snapshot, quiet: bool = False, **console: object) -> str:
     """What a search leaves in a file or pipe, or sends to a terminal."""
     file = io.StringIO()
-    with Progress(Console(file=file, width=80, **console), "mnist: starting", quiet) as live:  # type: ignore[arg-type]
+    screen = rich.console.Console(file=file, width=80, **console)  # type: ignore[arg-type]  # a test names real options
+    with LiveView(Console(quiet, screen), "mnist: starting") as live:
         for world in worlds:
             live.show(lambda world=world: world)  # type: ignore[misc]
     return file.getvalue()

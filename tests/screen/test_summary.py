@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from rich.console import Console
+import rich.console
 
+from search.console import Console
 from search.planning.option_values import set_words
 from search.planning.options import Options, parse
 from search.planning.plan import Plan
@@ -39,9 +40,9 @@ def result(**changes: object) -> Result:
 
 
 def printed(world: Result, width: int = 100) -> str:
-    console = Console(width=width)
-    with console.capture() as capture:
-        print_summary(console, world)
+    screen = rich.console.Console(width=width)
+    with screen.capture() as capture:
+        print_summary(Console(screen=screen), world)
     return capture.get()
 
 

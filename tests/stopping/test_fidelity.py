@@ -7,8 +7,9 @@ import math
 from pathlib import Path
 
 import pytest
-from rich.console import Console
+import rich.console
 
+from search.console import Console
 from search.errors import SearchError
 from search.planning.make_plan import make_plan
 from search.planning.options import parse
@@ -116,7 +117,7 @@ def test_command_line_sets_the_fidelity_and_the_manifest_and_a_dry_run_tell_it(t
     assert (made.fidelity, made.options.fidelity) == ("both", "both")
     assert describe_options(made)["fidelity"] == "both"
     said = io.StringIO()
-    print_plan(Console(file=said, width=200), made)
+    print_plan(Console(screen=rich.console.Console(file=said, width=200)), made)
     assert "after epoch 1, 3; 0.11 of the training images until epoch 1; 0.33 of the training" in said.getvalue()
 
 

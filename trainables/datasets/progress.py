@@ -5,20 +5,22 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-_WIDTH = 30
-_QUIET_S = 1.0
-"""Work that is over sooner shows nothing."""
+if TYPE_CHECKING:
+    import rich.progress
+
+_FIRST_S, _EVERY_S = 1.0, 0.1
+"""Seconds before the first drawing, so that work which is over sooner shows nothing, and between two."""
 
 
 class Progress:
-    """A line that is drawn over itself on standard error; silent when that is not a terminal."""
+    """A bar on standard error; silent when that is not a terminal."""
 
     def __init__(self, what: str, total: int, unit: str = "images") -> None:
-        self._what, self._total, self._unit, self._done = what, total, unit, 0
-        self._shows = sys.stderr.isatty()
-        self._next = time.monotonic() + _QUIET_S
-        self._drawn = False
+        self._done = 0
+        self._bar = _bar(what, total, unit) if sys.stderr.isatty() else None
+        self._next = time.monotonic() + _FIRST_S
 
     def __enter__(self) -> Progress:
         """Start the clock."""
@@ -27,21 +29,31 @@ class Progress:
     def advance(self) -> None:
         """One more is done."""
         self._done += 1
-        if self._shows and time.monotonic() >= self._next:
-            self._next += 0.1
-            self._draw()
+        if self._bar is not None and time.monotonic() >= self._next:
+            self._next = time.monotonic() + _EVERY_S
+            self._bar.start()
+            self._draw(self._bar)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave a line of its own to what comes after."""
-        if self._drawn:
-            self._draw()
-            sys.stderr.write("\n")
+        if self._bar is not None and self._bar.live.is_started:
+            self._draw(self._bar)
+            self._bar.stop()
 
-    def _draw(self) -> None:
-        self._drawn = True
-        filled = _WIDTH * self._done // max(self._total, 1)
-        bar = "#" * filled + "." * (_WIDTH - filled)
-        sys.stderr.write(f"\r{self._what} [{bar}] {self._done:,} of {self._total:,} {self._unit}")
-        sys.stderr.flush()
+    def _draw(self, bar: rich.progress.Progress) -> None:
+        bar.update(bar.task_ids[0], completed=self._done, refresh=True)
+
+
+def _bar(what: str, total: int, unit: str) -> rich.progress.Progress:
+    # A tenth of a second to import, which training processes are spared: they write to no terminal.
+    from rich.console import Console  # noqa: PLC0415  # As above.
+    from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415  # As above.
+
+    count = TextColumn("{task.completed:,.0f} of {task.total:,.0f} " + unit)
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), count, console=Console(stderr=True), auto_refresh=False
+    )
+    bar.add_task(what, total=total)
+    return bar

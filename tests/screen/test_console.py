@@ -1,0 +1,30 @@
+"""What reaches the user of a quiet search, and of one that is not."""
+
+import io
+
+import pytest
+import rich.console
+
+from search.console import Console
+
+
+@pytest.mark.parametrize(
+    ("quiet", "shown"), [(False, ["a result", "a remark", "a warning"]), (True, ["a result", "a warning"])]
+)
+def test_quiet_leaves_out_remarks_and_never_warnings_or_errors(
+    quiet: bool, shown: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = io.StringIO()
+    console = Console(quiet, rich.console.Console(file=file))
+    console.result("a result")
+    console.note("a remark")
+    console.warning("a warning")
+    console.error("an error\nof two lines")
+    assert file.getvalue().splitlines() == shown
+    assert capsys.readouterr().err == "an error of two lines\n"
+
+
+def test_markup_in_a_line_is_printed_as_it_is() -> None:
+    file = io.StringIO()
+    Console(screen=rich.console.Console(file=file, width=10)).result("[bold]a long line[/bold] of [red]")
+    assert file.getvalue() == "[bold]a long line[/bold] of [red]\n"
