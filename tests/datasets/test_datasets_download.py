@@ -17,7 +17,7 @@ from trainables.datasets.arrays import NpzSource
 from trainables.datasets.download import PUBLISHERS, Publisher, download, fetch_file
 from trainables.datasets.find import find_dataset
 from trainables.datasets.locate import KNOWN, keras_cache, locate
-from trainables.datasets.photos import PhotoSource
+from trainables.datasets.photos.source import PhotoSource
 from trainables.errors import DatasetMissing, TrainableError
 
 

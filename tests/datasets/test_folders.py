@@ -1,62 +1,19 @@
-"""Photographs in folders and archives, from files on disk to the arrays of a trial."""
+"""Photographs in folders, from files on disk to the arrays of a trial."""
 
 import io
 import subprocess
 import sys
-import tarfile
 import time
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
-from numpy.typing import NDArray
 
-from trainables.data import Data
+from tests.support.photo_folders import load, photo, write_folder
 from trainables.datasets.find import find_dataset
-from trainables.datasets.load import load_data
-from trainables.datasets.parallel import in_threads
+from trainables.datasets.photos.parallel import in_threads
 from trainables.errors import TrainableError
-from trainables.trial import Trial
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SEARCH_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-
-
-def photo(seed: int, height: int = 12, width: int = 16, channels: int = 3) -> NDArray[np.uint8]:
-    """A smooth random picture, as JPEG keeps it."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (3, 4, channels), np.uint8)
-    return np.asarray(PIL.Image.fromarray(coarse.squeeze()).resize((width, height), PIL.Image.Resampling.BICUBIC))
-
-
-def write_folder(root: Path, num: int = 20, classes: tuple[str, ...] = ("cat", "dog"), first_seed: int = 0) -> Path:
-    """`num` different PNG pictures of 12x16 in each class folder."""
-    for label, name in enumerate(classes):
-        (root / name).mkdir(parents=True)
-        for number in range(num):
-            seed = first_seed + label * num + number
-            PIL.Image.fromarray(photo(seed)).save(root / name / f"{number:03d}.png")
-    return root
-
-
-def load(path: Path | str, data_dir: Path | None = None, **settings: object) -> Data:
-    return load_data({"dataset": str(path), **settings}, Trial(data_dir=data_dir))
-
-
-def pack(folder: Path, target: Path) -> Path:
-    """The folder as an archive of the kind that the target's suffix names."""
-    if target.suffix == ".zip":
-        with zipfile.ZipFile(target, "w") as archive:
-            for path in sorted(folder.rglob("*"), reverse=True):
-                archive.write(path, path.relative_to(folder.parent))
-    else:
-        with tarfile.open(target, "w:gz" if target.suffix in (".gz", ".tgz") else "w") as tar:
-            tar.add(folder, folder.name)
-    return target
 
 
 def test_every_image_arrives_with_its_class_and_pixels(tmp_path: Path) -> None:
@@ -66,24 +23,6 @@ def test_every_image_arrives_with_its_class_and_pixels(tmp_path: Path) -> None:
     for row in range(40):
         assert np.array_equal(data.train.images[row], photo(row))
         assert data.train.labels[row] == row // 20
-
-
-@pytest.mark.parametrize("suffix", [".tar", ".tar.gz", ".tgz", ".zip"])
-def test_archive_is_the_same_data_set_as_its_folder(tmp_path: Path, suffix: str) -> None:
-    folder = write_folder(tmp_path / "pets")
-    archive = pack(folder, tmp_path / f"pets{suffix}")
-    expected, found = load(folder, image_size=10), load(archive, image_size=10)
-    assert found.info.fingerprint == expected.info.fingerprint
-    assert np.array_equal(found.test.index, expected.test.index)
-    assert found.train.images is expected.train.images, "one content and size is decoded once"
-
-
-def test_archive_is_decoded_row_by_row_like_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = write_folder(tmp_path / "pets", num=70)
-    expected = np.array(load(folder).train.images)
-    for suffix in (".tar", ".tgz", ".zip"):
-        monkeypatch.setenv("SEARCH_CACHE_DIR", str(tmp_path / f"cache{suffix}"))
-        assert np.array_equal(load(pack(folder, tmp_path / f"pets{suffix}")).train.images, expected)
 
 
 def test_results_of_threads_come_in_the_order_of_the_items() -> None:
@@ -222,63 +161,10 @@ def test_changed_image_changes_the_fingerprint_and_is_decoded(tmp_path: Path) ->
     assert np.array_equal(before.train.images[0], photo(0))
 
 
-def evil_tar(path: Path, member: tarfile.TarInfo) -> None:
-    """A sound data set with one member that reaches outside."""
-    root = write_folder(path.parent / "pets")
-    with tarfile.open(path, "w") as archive:
-        archive.add(root, "pets")
-        file = io.BytesIO()
-        PIL.Image.fromarray(photo(5)).save(file, "PNG")
-        member.size = len(file.getvalue()) if member.isreg() else 0
-        archive.addfile(member, io.BytesIO(file.getvalue()))
-
-
-@pytest.mark.parametrize("name", ["../../escaped.png", "/tmp/escaped.png", "pets/cat/../../../escaped.png"])
-def test_tar_with_a_path_that_leads_outside_is_refused(tmp_path: Path, name: str) -> None:
-    evil_tar(tmp_path / "evil.tar", tarfile.TarInfo(name))
-    before = sorted(tmp_path.rglob("*.png"))
-    with pytest.raises(TrainableError, match="leads outside of the archive"):
-        find_dataset("evil", tmp_path, 0)
-    assert sorted(tmp_path.rglob("*.png")) == before
-
-
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
-def test_tar_with_a_link_or_a_device_is_refused(tmp_path: Path, kind: bytes) -> None:
-    member = tarfile.TarInfo("pets/cat/link.png")
-    member.type, member.linkname = kind, "/etc/passwd"
-    evil_tar(tmp_path / "evil.tar", member)
-    with pytest.raises(TrainableError, match=r"holds 'pets/cat/link\.png', which is a link or a device"):
-        find_dataset("evil", tmp_path, 0)
-
-
-@pytest.mark.parametrize("is_link", [True, False])
-def test_zip_with_a_link_or_a_path_that_leads_outside_is_refused(tmp_path: Path, is_link: bool) -> None:
-    archive = pack(write_folder(tmp_path / "pets"), tmp_path / "evil.zip")
-    member = zipfile.ZipInfo("pets/cat/link.png" if is_link else "../escaped.png")
-    member.external_attr = (0o120777 if is_link else 0o100644) << 16
-    with zipfile.ZipFile(archive, "a") as file:
-        file.writestr(member, "/etc/passwd")
-    with pytest.raises(TrainableError, match="which is a link" if is_link else "leads outside"):
-        find_dataset("evil", tmp_path, 0)
-
-
-def test_broken_archive_is_one_line(tmp_path: Path) -> None:
-    whole = pack(write_folder(tmp_path / "pets"), tmp_path / "whole.tar").read_bytes()
-    (tmp_path / "text.tar").write_text("no archive")
-    (tmp_path / "cut.tar").write_bytes(whole[: len(whole) * 2 // 3 + 100])
-    zipped = pack(tmp_path / "pets", tmp_path / "whole.tgz").read_bytes()
-    (tmp_path / "cut2.tgz").write_bytes(zipped[: len(zipped) // 2])
-    for name in ("text", "cut", "cut2"):
-        with pytest.raises(TrainableError) as caught:
-            find_dataset(name, tmp_path, 0)
-        assert "\n" not in str(caught.value)
-        assert name in str(caught.value)
-
-
 LOAD = """
 import sys, pathlib, zlib
 from trainables.datasets.load import load_data
-from trainables.datasets.parallel import in_threads
+from trainables.datasets.photos.parallel import in_threads
 from trainables.trial import Trial
 data = load_data({"dataset": sys.argv[2], "image_size": 32}, Trial(data_dir=pathlib.Path(sys.argv[1])))
 print(zlib.crc32(data.train.images.tobytes()), data.info.num_train)

@@ -2,14 +2,19 @@
 
 import pytest
 
-from trainables.datasets.layout import Layout, read_layout
+from trainables.datasets.containers.container import Listing
+from trainables.datasets.photos.layout import Layout, read_layout
 from trainables.datasets.splits import TEST, TRAIN, VALIDATION
 from trainables.errors import TrainableError
 
 
+def read(files: list[str], folders: tuple[str, ...] = ()) -> Layout:
+    return read_layout(Listing(files, list(folders)), "pets")
+
+
 def layout(*paths: str, folders: tuple[str, ...] = (), num: int = 3) -> Layout:
     """The layout of `num` images in each of the folders `paths`, and of further, empty folders."""
-    return read_layout([f"{path}/{n}.jpg" for path in paths for n in range(num)], folders, "pets")
+    return read([f"{path}/{n}.jpg" for path in paths for n in range(num)], folders)
 
 
 @pytest.mark.parametrize("wrap", ["", "pets/", "download/main/pets/", "train/"])
@@ -42,12 +47,12 @@ def test_order_does_not_depend_on_the_order_of_listing() -> None:
 
 def test_hidden_and_foreign_files_are_no_images() -> None:
     odd = [".DS_Store", "cat/._0.jpg", "__MACOSX/cat/0.jpg", "cat/Thumbs.db", "licence.txt", "readme/about.pdf"]
-    found = read_layout([*odd, "cat/0.JPG", "dog/0.png"], [], "pets")
+    found = read([*odd, "cat/0.JPG", "dog/0.png"])
     assert found.members == ("cat/0.JPG", "dog/0.png")
 
 
 def test_images_outside_the_class_folders_are_left_out_and_told() -> None:
-    found = read_layout(["logo.png", "cat/0.jpg", "dog/0.jpg"], [], "pets")
+    found = read(["logo.png", "cat/0.jpg", "dog/0.jpg"])
     assert len(found.members) == 2
     assert found.notes == ("1 images of pets lie outside the class folders and are left out",)
 
@@ -65,16 +70,23 @@ def test_images_in_folders_inside_a_class_belong_to_it() -> None:
         (["cat.0.jpg", "dog.0.jpg"], r"no class folders in pets: 2 images lie directly.*classes cat, dog"),
         (["train/cat/0.jpg", "train/dog/0.jpg", "test/1.jpg"], r"no class folders in pets: 1 images"),
         (["pets/cat/0.jpg"], r"one class found in pets: 'cat' with 1 images"),
-        (["notes.txt"], r"no images in pets\. Expected a folder for each class, as pets/cat/1\.jpg"),
+        (
+            ["notes.txt"],
+            r"no images in pets \(it holds 1 \.txt \(notes\.txt\)\)\. Expected .* class, as pets/cat/1\.jpg",
+        ),
         ([], r"no images in pets"),
         (["val/cat/0.jpg", "test/cat/0.jpg"], r"mixes splits with other folders"),
         (["train/cat/0.jpg", "val/cat/0.jpg", "bird/0.jpg"], r"holds 'bird', 'train', 'val'"),
         (["val/cat/0.jpg", "train/cat/0.jpg", "valid/cat/0.jpg"], r"mixes splits"),
+        (["bus/0.jpg", "train/0.jpg"], r"If 'train' is a class, rename it, for example to 'train_class'"),
+        (["cat/0.jpg", "dog/0.jpg", "test/0.jpg"], r"If 'test' is a class, rename it, for example to 'test_class'"),
+        (["bus/0.jpg", "car/0.jpg", "train/bus/0.jpg"], r"mixes splits with other folders.*If 'train' is a class"),
+        (["expired/0.jpg", "valid/0.jpg"], r"If 'valid' is a class, rename it"),
     ],
 )
 def test_other_layouts_are_refused_with_the_one_that_is_expected(files: list[str], message: str) -> None:
     with pytest.raises(TrainableError, match=message) as caught:
-        read_layout(files, [], "pets")
+        read(files)
     assert "\n" not in str(caught.value)
 
 
@@ -86,3 +98,23 @@ def test_class_folder_without_images_is_named() -> None:
 def test_class_that_a_split_lacks_is_named_with_the_split() -> None:
     with pytest.raises(TrainableError, match=r"class 'dog' is missing from val/ in pets"):
         layout("train/cat", "train/dog", "val/cat")
+
+
+@pytest.mark.parametrize("wrap", ["", "vehicles/", "train/"])
+def test_train_is_a_class_where_its_images_lie_directly_beside_two_other_classes(wrap: str) -> None:
+    found = layout(*(f"{wrap}{name}" for name in ("bus", "car", "train")))
+    assert found.class_names == ("bus", "car", "train")
+    assert set(found.roles) == {TRAIN}
+    assert found.notes == ("train/ of pets is taken as a class, as images lie directly in it beside other classes",)
+
+
+def test_train_is_a_class_inside_of_splits_too() -> None:
+    found = layout(*(f"{split}/{name}" for split in ("train", "test") for name in ("bus", "train")))
+    assert (found.class_names, found.notes) == (("bus", "train"), ())
+
+
+def test_class_folder_without_readable_files_says_what_it_holds() -> None:
+    with pytest.raises(
+        TrainableError, match=r"'dog' in pets has no images \(it holds 2 \.heic \(dog/0\.heic\); convert"
+    ):
+        read(["cat/0.jpg", "dog/0.heic", "dog/1.heic"], ("cat", "dog"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.datasets.catalogue import Catalogue, Image, Size, digest, same_contents
+from trainables.datasets.names import reason, shown
 from trainables.datasets.resize import resized
 from trainables.datasets.splits import TEST, TRAIN
 from trainables.errors import TrainableError
@@ -40,15 +42,14 @@ class NpzSource:
     @property
     def where(self) -> str:
         """The file."""
-        return str(self.path)
+        return shown(str(self.path))
 
     def identity(self) -> str:
         """From the checksums that the file keeps of its members: bound to the content, and read in milliseconds."""
-        try:
-            with zipfile.ZipFile(self.path) as file:
-                return digest(*(f"{m.filename} {m.CRC} {m.file_size}" for m in file.infolist()))
-        except (zipfile.BadZipFile, OSError) as error:
-            raise TrainableError(f"cannot read {self.path}: {error}. Expected an .npz file with {_LAYOUT}.") from error
+        with self._told():
+            file = zipfile.ZipFile(self.path)
+        with file:
+            return digest(*(f"{m.filename} {m.CRC} {m.file_size}" for m in file.infolist()))
 
     def catalogue(self) -> Catalogue:
         """Reads the whole file once, to know which images are identical."""
@@ -60,31 +61,40 @@ class NpzSource:
         return ((row, resized(image, size)) for row, image in enumerate(self._read()[0]))
 
     def _read(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int8]]:
+        with self._told(), self.path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files if name[:2] in ("x_", "y_")}
+            others = [name for name in file.files if name not in arrays]
+        return _joined(self.where, arrays, others)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """One line for whatever is wrong with the file: its zip, its headers and its packing raise a dozen types."""
         try:
-            with np.load(self.path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files if name[:2] in ("x_", "y_")}
-        except (zipfile.BadZipFile, OSError, ValueError) as error:
-            raise TrainableError(f"cannot read {self.path}: {error}. Expected an .npz file with {_LAYOUT}.") from error
-        return _joined(self.path, arrays)
+            yield
+        except Exception as error:
+            raise TrainableError(
+                f"cannot read {self.where}: {reason(error)}. Expected an .npz file with {_LAYOUT}."
+            ) from error
 
 
 def _joined(
-    path: Path, arrays: Mapping[str, NDArray[np.generic]]
+    where: str, arrays: Mapping[str, NDArray[np.generic]], others: Sequence[str]
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int8]]:
     """All images, shape (n, height, width, channels), labels and roles of a file's arrays."""
     parts = [part for part in _ROLES if f"x_{part}" in arrays and f"y_{part}" in arrays]
     if "train" not in parts:
-        raise TrainableError(f"{path} has the arrays {', '.join(arrays) or 'none'}; expected {_LAYOUT}.")
+        there = ", ".join(shown(name) for name in (*arrays, *others)) or "none"
+        raise TrainableError(f"{where} has the arrays {there}; expected {_LAYOUT}.")
     images = [arrays[f"x_{part}"] for part in parts]
     labels = [arrays[f"y_{part}"] for part in parts]
     for part, x, y in zip(parts, images, labels, strict=True):
         if x.dtype != np.uint8 or x.ndim not in (3, 4) or not np.issubdtype(y.dtype, np.integer) or y.size != len(x):
             raise TrainableError(
-                f"{path} has x_{part} {x.dtype} {x.shape} and y_{part} {y.dtype} {y.shape}; expected {_LAYOUT}."
+                f"{where} has x_{part} {x.dtype} {x.shape} and y_{part} {y.dtype} {y.shape}; expected {_LAYOUT}."
             )
     if len({x.shape[1:] for x in images}) > 1 or images[0].shape[3:] not in ((), (1,), (3,)):
         raise TrainableError(
-            f"{path} has images of shape {' and '.join(str(x.shape[1:]) for x in images)}; "
+            f"{where} has images of shape {' and '.join(str(x.shape[1:]) for x in images)}; "
             "expected one shape (height, width) with no, 1 or 3 channels."
         )
     joined = np.concatenate(images).reshape(-1, *images[0].shape[1:3], *(images[0].shape[3:] or (1,)))

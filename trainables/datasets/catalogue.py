@@ -73,14 +73,19 @@ def digest(*parts: str | bytes) -> str:
     """32 hexadecimal digits over the parts, each told apart from its neighbours."""
     total = hashlib.blake2b(digest_size=16)
     for part in parts:
-        data = part.encode() if isinstance(part, str) else part
+        # Names of files may hold bytes that are no UTF-8, as lone surrogates.
+        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         total.update(len(data).to_bytes(8, "little") + data)
     return total.hexdigest()
 
 
+READING = 2
+"""Part of the names in the cache; raised when the same files come to be read as other images, classes or pixels."""
+
+
 def open_catalogue(source: Source, cache_dir: Path) -> Catalogue:
     """The catalogue from the node's cache; the first to ask looks at every image."""
-    key = f"catalogue-{digest(source.name, source.where, source.identity())[:20]}"
+    key = f"catalogue-{READING}-{digest(source.name, source.where, source.identity())[:20]}"
     entry = cached(cache_dir, key, lambda folder: write_catalogue(source.catalogue(), folder))
     return _opened(entry, (entry / _TEXT).stat().st_ino)
 

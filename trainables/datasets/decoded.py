@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.datasets.cache import cached, open_array
-from trainables.datasets.catalogue import Catalogue, Size, Source
+from trainables.datasets.catalogue import READING, Catalogue, Size, Source
 from trainables.datasets.progress import Progress
 from trainables.errors import TrainableError
 
@@ -22,7 +22,7 @@ def open_images(source: Source, catalogue: Catalogue, size: Size, cache_dir: Pat
     The first process to ask on a node decodes them, with all cores, while the others wait.
     """
     shape = (len(catalogue.labels), *size, catalogue.channels)
-    key = f"images-{catalogue.fingerprint[:20]}-{size[0]}x{size[1]}x{catalogue.channels}"
+    key = f"images-{READING}-{catalogue.fingerprint[:20]}-{size[0]}x{size[1]}x{catalogue.channels}"
     entry = cached(
         cache_dir,
         key,

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from trainables.datasets.arrays import DigitsSource, NpzSource
 from trainables.datasets.catalogue import Source
-from trainables.datasets.containers import ARCHIVE_SUFFIXES
+from trainables.datasets.containers.opening import ARCHIVE_SUFFIXES, is_npz
 from trainables.datasets.download import PUBLISHERS, Publisher, download, fetch_through_tfds
-from trainables.datasets.photos import PhotoSource
+from trainables.datasets.names import is_text, shown
+from trainables.datasets.photos.source import PhotoSource
 from trainables.errors import DatasetMissing, TrainableError
 
 _TFDS = "tfds:"
@@ -31,6 +32,8 @@ def locate(name: str, data_dir: Path | None) -> Source:
 
     Raises DatasetMissing for a known data set that is nowhere, TrainableError for a name that nobody knows.
     """
+    if not is_text(name):  # The name is stored in the tables of the search.
+        raise TrainableError(f"the name '{shown(name)}' of a data set is no UTF-8. Rename it, or make a link to it.")
     if name == "digits":
         return DigitsSource()
     if name.startswith(_TFDS):
@@ -67,7 +70,7 @@ def _in_folders(name: str, folders: list[Path]) -> Source | None:
 
 
 def _source(name: str, path: Path) -> Source:
-    return NpzSource(name, path) if path.suffix == ".npz" else PhotoSource(name, path)
+    return NpzSource(name, path) if is_npz(path) else PhotoSource(name, path)
 
 
 def _downloaded(name: str, data_dir: Path | None) -> Source:

@@ -1,0 +1,52 @@
+"""Names of files: how they are shown, and which belong to a system and not to its user."""
+
+from __future__ import annotations
+
+import os
+
+Parts = tuple[str, ...]
+"""The folders of a relative path and, last, the name of the file."""
+
+_OF_SYSTEMS = frozenset(
+    {
+        "__macosx", "icon\r",  # macOS
+        "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information",  # Windows
+        "@eadir", "#recycle", "@recycle", "lost+found",  # network storage
+        "picasa.ini",
+    }
+)  # fmt: skip
+"""Thumbnails, indexes and waste that systems leave in folders, in lower case."""
+
+
+def is_visible(parts: Parts) -> bool:
+    """Whether no part is hidden (a leading dot) or one that a system keeps for itself, such as `@eaDir`."""
+    return bool(parts) and not any(part.startswith(".") or part.lower() in _OF_SYSTEMS for part in parts)
+
+
+def shown(name: str) -> str:
+    r"""The name as one line of printable text; `caf\xe9.png` for a byte that is no UTF-8.
+
+    Python holds such bytes as lone surrogates, which can be neither printed nor stored in a table.
+    """
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") if _is_of_bytes(name) else name
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def is_text(name: str) -> bool:
+    """Whether the name can be printed and stored as it is."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def _is_of_bytes(name: str) -> bool:
+    """Whether all lone surrogates of the name stand for bytes, as in names from a file system."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def reason(error: Exception) -> str:
+    """Why a file cannot be read, as one short line."""
+    text = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), "") or type(error).__name__
+    return shown(str(text))[:200]

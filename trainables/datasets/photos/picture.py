@@ -1,0 +1,138 @@
+"""From the bytes of an image file to an upright picture: the one way, whether it is looked at or decoded.
+
+Two things differ from `keras.utils.image_dataset_from_directory`: the orientation that a camera wrote into the file is
+applied, and transparent parts become white (there they keep whatever colour lies below).
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from hashlib import blake2b
+
+import numpy as np
+import PIL.Image
+
+from trainables.datasets.catalogue import Size
+from trainables.datasets.containers.container import Read
+from trainables.datasets.names import reason
+
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "MPO", "AVIF", "DIB", "PPM", "JPEG2000")
+"""What is read, whatever a file is called. Pillow's others are left out: EPS starts a program, none holds photos."""
+_GREY_MODES = frozenset({"1", "L", "LA", "La"})
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
+    3: PIL.Image.Transpose.ROTATE_180,
+    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
+    5: PIL.Image.Transpose.TRANSPOSE,
+    6: PIL.Image.Transpose.ROTATE_270,
+    7: PIL.Image.Transpose.TRANSVERSE,
+    8: PIL.Image.Transpose.ROTATE_90,
+}
+"""EXIF's orientation -> what makes the picture upright."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What one look at an image shows."""
+
+    member: str
+    content: bytes
+    size: Size
+    """Height and width of the upright picture."""
+    grey: bool
+    unreadable: str = ""
+    """The reason, empty when it can be read."""
+
+
+def picture(data: bytes, *, grey: bool) -> PIL.Image.Image:
+    """An image file as an upright picture of mode L or RGB; transparent parts become white.
+
+    Of an animation the first frame is taken. Raises any exception for a file that cannot be read.
+    """
+    with PIL.Image.open(io.BytesIO(data), formats=_formats()) as opened:
+        return _plain(opened, grey=grey)
+
+
+def look(item: tuple[str, Read]) -> Sight:
+    """Size, colour and content of one image file, which is wholly read, turned and converted as `picture` does it.
+
+    A JPEG is decoded at an eighth of its size. Whatever is wrong with a file is a reason in what comes back.
+    """
+    member, read = item
+    content = b""
+    try:
+        data = read()
+        content = blake2b(data, digest_size=16).digest()
+        with PIL.Image.open(io.BytesIO(data), formats=_formats()) as opened:
+            grey = opened.mode in _GREY_MODES or opened.mode.startswith("I")
+            width, height = opened.size
+            opened.draft(None, (1, 1))
+            _plain(opened, grey=grey)
+            if _orientation(opened) >= 5:  # A quarter turn.
+                width, height = height, width
+    except Exception as error:  # Files, archives and Pillow's decoders raise dozens of types for what is broken.
+        return Sight(member, content, (0, 0), False, why_unreadable(error))
+    return Sight(member, content, (height, width), grey)
+
+
+def why_unreadable(error: Exception) -> str:
+    """One line, without the address of the buffer that Pillow was given."""
+    return "no known image format" if isinstance(error, PIL.UnidentifiedImageError) else reason(error)
+
+
+@contextmanager
+def silent_pillow() -> Iterator[None]:
+    """Without Pillow's remarks on odd but readable files (corrupt EXIF, palettes with transparency)."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\..*")
+        yield
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Those of our formats that this Pillow was built with."""
+    PIL.Image.init()
+    return tuple(name for name in _FORMATS if name in PIL.Image.OPEN)
+
+
+def _orientation(opened: PIL.Image.Image) -> int:
+    """The turn, 2 to 8, that still makes the loaded picture upright; 1 for none, and for a value that says nothing.
+
+    Of a TIFF Pillow gives size and pixels upright already.
+    """
+    if opened.format == "TIFF":
+        return 1
+    try:
+        found = opened.getexif().get(_ORIENTATION, 1)
+    except Exception:  # EXIF is read by Pillow's reader of TIFFs, and broken in as many ways; the pixels are whole.
+        return 1
+    return found if isinstance(found, int) and found in _TURNS else 1
+
+
+def _plain(opened: PIL.Image.Image, *, grey: bool) -> PIL.Image.Image:
+    """The picture upright, of mode L or RGB, on white where it is transparent."""
+    opened.load()
+    turn = _TURNS.get(_orientation(opened))
+    found: PIL.Image.Image = opened if turn is None else opened.transpose(turn)
+    if found.mode == "F":
+        raise ValueError("floating-point pixels")
+    if found.mode.startswith("I"):
+        found = _upper_bits(found)
+    if found.has_transparency_data:
+        found = found.convert("RGBA")
+        found = PIL.Image.alpha_composite(PIL.Image.new("RGBA", found.size, "white"), found)
+    return found.convert("L" if grey else "RGB")
+
+
+def _upper_bits(found: PIL.Image.Image) -> PIL.Image.Image:
+    """The upper 8 of 16 bits a pixel."""
+    values = np.asarray(found).astype(np.int64)
+    if values.max(initial=0) > 0xFFFF:
+        raise ValueError("more than 16 bits a pixel")
+    return PIL.Image.fromarray((values >> 8).clip(0, 255).astype(np.uint8))
