@@ -1,27 +1,62 @@
-"""Files that are whole or absent: written beside their place, flushed to the disk, then renamed."""
+"""Files and folders that are whole or absent, also after a power cut: filled beside their place, flushed, renamed."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+_TEMPORARY = ".tmp-"
 
 
 def write_file(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a temporary file and put it at `path` in one step, over what stood there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    """Let `write` fill a temporary file, whose name ends as `path` does, and put it in place of what is at `path`."""
+    with _beside(path) as temporary:
         write(temporary)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        _flush(temporary)
         temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
     flush_folder(path.parent)
+
+
+def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill an empty temporary folder and put it at `folder`; an older one there is removed just before."""
+    with _beside(folder) as temporary:
+        temporary.mkdir()
+        write(temporary)
+        for path in temporary.rglob("*"):
+            flush_folder(path) if path.is_dir() else _flush(path)
+        flush_folder(temporary)
+        _remove(folder)
+        temporary.rename(folder)
+    flush_folder(folder.parent)
+
+
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """The name of a temporary file or folder, which is gone at the end, renamed or removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The ending stays, because Keras tells formats by it; readers and mirrors leave out names that begin with a dot.
+    temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}-{path.name}")
+    _remove(temporary)  # Of a process with the same number that was killed.
+    try:
+        yield temporary
+    finally:
+        _remove(temporary)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _flush(file: Path) -> None:
+    with file.open("rb") as written:
+        os.fsync(written.fileno())
 
 
 def flush_folder(folder: Path) -> None:
@@ -46,3 +81,9 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
 
 def _write(path: Path, content: bytes | memoryview) -> None:
     path.write_bytes(content)
+
+
+def remove_leftovers(root: Path) -> None:
+    """Remove the temporary files and folders below `root` of processes that were killed while they wrote."""
+    for path in list(root.rglob(f"{_TEMPORARY}*")):
+        _remove(path)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from search.errors import SearchError, StorageLost
-from search.experiment.atomic import write_text
+from search.experiment.atomic import remove_leftovers, write_text
 from search.experiment.damage import DAMAGED, move_damaged
 from search.experiment.existing import is_experiment, occupied
 from search.experiment.lock import LOCK, take_lock
@@ -46,6 +46,7 @@ class Experiment:
         lock.truncate(0)
         lock.write(self.token)
         lock.flush()
+        remove_leftovers(root)
         self.damaged = [name for table in (TRIALS, EPOCHS) for name in move_damaged(root, table)]
         self._trials = PartWriter(root, TRIALS, TRIAL_KEY, trial_schema(space), self._removed)
         self._epochs = PartWriter(root, EPOCHS, EPOCH_KEY, epoch_schema(), self._removed)

@@ -160,8 +160,6 @@ class PartWriter:
         """What the parts of the lowest level hold that this process wrote: they are merged soon."""
         whole = root / f"{name}.parquet"
         self._next = _held(pq.read_schema(whole)) if whole.exists() else 0
-        for left_over in self._folder.glob(".*.tmp"):  # Of a writer that was killed.
-            left_over.unlink(missing_ok=True)
         self._find_parts(below=self._next)
 
     def _find_parts(self, below: int) -> None:

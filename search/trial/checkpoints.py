@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from search.errors import SearchError
-from search.experiment.atomic import write_file
+from search.experiment.atomic import write_file, write_folder
 from search.experiment.lock import sees
 from search.experiment.remote.store import Store, reason
 from search.trial.messages import Metrics, RunContext
@@ -69,31 +69,21 @@ class InFolder:
         return found[-1] if found else None
 
     def save(self, trial_id: str, epochs: list[Metrics], save: Save) -> None:
-        """In one step: written beside its place, then renamed."""
+        """In one step, and only then without the earlier ones."""
         folder = self._root / CHECKPOINTS / trial_id
-        target = folder / _name(epochs)
-        temporary = folder / f".{target.name}.tmp"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        save(temporary)
-        (temporary / REPORTED).write_text(json.dumps(epochs))
-        shutil.rmtree(target, ignore_errors=True)
-        temporary.rename(target)
+
+        def write(temporary: Path) -> None:
+            save(temporary)
+            (temporary / REPORTED).write_text(json.dumps(epochs))
+
+        write_folder(folder / _name(epochs), write)
         for other in folder.iterdir():
-            if other.name != target.name:
+            if other.name != _name(epochs):
                 shutil.rmtree(other, ignore_errors=True)
 
     def put(self, name: str, save: Save) -> bool:
         """In one step, as `save`."""
-        target = self._root / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.suffix != ".keras":
-            write_file(target, save)
-            return True
-        # Keras insists on the ending, so the temporary name keeps it.
-        temporary = target.with_name(f".{target.stem}.tmp.keras")
-        save(temporary)
-        temporary.replace(target)
+        write_file(self._root / name, save)
         return True
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.durable import put_in_place
 from trainables.errors import TrainableError
 
 MANIFEST = "manifest.json"
@@ -150,7 +151,7 @@ def _evict(cache_dir: Path, entry: Path) -> bool:
 
 
 def _build(entry: Path, build: Callable[[Path], None]) -> None:
-    """Fill a folder beside the entry, make it durable, and put it in place by one rename."""
+    """Fill a folder beside the entry and put it in its place."""
     partial = entry.with_name(f"{entry.name}.partial")
     torn = entry.with_name(f"{entry.name}.torn")
     for leftover in (partial, torn):  # of a process that died; the build lock is ours
@@ -160,23 +161,12 @@ def _build(entry: Path, build: Callable[[Path], None]) -> None:
         build(partial)
         manifest = {path.name: (path.stat().st_size, sampled_digest(path)) for path in sorted(partial.iterdir())}
         (partial / MANIFEST).write_text(json.dumps(manifest))
-        for path in (*partial.iterdir(), partial):
-            _sync(path)
         if entry.exists():
             entry.rename(torn)  # other processes may still have it mapped: their pages stay valid
-        partial.rename(entry)
+        put_in_place(partial, entry)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(torn, ignore_errors=True)
-    _sync(entry.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _keep(cache_dir: Path, key: str) -> None:

@@ -19,6 +19,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from trainables.datasets.progress import Progress
+from trainables.durable import put_in_place
 from trainables.errors import DatasetMissing, TrainableError
 
 _TIMEOUT_S = 10
@@ -123,7 +124,7 @@ def download(name: str, publisher: Publisher, folder: Path) -> Path:
         _remove(partial)
         try:
             publisher.fetch(name, publisher.address, partial)
-            partial.rename(target)
+            put_in_place(partial, target)
         except (OSError, HTTPException) as error:
             raise DatasetMissing(f"{publisher.address} cannot be had ({_reason(error)})") from error
         finally:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from search.errors import SearchError
+from search.experiment.atomic import write_file
 
 CONNECT_S = 5.0
 SILENCE_S = 10.0
@@ -78,16 +79,13 @@ class Store:
 
     def download(self, name: str, target: Path) -> None:
         """Fetch an object; the file is whole or absent."""
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
-            path = f"{self.path}/{name}"
-            with _as_os_error(), self.files.open_input_stream(path) as stored, temporary.open("wb") as file:
-                while chunk := stored.read(_CHUNK):
-                    file.write(chunk)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_file(target, lambda temporary: self._copy(name, temporary))
+
+    def _copy(self, name: str, target: Path) -> None:
+        path = f"{self.path}/{name}"
+        with _as_os_error(), self.files.open_input_stream(path) as stored, target.open("wb") as file:
+            while chunk := stored.read(_CHUNK):
+                file.write(chunk)
 
     def list(self, name: str = "", recursive: bool = True) -> dict[str, pafs.FileInfo]:
         """The objects below a folder by their names relative to this store; without `recursive` folders too."""
