@@ -8,7 +8,7 @@ import pandas as pd
 
 from search.errors import SearchError
 from search.experiment.schema import CONFIG_PREFIX
-from search.wording import nearest
+from search.wording import did_you_mean
 
 
 def find_column(trials: pd.DataFrame, name: str) -> str:
@@ -17,7 +17,7 @@ def find_column(trials: pd.DataFrame, name: str) -> str:
         if column in trials.columns:
             return column
     known = [shown(column) for column in trials.columns if column != "key"]
-    raise SearchError(f"there is no column {name!r} in the results. {nearest(shown(name), known)}")
+    raise SearchError(f"there is no column {name!r} in the results. {did_you_mean(shown(name), known)}")
 
 
 def find_columns(trials: pd.DataFrame, names: Sequence[str]) -> list[str]:

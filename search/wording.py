@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 
-def nearest(name: object, known: Iterator[str] | tuple[str, ...] | list[str]) -> str:
-    """A sentence with the known names, the near ones first if there are any."""
-    known = sorted(known)
-    near = difflib.get_close_matches(str(name), known, n=3)
+def did_you_mean(name: object, known: Iterable[str], prefix: str = "") -> str:
+    """A sentence with the known names that are near to `name`, with all of them where none is; each behind `prefix`.
+
+    `trainables.wording` says the same in the same words, for neither package may import the other.
+    """
+    names = sorted(known)
+    near = [prefix + other for other in difflib.get_close_matches(str(name), names, n=3)]
     if near:
         return f"Did you mean {' or '.join(near)}?"
-    return f"Expected one of: {', '.join(known)}." if known else "There is none."
+    return f"Expected one of: {', '.join(prefix + other for other in names)}." if names else "There is none."
 
 
 def size_text(size: int) -> str:

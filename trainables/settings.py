@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from trainables.errors import TrainableError
+from trainables.wording import did_you_mean
 
 OF_THE_SEARCH = frozenset({"dataset", "metric", "mode"})
 """What the runner adds to every configuration."""
@@ -64,9 +64,7 @@ def check_settings(
 
 def unknown_setting(name: str, known: Mapping[str, Setting]) -> str:
     """The message for a name that is not in the table, with the near ones, or all if none is near."""
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known are: {', '.join(sorted(known))}."
-    return f"unknown setting '{name}'. {hint}"
+    return f"unknown setting '{name}'. {did_you_mean(name, known)}"
 
 
 def _check_values(name: str, values: Sequence[object], setting: Setting) -> None:

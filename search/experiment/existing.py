@@ -6,7 +6,7 @@ from pathlib import Path
 
 from search.errors import SearchError
 from search.experiment.manifest import MANIFEST
-from search.wording import nearest
+from search.wording import did_you_mean
 
 
 def occupied(where: Path | str) -> SearchError:
@@ -34,5 +34,5 @@ def existing(results: Path, name: str) -> Path:
     root = results / name
     if not is_experiment(root):
         names = [folder.name for folder in find_experiments(results)]
-        raise SearchError(f"no experiment {name!r} in {results} to resume. {nearest(name, names)}")
+        raise SearchError(f"no experiment {name!r} in {results} to resume. {did_you_mean(name, names)}")
     return root

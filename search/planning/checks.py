@@ -14,7 +14,7 @@ from search.errors import SearchError
 from search.planning.plan import Plan
 from search.planning.resources import local_resources, slots
 from search.stopping import make_rule
-from search.wording import nearest
+from search.wording import did_you_mean
 from trainables.errors import TrainableError
 from trainables.trial import declaration_of
 
@@ -65,7 +65,7 @@ def _check_trainable(plan: Plan) -> Mapping[str, str]:
     space, declaration = plan.space, declaration_of(plan.space.trainable)
     if declaration.metrics is not None and space.metric not in declaration.metrics:
         raise SearchError(
-            f"the trainable yields no metric {space.metric!r}. {nearest(space.metric, list(declaration.metrics))}"
+            f"the trainable yields no metric {space.metric!r}. {did_you_mean(space.metric, list(declaration.metrics))}"
         )
     try:
         declaration.check(space.settings(), plan.dataset)

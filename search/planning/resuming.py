@@ -17,7 +17,7 @@ from search.planning.options import Options
 from search.planning.plan import Plan
 from search.planning.provenance import describe_space
 from search.space.loading import SpaceSource
-from search.wording import nearest
+from search.wording import did_you_mean
 
 KEPT = ("trials", "repeats", "cpus_per_trial", "gpus_per_trial", "max_concurrent", "oom_retry")
 """Options that a resumed search may change, and keeps where they are not given."""
@@ -47,7 +47,7 @@ def _stored(results: Path, name: str, stores: Store) -> dict[str, Any]:
     manifest, _ = newest(results / name, stores.child(name))
     if manifest is None:
         raise SearchError(
-            f"no experiment {name!r} in {stores.plain} to resume. {nearest(name, [*experiments_in(stores)])}"
+            f"no experiment {name!r} in {stores.plain} to resume. {did_you_mean(name, [*experiments_in(stores)])}"
         )
     return manifest
 

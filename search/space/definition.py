@@ -14,7 +14,7 @@ from search.space.parameters import Choice, Float, Int, Parameter, same
 from search.space.per_trial import Amounts, PerTrial, Shape, amounts, check_conditions, shapes
 from search.space.pinned_function import PinnedFunction
 from search.space.values import plain, text_of
-from search.wording import nearest
+from search.wording import did_you_mean
 
 __all__ = ["SAMPLERS", "STOPPING_RULES", "Choice", "Config", "Float", "Int", "Parameter", "Space", "same"]
 
@@ -91,7 +91,7 @@ class Space:
             if parent not in known:
                 raise SearchError(
                     f"parameter {name!r} has when={{{parent!r}: ...}}, but no parameter has that name. "
-                    + nearest(parent, [other for other in known if other != name])
+                    + did_you_mean(parent, [other for other in known if other != name])
                 )
             possible = self._possible(parent)
             if possible is None:

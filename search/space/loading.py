@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import hashlib
 import linecache
 import re
@@ -16,6 +15,7 @@ from types import ModuleType
 from search.errors import SearchError
 from search.space import Space
 from search.space.hypermodel import declare
+from search.wording import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -115,13 +115,11 @@ def read_space(path: str) -> SpaceSource:
 
 
 def _expected(folder: Path, name: str = "") -> str:
-    """The space files of the folder, else of spaces/, the near ones first."""
+    """The space files of the folder, else of spaces/, only the near ones if there are any."""
     for where in (folder, Path("spaces")):
-        names = sorted(file.name for file in where.glob("*.py") if _has_space(file))
+        names = [file.name for file in where.glob("*.py") if _has_space(file)]
         if names:
-            near = difflib.get_close_matches(name, names, n=2)
-            hint = f"Did you mean {' or '.join(str(where / file) for file in near)}? " if near else ""
-            return f"{hint}Expected one of {where}/: {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}."
+            return did_you_mean(name, names, prefix=f"{where}/")
     return "There is no space file in that folder."
 
 

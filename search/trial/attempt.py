@@ -18,7 +18,7 @@ from search.stopping.fidelity import comparable
 from search.trial.checkpoints import REPORTED, keeping
 from search.trial.messages import CLOSE, Ending, Metrics, RunContext, TrialSpec
 from search.trial.out_of_memory import exhausted_line, lost_gpu, out_of_memory
-from search.wording import nearest
+from search.wording import did_you_mean
 from trainables.errors import TrainableError, TrialDiverged
 from trainables.trial import Trial
 
@@ -150,7 +150,7 @@ class Attempt:
         metric = self._context.metric
         if metric not in values:
             raise ValueError(
-                f"the trainable yielded no {metric!r}, the metric of the space. {nearest(metric, [*values])}"
+                f"the trainable yielded no {metric!r}, the metric of the space. {did_you_mean(metric, [*values])}"
             )
         epoch = int(values.get("epoch", len(self._epochs) + 1))
         for name in {metric, "loss"} & set(values):

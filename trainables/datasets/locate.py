@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from pathlib import Path
@@ -14,6 +13,7 @@ from trainables.datasets.download import PUBLISHERS, Publisher, download, fetch_
 from trainables.datasets.names import is_text, shown
 from trainables.datasets.photos.source import PhotoSource
 from trainables.errors import DatasetMissing, TrainableError
+from trainables.wording import did_you_mean
 
 _TFDS = "tfds:"
 _UNPUBLISHED = {"animals": "its authors give no address that can be downloaded without an account"}
@@ -90,10 +90,8 @@ def _downloaded(name: str, data_dir: Path | None) -> Source:
 
 def _unknown(name: str, data_dir: Path | None) -> str:
     """The message for a name that nobody knows, with the near ones."""
-    here = sorted(_names_in(data_dir)) if data_dir else []
-    names = sorted({*KNOWN, *here})
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known are: {', '.join(names)}, {_TFDS}NAME, or a path."
+    here = _names_in(data_dir) if data_dir else set()
+    hint = did_you_mean(name, {*KNOWN, *here}, more=(f"{_TFDS}NAME", "a path"))
     return f"unknown data set '{name}'{f', and {data_dir} has none of that name' if data_dir else ''}. {hint}"
 
 

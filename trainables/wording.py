@@ -1,0 +1,18 @@
+"""Near misses of a name as a reader says them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def did_you_mean(name: object, known: Iterable[str], more: tuple[str, ...] = ()) -> str:
+    """A sentence with the known names that are near to `name`, with all of them, and `more` ways, where none is.
+
+    `search.wording` says the same in the same words, for neither package may import the other.
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(str(name), names, n=3)
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    return f"Expected one of: {', '.join([*names, *more])}."
