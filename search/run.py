@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from search.console import Console
+from search.driver.ranking import best, count_on_a_part, ranked, values_by_configuration
 from search.errors import SearchError, StorageLost
 from search.experiment.folder import Experiment
 from search.experiment.manifest import read_manifest
 from search.experiment.remote.resumable import newest
 from search.experiment.schema import read_trials
+from search.experiment.states import SearchEnd, TrialState
 from search.planning.make_plan import make_plan
 from search.planning.options import Options, parse
 from search.planning.plan import RESULTS, Plan
@@ -28,7 +30,7 @@ from trainables.errors import TrainableError
 
 if TYPE_CHECKING:
     from search.cluster.execution import Outcome  # Ray takes a second to import.
-    from search.driver.ledger import Ledger  # As the line above.
+    from search.driver.search import Search  # Optuna and Arrow take as long.
 
 DONE, NOTHING_SUCCEEDED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 
@@ -78,13 +80,13 @@ def _search(plan: Plan, console: Console) -> int:
     try:
         # Ray takes a second to import, which no refusal should wait for.
         from search.cluster.execution import execute  # noqa: PLC0415
-        from search.driver.view import snapshot  # noqa: PLC0415
+        from search.driver.search import snapshot  # noqa: PLC0415
 
         with LiveView(console, _opening(plan)) as view:
 
-            def watch(ledger: Ledger, slots: int) -> None:
-                ledger.events.extend(experiment.copy.news() if experiment.copy is not None else ())
-                view.show(lambda: snapshot(ledger, slots, begun))
+            def watch(search: Search, slots: int) -> None:
+                search.recorder.note(experiment.copy.news() if experiment.copy is not None else ())
+                view.show(lambda: snapshot(search, slots, begun))
 
             outcome = execute(plan, experiment, watch, console.warning)
         experiment.compact()
@@ -97,29 +99,32 @@ def _search(plan: Plan, console: Console) -> int:
         raise
     finally:
         experiment.close()
-    ledger = outcome.ledger
-    ranked, best, values = ledger.ranked(), ledger.best(), ledger.values_by_configuration()
-    runs = values.get(best.trial_id, []) if best else []
-    print_summary(
-        console,
-        Result(
-            plan=plan,
-            counts=ledger.counts(),
-            repeats=len(ledger.ended) - sum(ledger.counts().values()),
-            ranked=[ended.row for ended in ranked[:20]],
-            best_config=best.config if best else None,
-            best_runs=len(runs),
-            best_mean=sum(runs) / len(runs) if runs else None,
-            failures=[ended.row for ended in ledger.ended.values() if ended.state == "failed"],
-            seconds=time.monotonic() - begun,
-            workers=len(ledger.workers),
-            exhausted=outcome.end == "exhausted",
-            on_a_part=ledger.on_a_part(),
-        ),
-    )
+    result = _result(outcome, time.monotonic() - begun)
+    print_summary(console, result)
     if unsent is not None:
         raise unsent
-    return _exit_code(console, plan, outcome.end, outcome.reason, succeeded=bool(ranked) or ledger.on_a_part() > 0)
+    return _exit_code(console, outcome, succeeded=bool(result.ranked) or result.on_a_part > 0)
+
+
+def _result(outcome: Outcome, seconds: float) -> Result:
+    plan, trials = outcome.search.plan, outcome.search.trials
+    ended = trials.ended.values()
+    leader = best(ended, plan.space.mode)
+    runs = values_by_configuration(ended).get(leader.trial_id, []) if leader else []
+    return Result(
+        plan=plan,
+        counts=trials.counts(),
+        repeats=trials.repeats(),
+        ranked=[trial.row for trial in ranked(ended, plan.space.mode)[:20]],
+        best_config=leader.config if leader else None,
+        best_runs=len(runs),
+        best_mean=sum(runs) / len(runs) if runs else None,
+        failures=[trial.row for trial in ended if trial.state is TrialState.FAILED],
+        seconds=seconds,
+        workers=len(outcome.search.recorder.workers),
+        exhausted=outcome.end is SearchEnd.EXHAUSTED,
+        on_a_part=count_on_a_part(ended),
+    )
 
 
 def _opening(plan: Plan) -> str:
@@ -150,26 +155,34 @@ def _take_back(experiment: Experiment, before: dict[str, Any] | None) -> None:
 def _close_manifest(experiment: Experiment, outcome: Outcome) -> None:
     manifest = read_manifest(experiment.root)
     sessions = manifest["sessions"]
-    sessions[-1] |= {"finished_at": now(), "end": outcome.end}
-    states = {"finished": "finished", "exhausted": "finished", "failed": "failed"}
-    best = outcome.ledger.best()
-    found = {"trial_id": best.trial_id, "value": best.value, "model": outcome.ledger.best_model} if best else None
-    experiment.update_manifest({"sessions": sessions, "state": states.get(outcome.end, "interrupted"), "best": found})
+    sessions[-1] |= {"finished_at": now(), "end": str(outcome.end)}
+    search = outcome.search
+    leader = best(search.trials.ended.values(), search.plan.space.mode)
+    model = search.recorder.best_model
+    found = {"trial_id": leader.trial_id, "value": leader.value, "model": model} if leader else None
+    experiment.update_manifest({"sessions": sessions, "state": _state(outcome.end), "best": found})
 
 
-def _exit_code(console: Console, plan: Plan, end: str, reason: str | None, succeeded: bool) -> int:
-    if reason is not None:
+def _state(end: SearchEnd) -> str:
+    """What the manifest says of the experiment as a whole: a search out of time can be gone on with, too."""
+    if end is SearchEnd.EXHAUSTED:
+        return str(SearchEnd.FINISHED)
+    return str(SearchEnd.INTERRUPTED if end is SearchEnd.TIME_BUDGET else end)
+
+
+def _exit_code(console: Console, outcome: Outcome, succeeded: bool) -> int:
+    plan, end = outcome.search.plan, outcome.end
+    if outcome.reason is not None:
         console.error(
-            f"the search was ended: {reason}. Mend that and go on with --resume --retry-failed, or, where the space "
-            "file has changed, search again under another --name."
+            f"the search was ended: {outcome.reason}. Mend that and go on with --resume --retry-failed, or, where the "
+            "space file has changed, search again under another --name."
         )
         return NOTHING_SUCCEEDED
-    if end in ("interrupted", "time budget") and not plan.throwaway:
-        words = [word for word in plan.command if word != "--resume"]
-        line = f"resume:  {shlex.join(['python', '-m', 'search.run', *words, '--resume'])}"
-        console.result(line)
-    if end in ("interrupted", "time budget"):
-        return INTERRUPTED if end == "interrupted" else DONE
+    if end in (SearchEnd.INTERRUPTED, SearchEnd.TIME_BUDGET):
+        if not plan.throwaway:
+            words = [word for word in plan.command if word != "--resume"]
+            console.result(f"resume:  {shlex.join(['python', '-m', 'search.run', *words, '--resume'])}")
+        return INTERRUPTED if end is SearchEnd.INTERRUPTED else DONE
     if not succeeded:
         console.error("no trial succeeded; the table of trials names the error of each.")
         return NOTHING_SUCCEEDED

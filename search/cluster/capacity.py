@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import ray
 
-from search.driver.placement import Room
+from search.driver.placement import FreeResources
 from search.planning.resources import Resources
 from search.space.per_trial import Shape
 
@@ -93,22 +93,22 @@ def _read(path: Path) -> Mapping[str, Any]:
     return read if isinstance(read, Mapping) else {}
 
 
-class Rooms:
-    """The rooms of all nodes, present and possible, asked for anew every few seconds."""
+class NodeCapacities:
+    """What all nodes, present and possible, have while they are empty; asked for anew every few seconds."""
 
     def __init__(self, autoscaler: Mapping[str, Any]) -> None:
         self._autoscaler, self._asked = autoscaler, -REFRESH_S
-        self._rooms: dict[str, Room] = {}
+        self._capacities: dict[str, FreeResources] = {}
 
-    def __call__(self) -> dict[str, Room]:
-        """By the node's id; one that is not there yet under a number."""
+    def __call__(self) -> dict[str, FreeResources]:
+        """By the node's id; a node that is not there yet stands under a number."""
         if time.monotonic() - self._asked > REFRESH_S:
             self._asked, alive = time.monotonic(), nodes()
             every = {**alive, **{f"+{i}": node for i, node in enumerate(addable(self._autoscaler, alive))}}
-            self._rooms = {name: room_of(node) for name, node in every.items()}
-        return self._rooms
+            self._capacities = {name: when_empty(node) for name, node in every.items()}
+        return self._capacities
 
 
-def room_of(node: Resources) -> Room:
-    """A node's room while nobody is on it."""
-    return Room(node.get("CPU", 0.0), [1.0] * int(node.get("GPU", 0)))
+def when_empty(node: Resources) -> FreeResources:
+    """What is free on a node while nobody is on it."""
+    return FreeResources(node.get("CPU", 0.0), [1.0] * int(node.get("GPU", 0)))

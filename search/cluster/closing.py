@@ -10,7 +10,7 @@ from typing import Any
 import ray
 
 from search.experiment.lock import sees
-from search.trial.messages import CLOSING, RunContext
+from search.trial.messages import CLOSING, SearchContext
 
 ASK_EVERY_S = 1.0
 """How often a worker asks Ray."""
@@ -21,11 +21,11 @@ class _Sign:
 
 
 def raise_sign(token: str) -> Any:
-    """Tell workers everywhere; the sign stands while what is given back is held."""
+    """Tell workers on all nodes, for as long as the handle that comes back is held."""
     return ray.remote(num_cpus=0)(_Sign).options(name=_name(token)).remote()
 
 
-def watcher(context: RunContext) -> Callable[[], bool]:
+def watcher(context: SearchContext) -> Callable[[], bool]:
     """What a worker on this node asks to know whether the search is being closed."""
     if sees(Path(context.experiment), context.token):
         return (Path(context.experiment) / CLOSING).exists
@@ -33,19 +33,21 @@ def watcher(context: RunContext) -> Callable[[], bool]:
 
 
 class _Watcher:
+    """Asks Ray for the sign, at most every `ASK_EVERY_S`."""
+
     def __init__(self, name: str) -> None:
         self._name = name
         self._closing = False
         self._asked = 0.0
 
     def is_closing(self) -> bool:
-        """Asks at most every `ASK_EVERY_S`."""
+        """Whether the sign has been seen."""
         if not self._closing and time.monotonic() - self._asked > ASK_EVERY_S:
             self._asked = time.monotonic()
             try:
                 ray.get_actor(self._name)
                 self._closing = True
-            except ValueError:  # There is none of that name.
+            except ValueError:  # There is no actor of that name.
                 pass
         return self._closing
 

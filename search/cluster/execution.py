@@ -12,29 +12,31 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import ray
 from ray import tune
 
-from search.cluster.capacity import Rooms, addable, autoscaler_config
+from search.cluster.capacity import NodeCapacities, addable, autoscaler_config
 from search.cluster.capacity import nodes as alive_nodes
 from search.cluster.closing import raise_sign
 from search.cluster.connection import connected
 from search.cluster.interrupts import Interrupts
 from search.cluster.nodes import check_nodes, check_view
-from search.cluster.scheduler import Clock, Halt, Orders, Shifts
+from search.cluster.scheduler import SearchStopper, StepCallback, WorkerScheduler
+from search.cluster.searcher import WorkerSearcher
 from search.cluster.watchdog import STUCK_S, Watchdog
-from search.cluster.worker import Arrival, Worker
-from search.driver.dispatch import Crew
-from search.driver.history import read_history
-from search.driver.ledger import Ledger
+from search.cluster.worker import Worker, WorkerStarted
+from search.driver.dispatch import Dispatcher
+from search.driver.placement import with_whole_gpu
+from search.driver.search import Search, open_search
 from search.errors import SearchError, StorageLost
 from search.experiment.folder import Experiment
+from search.experiment.states import SearchEnd
 from search.planning.plan import Plan
 from search.planning.resources import slots as fitting_slots
-from search.sampling import Sampling
 from search.space.per_trial import Shape
-from search.stopping import make_rule
-from search.trial.messages import CLOSING, RunContext, TrialSpec
+from search.trial.messages import CLOSING, SearchContext
 
 GRACE_S = 5.0
 """How long running trials have, after an interrupt, to reach the end of an epoch and save."""
@@ -46,64 +48,45 @@ CLUSTER_GRACE_S = 30.0
 class Outcome:
     """How a search ended."""
 
-    end: str
-    """`finished`, `exhausted`, `interrupted`, `time budget` or `failed`."""
+    end: SearchEnd
     reason: str | None
-    ledger: Ledger
-    slots: int
+    """One line on why it ended, where there is something to say."""
+    search: Search
 
 
-Watch = Callable[[Ledger, int], None]
-"""Called many times a second with the ledger and the number of slots."""
+Watch = Callable[[Search, int], None]
+"""Called many times a second with the search and the number of trials that can run at once."""
 
 
 def execute(plan: Plan, experiment: Experiment, watch: Watch, warn: Callable[[str], None]) -> Outcome:
     """Run the search; raises SearchError where the cluster or the plan does not allow it."""
-    space = plan.space
-    rule = make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs)
-    sampling = Sampling(space, experiment.journal, sampler=space.sampler, seed=plan.seed)
-    ledger = Ledger(plan, experiment, sampling, rule)
-    ledger.restore(read_history(experiment, space, plan.retry_failed))
+    search = open_search(plan, experiment)
     (experiment.root / CLOSING).unlink(missing_ok=True)
     with Interrupts() as interrupts, connected(plan.address) as nodes:
         shapes = shapes_of(plan)
         autoscaler = autoscaler_config(shapes, plan.max_concurrent) if plan.address != "local" else {}
         slots = fitting_slots([*nodes, *addable(autoscaler, alive_nodes())], shapes, plan.max_concurrent)
-        slots = max(1, min(slots, plan.trials * space.repeats))
+        slots = max(1, min(slots, plan.trials * plan.space.repeats))
         checked = check_nodes(plan, experiment, warn) if plan.address != "local" else None
-        run = _Run(
-            plan,
-            experiment,
-            ledger,
-            slots,
-            watch,
-            interrupts=interrupts,
-            shapes=shapes,
-            rooms=Rooms(autoscaler),
-            checked=checked,
-        )
+        run = _Run(search, experiment, slots, watch, interrupts)
+        dispatcher = Dispatcher(search, shapes, NodeCapacities(autoscaler), plan.max_concurrent)
         interrupts.arm()
-        run.tune(_context(plan, experiment, rule.rungs()))
-    return Outcome(run.end(), run.reason(), ledger, slots)
-
-
-def shape_of(plan: Plan, spec: TrialSpec) -> Shape:
-    """Cores and GPUs of a trial; one that ran out of memory on a share of a GPU gets a whole one."""
-    shape = plan.space.shape(spec.config)
-    return Shape(shape.cpus, 1.0) if spec.alone and shape.gpus < 1 else shape
+        run.tune(dispatcher, _context(search, experiment), checked)
+    return Outcome(run.end(), search.queue.fault, search)
 
 
 def shapes_of(plan: Plan) -> tuple[Shape, ...]:
     """All the shapes that trials of the search may have."""
     shapes = plan.space.shapes()
     if plan.oom_retry:
-        alone = [Shape(shape.cpus, 1.0) for shape in shapes if 0 < shape.gpus < 1]
+        alone = [whole for shape in shapes if (whole := with_whole_gpu(shape)) is not None]
         shapes = tuple(dict.fromkeys((*shapes, *alone)))
     return shapes
 
 
-def _context(plan: Plan, experiment: Experiment, rungs: tuple[int, ...] | None) -> RunContext:
-    return RunContext(
+def _context(search: Search, experiment: Experiment) -> SearchContext:
+    plan = search.plan
+    return SearchContext(
         source=plan.source,
         import_path=tuple(str(Path(entry or ".").resolve()) for entry in sys.path if not entry.endswith(".zip")),
         experiment=str(experiment.root.resolve()),
@@ -113,7 +96,7 @@ def _context(plan: Plan, experiment: Experiment, rungs: tuple[int, ...] | None) 
         mode=plan.space.mode,
         split_seed=plan.seed,
         data_dir=str(plan.data_dir.resolve()) if plan.data_dir else None,
-        rungs=rungs,
+        rungs=search.rule.rungs(),
         trial_timeout_s=plan.trial_timeout_s,
     )
 
@@ -126,44 +109,34 @@ def _storage_error(error: BaseException | None) -> OSError | StorageLost | None:
 
 
 class _Run:
-    """The state of one run of Tune."""
+    """One run of Tune, and what can end it."""
 
     def __init__(
-        self,
-        plan: Plan,
-        experiment: Experiment,
-        ledger: Ledger,
-        slots: int,
-        watch: Watch,
-        *,
-        interrupts: Interrupts,
-        shapes: tuple[Shape, ...],
-        rooms: Rooms,
-        checked: tuple[str, ...] | None,
+        self, search: Search, experiment: Experiment, slots: int, watch: Watch, interrupts: Interrupts
     ) -> None:
-        self._plan, self._experiment, self._ledger, self._slots, self._watch = plan, experiment, ledger, slots, watch
-        self._interrupts, self._shapes, self._rooms, self._checked = interrupts, shapes, rooms, checked
+        self._search, self._plan, self._experiment = search, search.plan, experiment
+        self._slots, self._watch, self._interrupts = slots, watch, interrupts
         self._begun = time.monotonic()
         self._halt_at: float | None = None
+        """When trials that have not ended by then are cut off; None while the search is not being closed."""
         self._over_budget = False
         self._sign: object = None
+        """What tells nodes without the folder that the search is being closed, for as long as it is held."""
         self._watchdog = Watchdog(
-            ledger.flush,
+            search.recorder.flush,
             f"the cluster has not answered for {STUCK_S:.0f} s; what has ended is stored. Go on with --resume, "
             "on another cluster if its head is lost.",
         )
 
-    def tune(self, context: RunContext) -> None:
-        """Let Tune run until the ledger has nothing more, or the search is halted."""
+    def tune(self, dispatcher: Dispatcher, context: SearchContext, checked: tuple[str, ...] | None) -> None:
+        """Let Tune run until the queue has nothing more, or the search is closed; `checked` as for `Worker`."""
         scratch = tempfile.mkdtemp(prefix="search-tune-")
-        plan = self._plan
-        crew = Crew(self._ledger, lambda spec: shape_of(plan, spec), self._shapes, self._rooms, plan.max_concurrent)
-        trainable = tune.with_parameters(Worker, context=context, checked=self._checked)
+        trainable = tune.with_parameters(Worker, context=context, checked=checked)
         tuner = tune.Tuner(
-            tune.with_resources(trainable, lambda config: {"cpu": config["shape"].cpus, "gpu": config["shape"].gpus}),
+            tune.with_resources(trainable, _resources),
             tune_config=tune.TuneConfig(
-                search_alg=Orders(crew),
-                scheduler=Shifts(self._ledger, crew, self._refuse),
+                search_alg=WorkerSearcher(dispatcher),
+                scheduler=WorkerScheduler(self._search.recorder, dispatcher, self._refuse),
                 num_samples=-1,
                 max_concurrent_trials=self._slots,
                 trial_dirname_creator=lambda trial: trial.trial_id,
@@ -172,8 +145,8 @@ class _Run:
                 name="search",
                 storage_path=scratch,
                 verbose=0,
-                stop=Halt(self._halted),
-                callbacks=[Clock(self._tick), Clock(crew.prepare)],
+                stop=SearchStopper(self._is_over),
+                callbacks=[StepCallback(self._step), StepCallback(dispatcher.propose_ahead)],
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
@@ -181,7 +154,7 @@ class _Run:
         try:
             with self._watchdog:
                 tuner.fit()
-            self._ledger.close()
+            self._search.recorder.close()
         except Exception as error:
             lost = _storage_error(error)
             if lost is None:
@@ -191,16 +164,16 @@ class _Run:
             shutil.rmtree(scratch, ignore_errors=True)
             (self._experiment.root / CLOSING).unlink(missing_ok=True)
 
-    def _refuse(self, arrival: Arrival) -> str | None:
+    def _refuse(self, started: WorkerStarted) -> str | None:
         """Why a node that joined later does not fit."""
         try:
-            if arrival.view is not None:
-                check_view(arrival.view, self._plan)
+            if started.view is not None:
+                check_view(started.view, self._plan)
         except SearchError as error:
             return str(error)
         return None
 
-    def _tick(self) -> None:
+    def _step(self) -> None:
         self._watchdog.turn()
         budget = self._plan.time_budget_s
         if budget is not None and not self._over_budget and time.monotonic() - self._begun > budget:
@@ -208,43 +181,45 @@ class _Run:
             self._close()
         if self._interrupts.count and self._halt_at is None:
             self._close()
-        self._watch(self._ledger, self._slots)
+        self._watch(self._search, self._slots)
 
     def _close(self) -> None:
-        """No new trials; those that run save at the end of their epoch, and are ended when the grace is over."""
-        self._ledger.closing = True
+        """No new trials; those that run save at the end of their epoch, and are cut off when the grace is over."""
+        self._search.queue.close()
         self._halt_at = time.monotonic() + (GRACE_S if self._plan.address == "local" else CLUSTER_GRACE_S)
         (self._experiment.root / CLOSING).touch()
         if self._plan.address != "local":
             self._sign = raise_sign(self._experiment.token)
 
-    def _halted(self) -> bool:
+    def _is_over(self) -> bool:
         if self._halt_at is None:
             return False
         late = self._interrupts.count > 1 or time.monotonic() > self._halt_at
         if late:
             self._kill_local_processes()
-        return late or not self._ledger.live
+        return late or not self._search.trials.running
 
     def _kill_local_processes(self) -> None:
         """End the training processes on this node at once; those elsewhere end with their workers."""
-        host = {live.worker for live in self._ledger.live.values()}
-        for worker in host:
-            pid = worker.rpartition(":")[2]
-            with suppress(OSError, ValueError):
-                if b"search.trial.child" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    os.kill(int(pid), signal.SIGKILL)
+        here = ray.util.get_node_ip_address()
+        workers = {trial.worker for trial in self._search.trials.running.values() if trial.worker is not None}
+        for worker in workers:
+            with suppress(OSError):
+                if worker.node == here and b"search.trial.child" in Path(f"/proc/{worker.pid}/cmdline").read_bytes():
+                    os.kill(worker.pid, signal.SIGKILL)
 
-    def end(self) -> str:
-        """How it ended, in one of the words of `Outcome.end`."""
+    def end(self) -> SearchEnd:
+        """How it ended."""
         if self._interrupts.count:
-            return "interrupted"
+            return SearchEnd.INTERRUPTED
         if self._over_budget:
-            return "time budget"
-        if self._ledger.fault:
-            return "failed"
-        return "exhausted" if self._ledger.exhausted else "finished"
+            return SearchEnd.TIME_BUDGET
+        if self._search.queue.fault:
+            return SearchEnd.FAILED
+        return SearchEnd.EXHAUSTED if self._search.queue.exhausted else SearchEnd.FINISHED
 
-    def reason(self) -> str | None:
-        """One line on why, where there is something to say."""
-        return self._ledger.fault
+
+def _resources(config: dict[str, Any]) -> dict[str, float]:
+    """What Ray keeps for a worker."""
+    shape = config["spec"].shape
+    return {"cpu": shape.cpus, "gpu": shape.gpus}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,26 +13,26 @@ from ray import tune
 from search.cluster.closing import watcher
 from search.cluster.nodes import NodeView, look
 from search.experiment.manifest import MANIFEST
-from search.trial.messages import RunContext, TrialSpec
+from search.trial.messages import SearchContext, TrialSpec
 from search.trial.orphans import die_with_parent
-from search.trial.process import TrialRunner
+from search.trial.runner import TrialRunner
 
-REST_S = 0.05
-"""How long a worker without a trial rests before it asks whether there is one."""
-
-
-PARKED_S = 0.5
-"""The same for one that is to get none."""
+WAIT_S = 0.05
+"""How long a worker without a trial waits before it asks whether there is one."""
+RESERVED_WAIT_S = 0.5
+"""The same for a worker that only keeps its place and is to get none."""
 
 
 @dataclass(frozen=True)
-class Arrival:
+class WorkerStarted:
     """What a worker that has started tells first, before any training."""
 
-    worker: Any
-    """Its actor's handle."""
+    actor: Any
+    """The handle of its actor."""
     node_id: str
+    """Ray's id of its node."""
     gpu_ids: tuple[str, ...]
+    """Ray's ids of its GPUs."""
     view: NodeView | None
     """What its node sees; None where that was asked before."""
 
@@ -41,48 +40,46 @@ class Arrival:
 class Worker(tune.Trainable):
     """One slot of the search. Every failure of a trial is a report, so that for Tune only a lost actor is an error."""
 
-    def setup(self, config: dict[str, Any], context: RunContext, checked: tuple[str, ...] | None = None) -> None:
-        """Called once; the training process starts with the first trial.
+    def setup(self, config: dict[str, Any], context: SearchContext, checked: tuple[str, ...] | None = None) -> None:
+        """Called once by Tune; the training process starts with the first trial.
 
-        On a node that is not among the `checked` it tells what the node sees before it trains; None: nodes need no
-        check.
+        On a node whose id is not among the `checked` ones the worker tells what the node sees before it trains; None:
+        nodes need no check.
         """
         die_with_parent()
-        shape = config["shape"]
-        context = dataclasses.replace(context, cpus=max(1, int(shape.cpus)), gpus=shape.gpus)
         node = ray.util.get_node_ip_address()
-        self._runner, self._rest_s = TrialRunner(context, node), REST_S
-        self._arrival: Arrival | None = self._arrive(node, context, checked)
-        self._runner.closing = watcher(context)
+        self._runner = TrialRunner(context, node, config["spec"].shape, closing=watcher(context))
+        self._wait_s = WAIT_S
+        self._started: WorkerStarted | None = self._describe(node, context, checked)
         self.take(config["spec"])
 
-    def _arrive(self, node: str, context: RunContext, checked: tuple[str, ...] | None) -> Arrival:
+    def _describe(self, node: str, context: SearchContext, checked: tuple[str, ...] | None) -> WorkerStarted:
         me = ray.get_runtime_context()
         asked = checked is None or me.get_node_id() in checked
         view = None if asked else look(node, context.data_dir, str(Path(context.experiment) / MANIFEST))
-        return Arrival(me.current_actor, me.get_node_id(), tuple(map(str, ray.get_gpu_ids())), view)
+        return WorkerStarted(me.current_actor, me.get_node_id(), tuple(map(str, ray.get_gpu_ids())), view)
 
     def take(self, spec: TrialSpec) -> None:
         """Take the next trial, from the driver itself. Nothing that can fail happens here: `step` reports failures."""
         self._spec: TrialSpec | None = spec
-        self._resting = False
+        self._waits = False
 
-    def rest(self) -> None:
+    def wait(self) -> None:
         """Do nothing until `take`; a trial that waits for a decision hears with the next one that it was stopped."""
-        self._spec, self._resting = None, True
+        self._spec, self._waits = None, True
 
-    def park(self) -> None:
+    def reserve_place(self) -> None:
         """Stay here without a trial, so that Ray gives the place to no other worker."""
-        self.rest()
-        self._rest_s = PARKED_S
+        self.wait()
+        self._wait_s = RESERVED_WAIT_S
 
     def step(self) -> dict[str, Any]:
-        """Train until there is something to report."""
-        if self._arrival is not None:
-            arrival, self._arrival = self._arrival, None
-            return {"report": None, "arrival": arrival}
-        if self._resting:
-            time.sleep(self._rest_s)
+        """Train until there is something to report; without a trial, wait a little."""
+        if self._started is not None:
+            started, self._started = self._started, None
+            return {"report": None, "started": started}
+        if self._waits:
+            time.sleep(self._wait_s)
             return {"report": None}
         if self._spec is not None:
             self._runner.begin(self._spec)
@@ -90,7 +87,7 @@ class Worker(tune.Trainable):
         return {"report": self._runner.proceed()}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Nothing: trials save themselves into the experiment folder, where a resumed search finds it."""
+        """Nothing: trials save themselves into the experiment folder, where a resumed search finds their state."""
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Nothing: see `save_checkpoint`."""

@@ -1,245 +1,265 @@
 """Which worker runs which trial: warm workers for each shape of resources that trials ask for, none starved.
 
-A worker that is free takes the next trial of its own shape. Trials of other shapes wait in hand, and when one has
-waited for about a turn of all workers, those that stand in its place are ended as they become free. No Ray.
+A worker that is free takes the next trial of its own shape. Trials of other shapes stay pending, and when one has
+waited for about a turn of all workers, those that stand in its way are ended as they become free.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from search.driver.ledger import Ledger, Next
-from search.driver.placement import Floor, Place, Room, Seated
+from search.driver.placement import FreeResources, Location, Packing, PlacedWorker
+from search.driver.search import Search
+from search.driver.trial_queue import NoTrial
 from search.space.per_trial import Shape
-from search.trial.messages import Ending, Report, TrialSpec
+from search.trial.messages import TrialSpec
 
 AHEAD_FROM = 0.02
 """Time of a proposal, as a share of a trial's, from which trials are proposed ahead."""
-
 PATIENCE = 4
-"""A trial in hand is passed over so often, or once by every worker, before workers of other shapes make room for it."""
+"""After so many others, or as many as there are workers, a pending trial has workers of other shapes ended for it."""
+SMOOTHING = 0.2
+"""The weight of the latest trial in the mean length of a trial."""
 
 
 @dataclass
-class Member:
-    """A worker, from the order for it to its end."""
+class DispatchedWorker:
+    """A worker, from the order to start it to its end."""
 
     shape: Shape
     trial_id: str | None
-    place: Place | None = None
+    location: Location | None = None
     """Where it is; None until it has started."""
-    resting: bool = False
-    parked: bool = False
-    """It keeps a node that does not fit from being given to others."""
+    idle: bool = False
+    """Whether it has asked for a trial in vain."""
+    reserves: bool = False
+    """Whether it gets no trial and only keeps its place, on a node that does not fit, from other workers."""
     since: float = 0.0
-    """When it was handed its trial."""
+    """When it was handed its trial, by `time.monotonic`."""
 
 
-@dataclass
-class Waiting:
-    """A trial in hand."""
+@dataclass(frozen=True)
+class _Reservations:
+    """What follows from giving every pending trial that is due its place, in thought."""
 
-    spec: TrialSpec
-    shape: Shape
-    passed: int = 0
-    """Trials that were given out while it waited."""
+    packing: Packing
+    """The nodes with those trials on them."""
+    to_end: set[int]
+    """Workers that end, once they are free, to make space."""
+    ready: list[TrialSpec]
+    """Pending trials that fit without that."""
 
 
-class Crew:
-    """The workers of a search, and the trials in hand."""
+class Dispatcher:
+    """Leads the workers of a search: when one is started, what it trains, when it ends."""
 
     def __init__(
         self,
-        ledger: Ledger,
-        shape_of: Callable[[TrialSpec], Shape],
+        search: Search,
         shapes: tuple[Shape, ...],
-        rooms: Callable[[], Mapping[str, Room]],
+        nodes: Callable[[], Mapping[str, FreeResources]],
         limit: int | None = None,
     ) -> None:
-        self.members: dict[int, Member] = {}
-        self.hand: list[Waiting] = []
+        """`shapes` are all that trials may have, `nodes` tells what empty nodes have; at most `limit` workers."""
+        self.workers: dict[int, DispatchedWorker] = {}
+        self.pending: list[TrialSpec] = []
+        """Trials that the queue has handed out and no worker has, the oldest first."""
         self.finished = False
-        self._ledger, self._shape_of, self._shapes, self._rooms, self._limit = ledger, shape_of, shapes, rooms, limit
-        self._count = 0
-        self._dry = False
-        """Whether the ledger had nothing more when it was asked last."""
-        self._resting_pays = False
-        """Whether the ledger's last answer was that there may be more later."""
-        self._stuck: set[Shape] = set()
+        """Whether the queue has said that the search is over."""
+        self._search, self._queue, self._shapes, self._nodes, self._limit = search, search.queue, shapes, nodes, limit
+        self._started = 0
+        self._passed: Counter[str] = Counter()
+        """How many trials were given out while a pending one waited, by its id."""
+        self._queue_is_empty = False
+        """Whether the queue had no trial when it was asked last."""
+        self._announced: set[Shape] = set()
         self._trial_s = math.inf
         """How long a worker has had a trial, of late."""
 
     # Workers come and go
 
-    def hire(self) -> tuple[int, TrialSpec, Shape] | None:
-        """An order for another worker: its number and first trial; None while there is no room or nothing to do."""
-        if self._over():
+    def order_worker(self) -> tuple[int, TrialSpec] | None:
+        """The number of another worker to start, and its first trial; None while none fits or there is none to do."""
+        if self._is_over():
             return None
-        if self._limit is not None and self._strength() >= self._limit:
+        if self._limit is not None and self._usable() >= self._limit:
             return None
-        floor, _, ready = self._survey()
-        resting = self._resting()
-        for waiting in self.hand:
-            if waiting in ready or (waiting.shape not in resting and floor.find(waiting.shape)):
-                return self._order(waiting)
-        while len(self.hand) < self._ahead() and any(floor.find(s) for s in self._shapes if s not in resting):
-            drawn = self._draw()
-            if drawn is None:
+        reserved, idle = self._reserve(), self._idle_shapes()
+        packing = reserved.packing
+        for spec in self.pending:
+            if spec in reserved.ready or (spec.shape not in idle and packing.find(spec.shape)):
+                return self._order(spec)
+        while len(self.pending) < self._most_pending() and any(packing.find(s) for s in self._shapes if s not in idle):
+            drawn = self._take_next()
+            if isinstance(drawn, NoTrial):
                 break
-            if drawn.shape not in resting and floor.find(drawn.shape):
+            if drawn.shape not in idle and packing.find(drawn.shape):
                 return self._order(drawn)
-        # Where no node has room at all Tune must have an order all the same: it would not turn its loop without.
-        return self._order(self.hand[0]) if self.hand and not self.members else None
+        # Where no node has space at all Tune must have an order all the same: its loop would stand still without.
+        return self._order(self.pending[0]) if self.pending and not self.workers else None
 
-    def _order(self, waiting: Waiting) -> tuple[int, TrialSpec, Shape]:
-        self._count += 1
-        self.members[self._count] = Member(waiting.shape, waiting.spec.trial_id)
-        self._give(waiting)
-        return self._count, waiting.spec, waiting.shape
+    def _order(self, spec: TrialSpec) -> tuple[int, TrialSpec]:
+        self._started += 1
+        self.workers[self._started] = DispatchedWorker(spec.shape, spec.trial_id)
+        self._hand_out(spec)
+        return self._started, spec
 
-    def seat(self, worker: int, place: Place) -> None:
-        """A worker has started, there."""
-        self.members[worker].place, self.members[worker].since = place, time.monotonic()
+    def start(self, number: int, location: Location) -> None:
+        """The worker has started, there, with its first trial."""
+        self.workers[number].location, self.workers[number].since = location, time.monotonic()
 
-    def park(self, worker: int) -> None:
-        """A worker stays where it is and gets no trial; its own has been given back."""
-        member = self.members[worker]
-        member.parked, member.trial_id = True, None
+    def reserve_place(self, number: int) -> str | None:
+        """Let the worker keep its place without a trial; the id of the trial that it had."""
+        worker = self.workers[number]
+        worker.reserves, trial_id, worker.trial_id = True, worker.trial_id, None
+        return trial_id
 
-    def leave(self, worker: int) -> str | None:
-        """A worker is gone; the trial that it had."""
-        member = self.members.pop(worker, None)
-        return member.trial_id if member else None
+    def remove(self, number: int) -> str | None:
+        """The worker is gone; the id of the trial that it had."""
+        worker = self.workers.pop(number, None)
+        return worker.trial_id if worker else None
 
     # What a free worker does
 
-    def next_for(self, worker: int) -> TrialSpec | Next:
-        """The next trial of a worker that has none; REST: later perhaps; FINISHED: it should end."""
-        member = self.members[worker]
-        self._note_length(member)
-        member.trial_id, member.resting = None, True
-        if self._over():
-            return Next.FINISHED
-        if member.parked:
-            return Next.REST
-        _, ended, _ = self._survey()
-        if worker in ended:
-            return Next.FINISHED
-        found = next((waiting for waiting in self.hand if waiting.shape == member.shape), None)
-        answer = Next.REST
-        while found is None and len(self.hand) < self._ahead():
-            drawn = self._draw()
-            if drawn is None:
-                answer = Next.REST if self._resting_pays else Next.FINISHED
-                break
-            found = drawn if drawn.shape == member.shape else None
-        if found is not None:
-            member.trial_id, member.resting, member.since = found.spec.trial_id, False, time.monotonic()
-            self._give(found)
-            return found.spec
-        _, ended, _ = self._survey()  # What has been drawn since may have made a place wanted.
-        return Next.FINISHED if worker in ended else answer
+    def next_trial(self, number: int) -> TrialSpec | NoTrial:
+        """The next trial of a worker that has none, else whether the worker is kept or ends."""
+        worker = self.workers[number]
+        self._note_length(worker)
+        worker.trial_id, worker.idle = None, True
+        if self._is_over():
+            return NoTrial.SEARCH_OVER
+        if worker.reserves:
+            return NoTrial.KEEP_WORKER
+        if number in self._reserve().to_end:
+            return NoTrial.END_WORKER
+        found = self._of_shape(worker.shape)
+        if isinstance(found, TrialSpec):
+            worker.trial_id, worker.idle, worker.since = found.trial_id, False, time.monotonic()
+            self._hand_out(found)
+        elif number in self._reserve().to_end:  # A trial that became pending since may want its place.
+            return NoTrial.END_WORKER
+        return found
 
-    def prepare(self) -> None:
+    def _of_shape(self, shape: Shape) -> TrialSpec | NoTrial:
+        """The oldest pending trial of a shape, else the first that the queue has, as long as more may be pending."""
+        found = next((spec for spec in self.pending if spec.shape == shape), None)
+        if found is not None:
+            return found
+        while len(self.pending) < self._most_pending():
+            drawn = self._take_next()
+            if isinstance(drawn, NoTrial) or drawn.shape == shape:
+                return drawn
+        return NoTrial.KEEP_WORKER
+
+    def propose_ahead(self) -> None:
         """Propose a trial while all workers have one, so that the next that is free need not wait for its proposal.
 
         Only where the wait would be felt (a long history or a slow sampler, short trials): a proposal that is made
         ahead does not know the trials that end in the meantime. With one worker never: a search is then the same
         each time.
         """
-        workers = self._strength()
-        if self.finished or self._dry or self._ledger.closing or self._ledger.fault or workers < 2:
+        usable = self._usable()
+        if self.finished or self._queue_is_empty or self._queue.is_closed or usable < 2:
             return
-        share = self._ledger.proposal_s / self._trial_s
-        if share < AHEAD_FROM or any(m.trial_id is None and not m.parked for m in self.members.values()):
+        share = self._queue.proposal_s / self._trial_s
+        if share < AHEAD_FROM or any(w.trial_id is None and not w.reserves for w in self.workers.values()):
             return
-        if len(self.hand) < min(workers, math.ceil(2 * workers * share)):
-            self._draw()
+        if len(self.pending) < min(usable, math.ceil(2 * usable * share)):
+            self._take_next()
 
-    def _note_length(self, member: Member) -> None:
-        if member.trial_id is not None:
-            length = time.monotonic() - member.since
-            self._trial_s = length if math.isinf(self._trial_s) else 0.8 * self._trial_s + 0.2 * length
+    def _note_length(self, worker: DispatchedWorker) -> None:
+        if worker.trial_id is not None:
+            length = time.monotonic() - worker.since
+            smoothed = (1 - SMOOTHING) * self._trial_s + SMOOTHING * length
+            self._trial_s = length if math.isinf(self._trial_s) else smoothed
 
-    def _give(self, given: Waiting) -> None:
-        self.hand.remove(given)
-        for waiting in self.hand:
-            waiting.passed += 1
+    def _hand_out(self, spec: TrialSpec) -> None:
+        self.pending.remove(spec)
+        self._passed.pop(spec.trial_id, None)
+        self._passed.update(other.trial_id for other in self.pending)
 
-    def _over(self) -> bool:
-        """Whether the search is over or being closed; what is in hand is then left for a resume."""
-        if self._ledger.closing or self._ledger.fault:
-            for waiting in self.hand:
-                self._ledger.take(Report(waiting.spec.trial_id, end=Ending("interrupted")))
-            self.hand = []
-        if not self.finished and not self.hand and not self._ledger.live:
-            self._draw()
-        return self.finished or self._ledger.closing or self._ledger.fault is not None
+    def _is_over(self) -> bool:
+        """Whether no trial is handed out any more; what is pending then goes back to the queue, for a resume."""
+        if self._queue.is_closed:
+            for spec in self.pending:
+                self._search.trials.put_back(spec.trial_id)
+            self.pending = []
+        if not self.finished and not self.pending and not self._search.trials.running:
+            self._take_next()
+        return self.finished or self._queue.is_closed
 
-    # What is in hand
+    # Pending trials and their places
 
-    def _draw(self) -> Waiting | None:
-        """One more trial into the hand; None when the ledger has none now."""
-        found = self._ledger.next()
-        self._dry = not isinstance(found, TrialSpec)
-        self._resting_pays = found is Next.REST
-        self.finished = found is Next.FINISHED
-        if not isinstance(found, TrialSpec):
-            return None
-        self.hand.append(Waiting(found, self._shape_of(found)))
-        return self.hand[-1]
+    def _take_next(self) -> TrialSpec | NoTrial:
+        """One more trial of the queue, pending from now on, or its answer that it has none now."""
+        found = self._queue.next()
+        self._queue_is_empty = isinstance(found, NoTrial)
+        self.finished = found is NoTrial.SEARCH_OVER
+        if isinstance(found, TrialSpec):
+            self.pending.append(found)
+        return found
 
-    def _ahead(self) -> int:
-        """How many trials may be in hand: as many as there are workers, at least one of each shape."""
-        return max(2 * len(self._shapes), self._strength())
+    def _most_pending(self) -> int:
+        """How many trials may be pending: as many as there are workers, two of each shape at least."""
+        return max(2 * len(self._shapes), self._usable())
 
-    def _resting(self) -> set[Shape]:
+    def _idle_shapes(self) -> set[Shape]:
         """Shapes of the workers that wait for a trial."""
-        return {m.shape for m in self.members.values() if m.resting and not m.parked}
+        return {w.shape for w in self.workers.values() if w.idle and not w.reserves}
 
-    def _strength(self) -> int:
-        return sum(not m.parked for m in self.members.values())
+    def _usable(self) -> int:
+        """How many workers may have trials."""
+        return sum(not w.reserves for w in self.workers.values())
 
-    def _is_due(self, waiting: Waiting) -> bool:
-        full = len(self.hand) >= self._ahead() and waiting is self.hand[0]
-        return self._dry or full or waiting.passed >= max(PATIENCE, self._strength())
+    def _is_due(self, spec: TrialSpec) -> bool:
+        """Whether workers of other shapes are to make space for a pending trial."""
+        full = len(self.pending) >= self._most_pending() and spec is self.pending[0]
+        return self._queue_is_empty or full or self._passed[spec.trial_id] >= max(PATIENCE, self._usable())
 
-    def _survey(self) -> tuple[Floor, set[int], list[Waiting]]:
-        """The room that is left behind those whose turn it is, the workers in their places, and who need not wait."""
-        rooms = self._rooms()
-        seated = {
-            worker: Seated(m.shape, m.place, cost=int(not m.resting))
-            for worker, m in self.members.items()
-            if m.place is not None
+    def _reserve(self) -> _Reservations:
+        reserving = {number for number, w in self.workers.items() if w.reserves}
+        placed = {
+            number: PlacedWorker(w.shape, w.location, cost=int(not w.idle))
+            for number, w in self.workers.items()
+            if w.location is not None
         }
-        floor, ended = Floor(rooms, seated), {w for w, m in self.members.items() if m.parked}
-        parked = set(ended)
-        strength, ready = self._strength(), []
-        idle = self._resting()
-        due = [waiting for waiting in self.hand if self._is_due(waiting) and waiting.shape not in idle]
-        starting: list[Member | Waiting] = [m for m in self.members.values() if m.place is None]
-        for one in [*starting, *due]:
-            place, standing = floor.find(one.shape), set[int]()
-            if place is None:
-                freed = floor.make_room(one.shape, spared=ended)
-                if freed is None:
-                    self._tell_stuck(floor, one.shape)
-                    continue
-                place, standing = freed
-            if isinstance(one, Waiting):
-                strength += 1
-                if self._limit is not None and strength - len(ended - parked) - len(standing) > self._limit:
-                    standing |= {worker for worker in (floor.cheapest(ended),) if worker is not None}
-                if not standing:
-                    ready.append(one)
-            ended |= standing
-            floor.seat(one.shape, place)
-        return floor, ended - parked, ready
+        packing, spared = Packing(self._nodes(), placed), set(reserving)
+        usable, ready, idle = self._usable(), list[TrialSpec](), self._idle_shapes()
+        for worker in self.workers.values():
+            if worker.location is None:
+                spared |= self._place(packing, worker.shape, spared) or set()
+        for spec in self.pending:
+            if spec.shape in idle or not self._is_due(spec):
+                continue
+            ended = self._place(packing, spec.shape, spared)
+            if ended is None:
+                continue
+            usable += 1
+            if self._limit is not None and usable - len(spared - reserving) - len(ended) > self._limit:
+                ended |= {number for number in (packing.cheapest(spared),) if number is not None}
+            if not ended:
+                ready.append(spec)
+            spared |= ended
+        return _Reservations(packing, spared - reserving, ready)
 
-    def _tell_stuck(self, floor: Floor, shape: Shape) -> None:
-        if shape not in self._stuck and not floor.could_hold(shape):
-            self._stuck.add(shape)
-            self._ledger.events.append(f"a trial waits for {shape.describe()}, which no node has at the moment")
+    def _place(self, packing: Packing, shape: Shape, spared: set[int]) -> set[int] | None:
+        """Place a worker of this shape; the workers that must end for it, None where it fits nowhere at all."""
+        location, ended = packing.find(shape), set[int]()
+        if location is None:
+            freed = packing.make_space(shape, spared)
+            if freed is None:
+                self._announce(packing, shape)
+                return None
+            location, ended = freed
+        packing.place(shape, location)
+        return ended
+
+    def _announce(self, packing: Packing, shape: Shape) -> None:
+        """Tell once of a shape that no node could hold if it were empty."""
+        if shape not in self._announced and not packing.could_hold(shape):
+            self._announced.add(shape)
+            self._search.recorder.note([f"a trial waits for {shape.describe()}, which no node has at the moment"])

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from search.experiment.states import TrialState
+
 FIRST_TRIALS = 3
 """So many failures with one cause, before any trial succeeded, end the search."""
 IN_A_ROW = 10
 """So many failures in a row end it at any time."""
+REFUSED_NODES = 3
+"""So many workers on nodes that do not fit, before any node has trained, end it."""
 
 
 class Faults:
-    """Counts failures; those that diverged are results of their configuration and do not count."""
+    """Counts failures, and says in `verdict` why the search should end; None while it should go on."""
 
     def __init__(self) -> None:
         self.verdict: str | None = None
         self._succeeded = False
         self._row: list[str] = []
+        self._refused = 0
 
-    def take(self, state: str, error: str | None, diverged: bool) -> None:
-        """Take the end of one trial."""
-        if state != "failed":
+    def take(self, state: TrialState, error: str | None, diverged: bool) -> None:
+        """Take the end of one trial; one that diverged is a result of its configuration and does not count."""
+        if state is not TrialState.FAILED:
             self._succeeded, self._row = True, []
             return
         if diverged:
@@ -28,3 +33,9 @@ class Faults:
             self.verdict = f"the first {len(self._row)} trials all failed with: {self._row[-1]}"
         elif len(self._row) >= IN_A_ROW:
             self.verdict = f"{len(self._row)} trials in a row failed, the last with: {self._row[-1]}"
+
+    def refuse_node(self, reason: str, has_trained: bool) -> None:
+        """Take a worker whose node does not fit; `has_trained`: some other node does fit."""
+        self._refused += 1
+        if self._refused >= REFUSED_NODES and not has_trained:
+            self.verdict = reason

@@ -6,9 +6,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from search.driver.records import Ended
+from search.driver.trials import EndedTrial
 from search.experiment.folder import Experiment
 from search.experiment.schema import CONFIG_PREFIX, read_epochs, read_trials
+from search.experiment.states import TrialState
 from search.sampling import Finished
 from search.sampling.translation import translate
 from search.space import Space
@@ -20,8 +21,8 @@ class History:
 
     finished: dict[str, Finished]
     """First runs for the study, by trial id."""
-    ended: list[Ended]
-    """`Ended` of every trial with a final row, repeats too."""
+    ended: list[EndedTrial]
+    """Every trial that has ended, repeats too, in the order in which they ended."""
     reports: list[tuple[str, int, float]]
     """(trial id, epoch, value) of ended first runs, in the order in which the trials ended."""
     running: dict[str, dict[str, object]]
@@ -45,9 +46,9 @@ def read_history(experiment: Experiment, space: Space, retry_failed: bool) -> Hi
     translation = translate(space)
     for row in sorted(trials.table.to_pylist(), key=lambda row: str(row.get("finished_at"))):
         trial_id, first_run = row["trial_id"], row.get("repeat_of") is None
-        if row["state"] == "running":
+        if row["state"] == TrialState.RUNNING:
             history.begun.add(trial_id)
-        if row["state"] == "running" or (retry_failed and row["state"] == "failed"):
+        if row["state"] == TrialState.RUNNING or (retry_failed and row["state"] == TrialState.FAILED):
             if first_run:
                 history.running[trial_id] = _settings(row)
             continue
@@ -55,21 +56,19 @@ def read_history(experiment: Experiment, space: Space, retry_failed: bool) -> Hi
         history.ended.append(ended)
         if first_run:
             history.finished[trial_id] = Finished(row["state"], ended.value, ended.config, values.get(trial_id, {}))
-        if first_run and ended.state != "failed":
+        if first_run and ended.state is not TrialState.FAILED:
             history.reports.extend((trial_id, epoch, value) for epoch, value in sorted(values[trial_id].items()))
     return history
 
 
-def _ended(row: dict[str, Any], config: dict[str, object], value: float | None) -> Ended:
-    return Ended(
+def _ended(row: dict[str, Any], config: dict[str, object], value: float | None) -> EndedTrial:
+    return EndedTrial(
         trial_id=row["trial_id"],
         number=row["number"],
-        state=row["state"],
+        state=TrialState(row["state"]),
         value=value,
         config=config,
         repeat_of=row.get("repeat_of"),
-        error=row.get("error"),
-        log=row.get("log"),
         row=row,
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from search.driver.records import Ended
+from search.driver.trials import EndedTrial
 from search.experiment.folder import Experiment
+from search.experiment.states import TrialState
 
 BEST = "best.keras"
 
@@ -22,9 +23,11 @@ class KeptModels:
             return None
         return self._sign * min(self._sign * value for value in self._values.values())
 
-    def offer(self, trial_id: str, value: float) -> None:
-        """Take in a complete trial; what it pushes out of the best is removed."""
-        self._values[trial_id] = value
+    def offer(self, ended: EndedTrial) -> None:
+        """Take in a trial; what it pushes out of the best is removed. Only complete first runs count."""
+        if ended.state is not TrialState.COMPLETE or ended.value is None or ended.repeat_of is not None:
+            return
+        self._values[ended.trial_id] = ended.value
         ranked = sorted(self._values, key=lambda t: (-self._sign * self._values[t], t))
         for out in ranked[self._keep :]:
             del self._values[out]
@@ -32,18 +35,18 @@ class KeptModels:
             for tables in (self._experiment.predictions, self._experiment.classes):
                 self._experiment.remove(tables / f"{out}.parquet")
 
-    def settle(self, best: Ended | None) -> str | None:
-        """At the end: the best trial's model under a fixed name; its path within the experiment, if there is one."""
+    def name_best(self, best: EndedTrial | None) -> str | None:
+        """At the end, give the best trial's model a fixed name; its path within the experiment, None without one."""
         if best is None:
             return None
         model, target = self._experiment.models / f"{best.trial_id}.keras", self._experiment.models / BEST
         try:
             found = self._experiment.fetch(model)
         except OSError:
-            return None  # It is in a store that does not answer.
+            return None  # The model is in a store that does not answer.
         if found:
             target.unlink(missing_ok=True)
             target.hardlink_to(model)
         else:
-            self._experiment.remove(target)  # Of a trial that is the best no more.
+            self._experiment.remove(target)  # It is that of a trial that is no longer the best.
         return f"models/{BEST}" if target.exists() else None

@@ -1,4 +1,4 @@
-"""Where the workers of a cluster sit, what room is left, and whom to end so that a larger one fits. No Ray."""
+"""On which nodes workers fit, and which of them to end so that a larger one fits."""
 
 from __future__ import annotations
 
@@ -9,127 +9,154 @@ from itertools import combinations
 from search.space.per_trial import Shape
 
 _EPS = 1e-9
+_ALL_CHOICES = 8
+"""So many GPUs of a node up to which every combination of them is looked at."""
+
+
+def with_whole_gpu(shape: Shape) -> Shape | None:
+    """The shape with a whole GPU in place of a share of one; None where it has no share."""
+    return Shape(shape.cpus, 1.0) if 0 < shape.gpus < 1 else None
 
 
 @dataclass(frozen=True)
-class Place:
-    """A node and, on it, the numbers of the cards that a worker shares or owns."""
+class Location:
+    """Where a worker is: its node and, there, the numbers of the GPUs that it shares or owns."""
 
     node: str
-    cards: tuple[int, ...] = ()
+    gpus: tuple[int, ...] = ()
 
 
 @dataclass
-class Room:
+class FreeResources:
     """What is free on one node."""
 
     cpus: float
-    cards: list[float] = field(default_factory=list)
-    """Free share of each GPU."""
+    gpus: list[float] = field(default_factory=list)
+    """The free share of each GPU, 1.0 for one that nobody uses."""
+
+    def copy(self) -> FreeResources:
+        """The same numbers, which can be changed apart."""
+        return FreeResources(self.cpus, list(self.gpus))
 
     def fit(self, shape: Shape) -> tuple[int, ...] | None:
-        """The cards that a worker would get, the fullest that suffice, as Ray chooses; None where it does not fit."""
+        """The GPUs that a worker would get, the fullest that suffice, as Ray chooses; None where it does not fit."""
         if self.cpus + _EPS < shape.cpus:
             return None
         if not shape.gpus:
             return ()
         if shape.gpus < 1:
-            enough = [card for card, free in enumerate(self.cards) if free + _EPS >= shape.gpus]
-            return (min(enough, key=lambda card: self.cards[card]),) if enough else None
-        whole = [card for card, free in enumerate(self.cards) if free + _EPS >= 1]
+            enough = [gpu for gpu, free in enumerate(self.gpus) if free + _EPS >= shape.gpus]
+            return (min(enough, key=lambda gpu: self.gpus[gpu]),) if enough else None
+        whole = [gpu for gpu, free in enumerate(self.gpus) if free + _EPS >= 1]
         count = int(shape.gpus)
         return tuple(whole[:count]) if len(whole) >= count else None
 
-    def take(self, shape: Shape, cards: Sequence[int], sign: int = 1) -> None:
-        """Give room to a worker, or with sign -1 take it back."""
+    def take(self, shape: Shape, gpus: Sequence[int], sign: int = 1) -> None:
+        """Give a worker of this shape its resources on these GPUs, or with sign -1 take them back."""
         self.cpus -= sign * shape.cpus
-        for card in cards:
-            if card < len(self.cards):  # A node that has come back with fewer cards.
-                self.cards[card] -= sign * min(shape.gpus, 1.0)
+        for gpu in gpus:
+            if gpu < len(self.gpus):  # A node may have come back with fewer GPUs.
+                self.gpus[gpu] -= sign * min(shape.gpus, 1.0)
+
+    def has(self, shape: Shape, gpus: Sequence[int]) -> bool:
+        """Whether a worker of this shape fits on these very GPUs."""
+        return self.has_cpus(shape) and self.has_gpus(shape, gpus)
+
+    def has_cpus(self, shape: Shape) -> bool:
+        """Whether the cores suffice."""
+        return self.cpus + _EPS >= shape.cpus
+
+    def has_gpus(self, shape: Shape, gpus: Sequence[int]) -> bool:
+        """Whether these GPUs suffice."""
+        return all(self.gpus[gpu] + _EPS >= min(shape.gpus, 1.0) for gpu in gpus)
 
 
 @dataclass(frozen=True)
-class Seated:
-    """A worker in its place."""
+class PlacedWorker:
+    """A worker where it is."""
 
     shape: Shape
-    place: Place
+    location: Location
     cost: int = 1
-    """What it costs to end it, when it is free: 0 for one that is, 1 for one that trains."""
+    """What it costs to end it when it is free: 0 for an idle worker, 1 for one that trains."""
 
 
-class Floor:
-    """The free room of all nodes, as workers are seated one by one."""
+class Packing:
+    """The free resources of all nodes while workers are placed on them one by one."""
 
-    def __init__(self, nodes: Mapping[str, Room], seated: Mapping[int, Seated]) -> None:
-        self._whole = nodes
-        self._rooms = {name: Room(room.cpus, list(room.cards)) for name, room in nodes.items()}
-        self._seated = {worker: s for worker, s in seated.items() if s.place.node in nodes}
-        for one in self._seated.values():
-            self.seat(one.shape, one.place)
+    def __init__(self, nodes: Mapping[str, FreeResources], workers: Mapping[int, PlacedWorker]) -> None:
+        """`nodes` holds empty nodes; workers of a node that is not among them are left out."""
+        self._empty = nodes
+        self.free = {name: node.copy() for name, node in nodes.items()}
+        """What is free of each node."""
+        self._workers = {number: worker for number, worker in workers.items() if worker.location.node in nodes}
+        for worker in self._workers.values():
+            self.place(worker.shape, worker.location)
 
-    def seat(self, shape: Shape, place: Place) -> None:
-        """Take the room of a worker."""
-        self._rooms[place.node].take(shape, place.cards)
+    def place(self, shape: Shape, location: Location) -> None:
+        """Give a worker of this shape its resources there."""
+        self.free[location.node].take(shape, location.gpus)
 
-    def find(self, shape: Shape) -> Place | None:
-        """A place with room for a worker, on the node that it fills best; None where there is none."""
+    def find(self, shape: Shape) -> Location | None:
+        """Where a worker of this shape fits, on the node that it fills best; None where it fits nowhere."""
         found = [
-            (room, Place(name, cards)) for name, room in self._rooms.items() if (cards := room.fit(shape)) is not None
+            (free, Location(name, gpus)) for name, free in self.free.items() if (gpus := free.fit(shape)) is not None
         ]
         if not found:
             return None
-        return min(found, key=lambda item: (sum(item[0].cards), item[0].cpus))[1]
+        return min(found, key=lambda item: (sum(item[0].gpus), item[0].cpus))[1]
 
     def could_hold(self, shape: Shape) -> bool:
-        """Whether some node would have room if it were empty."""
-        return any(Room(room.cpus, list(room.cards)).fit(shape) is not None for room in self._whole.values())
+        """Whether a worker of this shape would fit on some node if that were empty."""
+        return any(node.fit(shape) is not None for node in self._empty.values())
 
     def cheapest(self, spared: Iterable[int]) -> int | None:
-        """The worker that costs least to end."""
-        movable = {w: s.cost for w, s in self._seated.items() if w not in set(spared)}
-        return min(movable, key=lambda worker: movable[worker], default=None)
+        """The number of the worker that costs least to end, not one of the `spared`; None where there is none."""
+        movable = {number: worker.cost for number, worker in self._workers.items() if number not in set(spared)}
+        return min(movable, key=lambda number: movable[number], default=None)
 
-    def make_room(self, shape: Shape, spared: Iterable[int] = ()) -> tuple[Place, set[int]] | None:
-        """The place that is freed by ending the fewest workers, and those; None where it would not fit at all."""
-        movable = {w: s for w, s in self._seated.items() if w not in set(spared)}
-        options = [option for name in self._rooms for option in self._options(name, shape, movable)]
+    def make_space(self, shape: Shape, spared: Iterable[int] = ()) -> tuple[Location, set[int]] | None:
+        """Where a worker of this shape fits once the fewest others have ended, and the numbers of those.
+
+        None where it would not fit if all but the `spared` ended.
+        """
+        movable = {number: worker for number, worker in self._workers.items() if number not in set(spared)}
+        options = [option for name in self.free for option in self._options(name, shape, movable)]
         return min(options, key=lambda option: _cost(option[1], movable), default=None)
 
-    def _options(self, name: str, shape: Shape, movable: Mapping[int, Seated]) -> Iterator[tuple[Place, set[int]]]:
-        here = {w: s for w, s in movable.items() if s.place.node == name}
-        for cards in self._card_choices(name, shape, here):
-            room = Room(self._rooms[name].cpus, list(self._rooms[name].cards))
-            ended: set[int] = set()
-            # Those on the cards first, the cheap ones before the others; then any, for their CPUs.
-            order = sorted(here, key=lambda w: (here[w].cost, -here[w].shape.gpus, -here[w].shape.cpus))
-            for on_cards in (True, False):
-                for worker in order:
-                    one = here[worker]
-                    enough = room.cpus + _EPS >= shape.cpus if not on_cards else _cards_free(room, shape, cards)
-                    if enough or worker in ended or (on_cards and not set(one.place.cards) & set(cards)):
-                        continue
-                    room.take(one.shape, one.place.cards, sign=-1)
-                    ended.add(worker)
-            if room.cpus + _EPS >= shape.cpus and _cards_free(room, shape, cards):
-                yield Place(name, cards), ended
+    def _options(
+        self, name: str, shape: Shape, movable: Mapping[int, PlacedWorker]
+    ) -> Iterator[tuple[Location, set[int]]]:
+        here = {number: worker for number, worker in movable.items() if worker.location.node == name}
+        # Cheap ones are ended before others, and of equal ones those with more GPUs, then with more cores.
+        order = sorted(here, key=lambda number: (here[number].cost, -here[number].shape.gpus, -here[number].shape.cpus))
+        for gpus in self._gpu_choices(name, shape, here):
+            free, ended = self.free[name].copy(), set[int]()
+            for number in order:  # First those on the GPUs that are wanted.
+                worker = here[number]
+                if not free.has_gpus(shape, gpus) and set(worker.location.gpus) & set(gpus):
+                    free.take(worker.shape, worker.location.gpus, sign=-1)
+                    ended.add(number)
+            for number in order:  # Then any, for their cores.
+                worker = here[number]
+                if not free.has_cpus(shape) and number not in ended:
+                    free.take(worker.shape, worker.location.gpus, sign=-1)
+                    ended.add(number)
+            if free.has(shape, gpus):
+                yield Location(name, gpus), ended
 
-    def _card_choices(self, name: str, shape: Shape, here: Mapping[int, Seated]) -> Iterator[tuple[int, ...]]:
+    def _gpu_choices(self, name: str, shape: Shape, here: Mapping[int, PlacedWorker]) -> Iterator[tuple[int, ...]]:
         if not shape.gpus:
             yield ()
             return
         count = max(1, int(shape.gpus))
-        cards = range(len(self._whole[name].cards))
-        if len(cards) <= 8:
-            yield from combinations(cards, count)
+        gpus = range(len(self._empty[name].gpus))
+        if len(gpus) <= _ALL_CHOICES:
+            yield from combinations(gpus, count)
             return
-        burden = {card: sum(s.cost for s in here.values() if card in s.place.cards) for card in cards}
-        yield tuple(sorted(sorted(cards, key=lambda card: burden[card])[:count]))
+        burden = {gpu: sum(worker.cost for worker in here.values() if gpu in worker.location.gpus) for gpu in gpus}
+        yield tuple(sorted(sorted(gpus, key=lambda gpu: burden[gpu])[:count]))
 
 
-def _cards_free(room: Room, shape: Shape, cards: Sequence[int]) -> bool:
-    return all(room.cards[card] + _EPS >= min(shape.gpus, 1.0) for card in cards)
-
-
-def _cost(ended: set[int], movable: Mapping[int, Seated]) -> tuple[int, int]:
-    return sum(movable[worker].cost for worker in ended), len(ended)
+def _cost(ended: set[int], movable: Mapping[int, PlacedWorker]) -> tuple[int, int]:
+    return sum(movable[number].cost for number in ended), len(ended)

@@ -1,4 +1,4 @@
-"""The rows that a trial has in the tables of its experiment."""
+"""What the experiment folder says of a trial: its rows in the tables, and its log."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from search.driver.records import Live
+from search.driver.trials import ActiveTrial
+from search.experiment.folder import Experiment
 from search.experiment.schema import CONFIG_PREFIX, config_value
+from search.experiment.states import TrialState
 from search.planning.plan import Plan
 from search.space import Space
 from search.stopping.fidelity import comparable, last_share
-from search.trial.messages import Ending, Metrics
+from search.trial.messages import Metrics, TrialEnd
 
 Row = dict[str, object]
 
@@ -24,66 +26,80 @@ def epoch_row(trial_id: str, metrics: Metrics) -> Row:
     return {**metrics, "trial_id": trial_id, **whole}
 
 
-def running_row(plan: Plan, live: Live) -> Row:
+def running_row(plan: Plan, trial: ActiveTrial) -> Row:
     """The row of a trial from its proposal to its end."""
     row: Row = {
-        "trial_id": live.spec.trial_id,
-        "number": live.number,
-        "state": "running",
+        "trial_id": trial.spec.trial_id,
+        "number": trial.number,
+        "state": str(TrialState.RUNNING),
         "space": plan.source.stem,
         "dataset": plan.dataset.name if plan.dataset is not None else None,
-        "seed": live.spec.seed,
-        "repeat_of": live.repeat_of,
+        "seed": trial.spec.seed,
+        "repeat_of": trial.repeat_of,
     }
-    for name, value in live.config.items():  # An inactive parameter is left out, and null in the table.
+    for name, value in trial.config.items():  # An inactive parameter is left out, and null in the table.
         row[CONFIG_PREFIX + name] = config_value(plan.space, name, value)
     return row
 
 
-def finished_row(plan: Plan, live: Live, ending: Ending, log: str | None) -> Row:
+def finished_row(plan: Plan, trial: ActiveTrial, end: TrialEnd, log: str | None) -> Row:
     """The row of a trial that has ended: metrics as they were at its best epoch, and those of the whole trial.
 
     Where training sets grow, `training_share` and `sample_size` say on what part of it the trial ended.
     """
     now = time.time()
-    best = best_epoch(live, plan.space)
+    best = best_epoch(trial, plan.space)
     at_best = {name: value for name, value in (best or {}).items() if name not in _OF_THE_EPOCH}
-    started = live.started_at if live.started_at is not None else now
+    started = trial.started_at if trial.started_at is not None else now
     return {
-        **running_row(plan, live),
+        **running_row(plan, trial),
         **at_best,
-        **_part_seen(live),
-        **ending.summary,
-        "state": ending.state,
-        "error": ending.error,
-        "epochs": len(live.epochs),
+        **_part_seen(trial),
+        **end.summary,
+        "state": str(end.state),
+        "error": end.error,
+        "epochs": len(trial.epochs),
         "best_epoch": int(best["epoch"]) if best else None,
         "started_at": datetime.fromtimestamp(started, UTC),
         "finished_at": datetime.fromtimestamp(now, UTC),
         "train_seconds": now - started,
-        "wait_seconds": max(0.0, started - live.spec.proposed_at),
-        "node": live.node or None,
-        "worker": live.worker or None,
+        "wait_seconds": max(0.0, started - trial.spec.proposed_at),
+        "node": trial.node or None,
+        "worker": str(trial.worker) if trial.worker else None,
         "log": log,
     }
 
 
-def _part_seen(live: Live) -> Row:
-    if not live.spec.growth.steps or not live.epochs:
+def _part_seen(trial: ActiveTrial) -> Row:
+    if not trial.spec.growth.steps or not trial.epochs:
         return {}
-    images = live.epochs[-1].get("train_images")
+    images = trial.epochs[-1].get("train_images")
     seen: Row = {} if images is None else {"sample_size": int(images)}
-    return {**seen, "training_share": last_share(live.epochs, live.spec.growth)}
+    return {**seen, "training_share": last_share(trial.epochs, trial.spec.growth)}
 
 
-def best_epoch(live: Live, space: Space) -> Mapping[str, float] | None:
+def best_epoch(trial: ActiveTrial, space: Space) -> Mapping[str, float] | None:
     """The metrics of the epoch with the best value, the first of equal ones; of a complete trial, on all its images."""
     sign = 1 if space.mode == "max" else -1
-    epochs = comparable(live.epochs, live.spec.growth)
+    epochs = comparable(trial.epochs, trial.spec.growth)
     return max(epochs, key=lambda metrics: sign * metrics[space.metric], default=None)
 
 
-def score_of(live: Live, space: Space) -> float | None:
+def score_of(trial: ActiveTrial, space: Space) -> float | None:
     """The metric at the best epoch."""
-    best = best_epoch(live, space)
+    best = best_epoch(trial, space)
     return None if best is None else best[space.metric]
+
+
+def write_log(experiment: Experiment, trial_id: str, end: TrialEnd) -> str | None:
+    """Write what the trial printed last, and its traceback, to `logs/TRIAL_ID.log`.
+
+    Its path within the experiment comes back, None for a trial that has nothing to tell.
+    """
+    text = "\n".join(part for part in (end.output.rstrip(), end.traceback.rstrip()) if part)
+    if not text and end.state is not TrialState.FAILED:
+        return None
+    path = experiment.logs / f"{trial_id}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text((text or end.error or "") + "\n", encoding="utf-8")
+    return path.relative_to(experiment.root).as_posix()

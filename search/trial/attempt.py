@@ -14,9 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from search.errors import SearchError
+from search.experiment.states import TrialState
 from search.stopping.fidelity import comparable
-from search.trial.checkpoints import REPORTED, keeping
-from search.trial.messages import CLOSE, Ending, Metrics, RunContext, TrialSpec
+from search.trial.checkpoints import REPORTED, trial_storage
+from search.trial.messages import (
+    Began,
+    Command,
+    Epochs,
+    Metrics,
+    ProcessResources,
+    SearchContext,
+    TrialEnd,
+    TrialSpec,
+)
 from search.trial.out_of_memory import exhausted_line, lost_gpu, out_of_memory
 from search.wording import did_you_mean
 from trainables.errors import TrainableError, TrialDiverged
@@ -38,25 +48,27 @@ class _Interrupted(Exception):
     """The search is being closed; the trial has saved what continues it."""
 
 
-def run_attempt(trainable: Trainable, spec: TrialSpec, context: RunContext, link: Connection) -> Ending | None:
-    """Train until the trial ends; None when the stopping rule ended it. Every exception becomes a failed ending."""
-    attempt = Attempt(spec, context, link)
+def run_attempt(
+    trainable: Trainable, spec: TrialSpec, context: SearchContext, resources: ProcessResources, link: Connection
+) -> TrialEnd | None:
+    """Train until the trial ends; None when the stopping rule ended it. Every exception becomes a failed trial."""
+    attempt = Attempt(spec, context, resources, link)
     generator = None
     try:
         generator = _generator(trainable(dict(spec.config), attempt.trial))
-        _watch(context)
+        _dump_stack_if_it_hangs(context)
         for metrics in generator:
             attempt.take(metrics)
-            _watch(context)
+            _dump_stack_if_it_hangs(context)
         return attempt.complete()
     except _Stopped:
         return None
     except _Interrupted:
-        return Ending("interrupted")
+        return TrialEnd(TrialState.INTERRUPTED)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         raise
     except BaseException as error:  # SystemExit too: a trial that calls exit() fails, and takes nothing along.
-        return _failed(error, spec, context)
+        return _failed(error, spec, resources)
     finally:
         if generator is not None:
             with contextlib.suppress(Exception):
@@ -74,53 +86,53 @@ def _generator(returned: Any) -> Generator[Mapping[str, Any], None, None]:
     )
 
 
-def _watch(context: RunContext) -> None:
-    """Write the stack to the trial's output if the next epoch takes so long that the worker will end the process."""
+def _dump_stack_if_it_hangs(context: SearchContext) -> None:
+    """Have the stack printed if the next epoch takes so long that the worker will soon end this process."""
     if context.trial_timeout_s:
         faulthandler.dump_traceback_later(context.trial_timeout_s * 0.95)
 
 
-def _failed(error: BaseException, spec: TrialSpec, context: RunContext) -> Ending:
+def _failed(error: BaseException, spec: TrialSpec, resources: ProcessResources) -> TrialEnd:
     text = " ".join(str(error).split())
-    told = isinstance(error, TrainableError | SearchError) and text
-    line = text if told else f"{type(error).__name__}: {text}".rstrip(": ")
+    is_for_the_user = isinstance(error, TrainableError | SearchError) and text
+    line = text if is_for_the_user else f"{type(error).__name__}: {text}".rstrip(": ")
     exhausted = out_of_memory(error)
     if exhausted:
-        line = exhausted_line(exhausted, spec.config, context.gpus, context.gpu_memory_mib)
-    return Ending(
-        "failed",
+        line = exhausted_line(exhausted, spec.config, resources.gpus, resources.gpu_memory_mib)
+    return TrialEnd(
+        TrialState.FAILED,
         error=line[:500],
         diverged=isinstance(error, TrialDiverged),
         traceback="".join(traceback.format_exception(error)),
         out_of_memory=exhausted is not None,
-        lost_gpu=context.gpus > 0 and lost_gpu(error),
+        lost_gpu=resources.gpus > 0 and lost_gpu(error),
     )
 
 
 class Attempt:
     """Takes the metrics of a running trial one by one, reports them, and saves what must be saved."""
 
-    def __init__(self, spec: TrialSpec, context: RunContext, link: Connection) -> None:
+    def __init__(self, spec: TrialSpec, context: SearchContext, resources: ProcessResources, link: Connection) -> None:
         self._spec, self._context, self._link = spec, context, link
-        self._keeping = keeping(context)
-        self._closing = spec.closing
+        self._storage = trial_storage(context)
+        self._closing = False
         self._epochs: list[Metrics] = []
         self._held: list[Metrics] = []
         self._summary: Metrics = {}
         self._last_save = self._last_report = time.monotonic()
         self._save_every_s = context.checkpoint_every_s
-        checkpoint = self._keeping.latest(spec.trial_id, spec.begun)
+        checkpoint = self._storage.latest(spec.trial_id, spec.begun)
         self.trial = Trial(
             seed=spec.seed,
             split_seed=context.split_seed,
             data_dir=Path(context.data_dir) if context.data_dir else None,
-            cpus=context.cpus,
-            gpus=context.gpus,
-            gpu_memory_mib=context.gpu_memory_mib,
+            cpus=resources.cpus,
+            gpus=resources.gpus,
+            gpu_memory_mib=resources.gpu_memory_mib,
             growth=spec.growth,
             checkpoint=checkpoint,
         )
-        link.send(("started", time.time()))
+        link.send(Began(time.time()))
         if checkpoint is not None:
             self._replay(json.loads((checkpoint / REPORTED).read_text()))
 
@@ -166,26 +178,26 @@ class Attempt:
         return self._context.rungs is None or epoch in self._context.rungs
 
     def _flush(self, waits: bool) -> None:
-        """Send the held epochs; with `waits` a decision comes back."""
-        self._link.send(("epochs", self._held, waits))
+        """Send the held epochs; with `waits`, wait for the decision and raise `_Stopped` if that is the end."""
+        self._link.send(Epochs(self._held, waits))
         self._held = []
         self._last_report = time.monotonic()
-        if waits and self._hear() != "go":
+        if waits and self._decision() is not Command.GO_ON:
             raise _Stopped
 
-    def _hear(self) -> object:
-        """The worker's next word, apart from the one that the search is being closed."""
-        while (word := self._link.recv()) == CLOSE:
+    def _decision(self) -> object:
+        """The worker's next command but CLOSE, which is only noted."""
+        while (command := self._link.recv()) is Command.CLOSE:
             self._closing = True
-        return word
+        return command
 
     def _save_if_due(self) -> None:
-        if self._link.poll() and self._link.recv() == CLOSE:  # Nothing else comes while a trial does not wait.
+        if self._link.poll() and self._link.recv() is Command.CLOSE:  # No other comes while a trial does not wait.
             self._closing = True
         begun = time.monotonic()
         due = begun - self._last_save >= self._save_every_s
         if self.trial.save is not None and (due or self._closing):
-            self._keeping.save(self._spec.trial_id, self._epochs, self.trial.save)
+            self._storage.save(self._spec.trial_id, self._epochs, self.trial.save)
             self._last_save = time.monotonic()
             took = self._last_save - begun
             self._save_every_s = max(self._context.checkpoint_every_s, took / SAVING_SHARE)
@@ -193,25 +205,26 @@ class Attempt:
             self._flush(waits=False)
             raise _Interrupted
 
-    def complete(self) -> Ending:
-        """The trainable has nothing more to say: hand over what is held, keep the model if it is among the best."""
+    def complete(self) -> TrialEnd:
+        """The trainable has ended by itself: send what is held back, keep the model if it is among the best."""
         if not self._epochs:
             raise ValueError("the trainable ended without yielding metrics")
         if self._held:
             self._flush(waits=False)
-        return Ending("complete", summary=self._summary, model=self._keep_model())
+        return TrialEnd(TrialState.COMPLETE, summary=self._summary, model=self._keep_model())
 
     def _keep_model(self) -> str | None:
+        """Where the model lies within the experiment; None where it is not kept."""
         sign = 1 if self._context.mode == "max" else -1
         best = max(sign * values[self._context.metric] for values in comparable(self._epochs, self._spec.growth))
         if self._spec.keep_above is not None and best <= sign * self._spec.keep_above:
             return None
         for name, save in (("predictions", self.trial.save_predictions), ("classes", self.trial.save_classes)):
             if save is not None:
-                self._keeping.put(f"{name}/{self._spec.trial_id}.parquet", save)
+                self._storage.put(f"{name}/{self._spec.trial_id}.parquet", save)
         model = f"models/{self._spec.trial_id}.keras"
         save_model = self.trial.save_model
-        return model if save_model is not None and self._keeping.put(model, save_model) else None
+        return model if save_model is not None and self._storage.put(model, save_model) else None
 
 
 def _numbers(metrics: Mapping[str, Any]) -> Metrics:

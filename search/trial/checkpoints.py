@@ -17,7 +17,7 @@ from search.errors import SearchError
 from search.experiment.atomic import write_file, write_folder
 from search.experiment.lock import sees
 from search.experiment.remote.store import Store, reason
-from search.trial.messages import Metrics, RunContext
+from search.trial.messages import Metrics, SearchContext
 
 CHECKPOINTS = "checkpoints"
 REPORTED = "reported.json"
@@ -26,21 +26,24 @@ REPORTED = "reported.json"
 Save = Callable[[Path], None]
 
 
-class Keeping(Protocol):
+class TrialStorage(Protocol):
     """Keeps checkpoints and results of trials, by names relative to the experiment."""
 
     def latest(self, trial_id: str, begun: bool) -> Path | None:
-        """The newest whole checkpoint of a trial, as a local folder; `begun`: another node may have left one."""
+        """The newest whole checkpoint of a trial, as a local folder; None where there is none.
+
+        `begun`: an earlier attempt, on this node or another, may have left one.
+        """
 
     def save(self, trial_id: str, epochs: list[Metrics], save: Save) -> None:
-        """Keep the checkpoint behind the last of `epochs` in place of the earlier ones."""
+        """Let `save` write what continues the trial after the last of `epochs`, in place of earlier checkpoints."""
 
     def put(self, name: str, save: Save) -> bool:
-        """Keep one file; whether it is where others find it."""
+        """Let `save` write one file, and keep it; False where no other process will find it."""
 
 
-def keeping(context: RunContext) -> Keeping:
-    """The best that this node can do."""
+def trial_storage(context: SearchContext) -> TrialStorage:
+    """The experiment folder where this node sees it, else the store, else this node's own disk."""
     root = Path(context.experiment)
     if sees(root, context.token):
         return InFolder(root, context.store)
@@ -50,7 +53,7 @@ def keeping(context: RunContext) -> Keeping:
 
 
 def _scratch(token: str) -> Path:
-    """A folder of this worker, the parent of the training process, on this node's own disk."""
+    """A folder on this node's own disk, named after the worker, which is the parent of this training process."""
     return Path(tempfile.gettempdir()) / f"search-{token}-{os.getppid()}"
 
 
@@ -61,7 +64,7 @@ class InFolder:
         self._root, self._store = root, store
 
     def latest(self, trial_id: str, begun: bool) -> Path | None:
-        """Also one that a node without the folder put into the store, where that is newer."""
+        """The newest one here, or in the store if a node without the folder has put a newer one there."""
         folder = self._root / CHECKPOINTS / trial_id
         if begun and self._store is not None:
             fetch_checkpoint(self._store, trial_id, folder)
@@ -69,7 +72,7 @@ class InFolder:
         return found[-1] if found else None
 
     def save(self, trial_id: str, epochs: list[Metrics], save: Save) -> None:
-        """In one step, and only then without the earlier ones."""
+        """Write it in one step, so that it is there whole or not at all, and only then remove the earlier ones."""
         folder = self._root / CHECKPOINTS / trial_id
 
         def write(temporary: Path) -> None:
@@ -82,24 +85,24 @@ class InFolder:
                 shutil.rmtree(other, ignore_errors=True)
 
     def put(self, name: str, save: Save) -> bool:
-        """In one step, as `save`."""
+        """Write it in one step, as `save` does."""
         write_file(self._root / name, save)
         return True
 
 
 class InStore:
-    """The object store, from a node without the folder. One that does not answer costs a checkpoint, not the trial."""
+    """The object store, for a node without the folder. If it does not answer that costs a checkpoint, not the trial."""
 
     def __init__(self, store: Store, scratch: Path) -> None:
         self._store, self._scratch = store, scratch
 
     def latest(self, trial_id: str, begun: bool) -> Path | None:
-        """Fetched to this node; a trial that was never begun has none, and the store is not asked."""
-        shutil.rmtree(self._scratch, ignore_errors=True)  # Of the trial before.
+        """Fetch it to this node; the store is not asked about a trial that was never begun."""
+        shutil.rmtree(self._scratch, ignore_errors=True)  # It holds what the trial before had fetched.
         return fetch_checkpoint(self._store, trial_id, self._scratch / trial_id) if begun else None
 
     def save(self, trial_id: str, epochs: list[Metrics], save: Save) -> None:
-        """Its parts first, and what marks it as whole last."""
+        """Send its parts first, and last the file that marks it as whole."""
         name = f"{CHECKPOINTS}/{trial_id}/{_name(epochs)}"
         with tempfile.TemporaryDirectory() as written:
             save(Path(written))
@@ -115,7 +118,7 @@ class InStore:
                 _say_lost("this checkpoint", self._store, error)
 
     def put(self, name: str, save: Save) -> bool:
-        """Written here, then sent."""
+        """Write it here, then send it."""
         with tempfile.TemporaryDirectory() as folder:
             written = Path(folder) / Path(name).name
             save(written)
@@ -128,29 +131,32 @@ class InStore:
 
 
 class OnThisNode:
-    """Neither: a checkpoint lasts for the next attempt of this worker, and nothing else is kept."""
+    """This node's own disk: a checkpoint lasts for the next attempt of this worker, and nothing else is kept."""
 
     def __init__(self, scratch: Path) -> None:
         self._scratch, self._folder = scratch, InFolder(scratch)
 
     def latest(self, trial_id: str, begun: bool) -> Path | None:
-        """Of a training process of this worker that died; what other trials left is removed."""
+        """The one of an earlier training process of this worker, which died; what other trials left is removed."""
         for other in (self._scratch / CHECKPOINTS).glob("*"):
             if other.name != trial_id:
                 shutil.rmtree(other, ignore_errors=True)
         return self._folder.latest(trial_id, begun=False)
 
     def save(self, trial_id: str, epochs: list[Metrics], save: Save) -> None:
-        """For the next attempt of this worker."""
+        """Keep it for the next attempt of this worker."""
         self._folder.save(trial_id, epochs, save)
 
     def put(self, name: str, save: Save) -> bool:
-        """Nowhere."""
+        """Keep nothing; return False."""
         return False
 
 
 def fetch_checkpoint(store: Store, trial_id: str, folder: Path) -> Path | None:
-    """Fetch the newest whole checkpoint of a trial into `folder`, if there is none as new; None where there is none."""
+    """Fetch the newest whole checkpoint of a trial into `folder`, unless it is there already.
+
+    Its place comes back; None where the store has none or does not answer.
+    """
     base = f"{CHECKPOINTS}/{trial_id}"
     try:
         there = store.list(base)

@@ -1,8 +1,8 @@
-"""The training process: runs one trial after another and talks to its worker over a pipe. Imports no Ray.
+"""The training process: runs one trial after another and talks to its worker over a pipe.
 
     python -m search.trial.child DESCRIPTOR
 
-Between two decisions of the stopping rule it trains on without waiting; at a rung it waits for `go` or `stop`.
+Between two decisions of the stopping rule it trains on without waiting; at a rung it waits for GO_ON or STOP.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from multiprocessing.connection import Connection
 import psutil
 
 from search.trial.attempt import run_attempt
-from search.trial.messages import RunContext, TrialSpec
+from search.trial.messages import ProcessResources, SearchContext, TrialSpec
 from search.trial.orphans import die_with_parent
 
 
 def main() -> None:
     """Serve trials until the pipe is closed."""
-    die_with_parent()  # Elsewhere than on Linux the pipe tells.
+    die_with_parent()  # On other systems than Linux the end of the pipe ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the driver decides what it means.
     link = Connection(int(sys.argv[1]))
     for stream in (sys.stdout, sys.stderr):
@@ -38,23 +38,24 @@ def main() -> None:
 
 
 def _serve(link: Connection) -> None:
-    context = link.recv()
-    assert isinstance(context, RunContext)
+    context, resources = link.recv()
+    assert isinstance(context, SearchContext)
+    assert isinstance(resources, ProcessResources)
     sys.path[:] = [*dict.fromkeys([*context.import_path, *sys.path])]
     space = cache(context.source.execute)
     while True:
         spec = link.recv()
         if not isinstance(spec, TrialSpec):
-            continue  # A `stop` that crossed the trial's own end.
+            continue  # A command that crossed the trial's own end.
         _clear_output()
         # The file is run within the attempt, so that what it cannot find on this node is the trial's error.
-        ending = run_attempt(lambda config, trial: space().trainable(config, trial), spec, context, link)
+        end = run_attempt(lambda config, trial: space().trainable(config, trial), spec, context, resources, link)
         faulthandler.cancel_dump_traceback_later()
-        if ending is not None:
+        if end is not None:
             sys.stdout.flush()
             sys.stderr.flush()
-            ending.own_bytes = _own_bytes()
-            link.send(ending)
+            end.own_bytes = _own_bytes()
+            link.send(end)
 
 
 def _own_bytes() -> int:

@@ -3,20 +3,52 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 
 from search.experiment.remote.store import Store
+from search.experiment.states import TrialState
 from search.space.loading import SpaceSource
+from search.space.per_trial import Shape
 from trainables.trial import ALL_AT_ONCE, Growth
 
 Metrics = dict[str, float]
+ONE_CORE = Shape(1.0, 0.0)
+"""What a trial is given where nothing else is said."""
 CLOSING = ".closing"
 """A file in the experiment folder that is there while the search is being closed: trials save and end."""
-CLOSE = "close"
-"""What a worker tells a training process then."""
+
+
+class Command(Enum):
+    """What a worker tells a training process that is in the middle of a trial."""
+
+    GO_ON = "go on"
+    """The trial, which waits for the decision of the stopping rule, trains on."""
+    STOP = "stop"
+    """The trial, which waits for that decision, has been ended by the driver."""
+    CLOSE = "close"
+    """The search is being closed: the trial saves after its epoch, and ends."""
 
 
 @dataclass(frozen=True)
-class RunContext:
+class Began:
+    """What a training process tells first of an attempt at a trial."""
+
+    at: float
+    """When its work began, in seconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """What a training process tells after epochs."""
+
+    metrics: list[Metrics]
+    """Finished epochs in order, each with `epoch`."""
+    waits: bool
+    """Whether the trial waits for GO_ON or STOP."""
+
+
+@dataclass(frozen=True)
+class SearchContext:
     """What all trials of a search share."""
 
     source: SpaceSource
@@ -26,30 +58,55 @@ class RunContext:
     experiment: str
     """The experiment folder, where checkpoints and models go on nodes that see it."""
     metric: str
+    """The metric of the space, by which trials are compared."""
     mode: str
+    """Whether a larger metric is better (`max`) or a smaller one (`min`)."""
     split_seed: int
+    """The experiment's seed, which alone decides splits and subsets of the data."""
     data_dir: str | None
+    """The folder of data sets and weights; None: the cache of Keras."""
     rungs: tuple[int, ...] | None
     """Epochs after which a trial waits for a decision; None: after every one."""
-    cpus: int = 1
-    gpus: float = 0.0
-    """Both are its own shape's in each worker."""
     token: str = ""
-    """What the folder's lock says: a node that reads it there sees the folder. Empty: all do."""
+    """What the folder's lock says: a node that reads it there sees the folder. Empty: all nodes see it."""
     store: Store | None = None
-    """Where checkpoints and models go on nodes that do not see it."""
+    """Where checkpoints and models go on nodes that do not see the folder; None: nowhere."""
     report_every_s: float = 0.25
     """Longest time for which finished epochs are held back to be reported together."""
     trial_timeout_s: float | None = None
-    """Longest time without a finished epoch."""
+    """Longest time without a finished epoch; None: there is no limit."""
     checkpoint_every_s: float = 20.0
     """Least time between two checkpoints of a trial."""
     attempts: int = 3
     """How often a trial is begun whose training process dies."""
     recycle_bytes: int = 2 << 30
-    """Growth of a training process's own memory since its first trial, above which it is replaced."""
+    """Growth of a training process's own memory since its first trial, above which the process is replaced."""
+
+
+@dataclass(frozen=True)
+class ProcessResources:
+    """What one training process may use."""
+
+    cpus: int = 1
+    """Cores: the number of threads for arithmetic."""
+    gpus: float = 0.0
+    """Number of GPUs, below 1 a share of one, 0 for none."""
     gpu_memory_mib: int | None = None
-    """What a training process may take of each of its GPUs, as its worker measured."""
+    """What it may take of the memory of each of its GPUs; None where it has none, or that could not be measured."""
+
+
+@dataclass(frozen=True)
+class WorkerId:
+    """One training process."""
+
+    node: str
+    """Address of its node."""
+    pid: int
+    """Its process id there."""
+
+    def __str__(self) -> str:
+        """As the column `worker` of the tables has it."""
+        return f"{self.node}:{self.pid}"
 
 
 @dataclass(frozen=True)
@@ -60,18 +117,17 @@ class TrialSpec:
     config: dict[str, object]
     """Parameters and fixed settings, with `dataset`, `metric` and `mode`."""
     seed: int
+    """Seed of everything random in the training."""
     proposed_at: float
-    """Seconds since the epoch."""
+    """When it was handed out, in seconds since the epoch."""
+    shape: Shape = ONE_CORE
+    """Cores and GPUs that it is given."""
     decides: bool = True
     """Whether the stopping rule has a say; repeats run to their end."""
     begun: bool = False
-    """Whether an earlier attempt may have left a checkpoint, here or elsewhere."""
-    closing: bool = False
-    """Whether the search is being closed already: the trial saves behind its first epoch, and ends."""
+    """Whether an earlier attempt may have left a checkpoint, on this node or another."""
     growth: Growth = ALL_AT_ONCE
     """How its training set grows."""
-    alone: bool = False
-    """Whether it ran out of memory on a share of a GPU, and now gets a whole one."""
     keep_above: float | None = None
     """The model is kept only when the metric beats this; None: in any case."""
 
@@ -85,37 +141,40 @@ class Report:
     """Finished epochs in order, each with `epoch`."""
     started_at: float | None = None
     """When the trial's first work began, in the first report of an attempt."""
-    worker: str = ""
-    """Node and process id of the training process."""
+    worker: WorkerId | None = None
+    """The training process; None where none could be started."""
     node: str = ""
+    """Address of the node."""
     events: list[str] = field(default_factory=list)
-    """What befell the training process: recycled, died, timed out."""
+    """What befell the training process, one line each: it was recycled, died or hung."""
     waits: bool = False
     """Whether the trial waits for a decision on its last epoch."""
     output: str = ""
-    """What a trial that waits has written so far: when it is ended, nothing more is heard of it."""
-    end: Ending | None = None
+    """What a trial that waits has printed so far: if the driver ends it, nothing more is heard of it."""
+    end: TrialEnd | None = None
+    """How the trial ended; None while it goes on."""
 
 
 @dataclass
-class Ending:
-    """How a trial ended by itself, or was interrupted."""
+class TrialEnd:
+    """How a trial ended."""
 
-    state: str
-    """`complete`, `failed` or `interrupted`; a trial that the stopping rule ends hears of it and says nothing."""
+    state: TrialState
+    """COMPLETE, FAILED or INTERRUPTED; the driver itself makes the end of a trial that the stopping rule prunes."""
     summary: Metrics = field(default_factory=dict)
     """Values of the whole trial: test metrics, numbers of parameters."""
     error: str | None = None
-    """One line."""
+    """What went wrong, in one line."""
     diverged: bool = False
+    """Whether it failed because its loss became NaN, infinite or exploded."""
     traceback: str = ""
     output: str = ""
-    """The end of what the trial wrote to its standard output and error."""
+    """The end of what the trial printed to its standard output and error."""
     model: str | None = None
     """Where its model lies, relative to the experiment."""
     own_bytes: int = 0
-    """Memory of the training process behind the trial, without what files and other processes share."""
+    """Memory of the training process after the trial, without pages that it shares with files and other processes."""
     out_of_memory: bool = False
     """Whether it failed because memory ran out."""
     lost_gpu: bool = False
-    """Whether it failed because its process can use its GPU no more."""
+    """Whether it failed because its process can no longer use its GPU."""

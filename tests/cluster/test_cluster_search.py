@@ -18,7 +18,7 @@ from search.planning.provenance import versions
 from search.space.loading import SpaceSource
 from tests.support.crashes import Driver, check_whole
 from tests.support.gated import EPOCHS, FREE, Gate
-from tests.support.ledger_world import SPACE
+from tests.support.search_world import SPACE
 
 PLAN = Plan(SpaceSource("space.py", ""), SPACE, "e", Path("results"), 5, 0, None, None, Path("/data"))
 

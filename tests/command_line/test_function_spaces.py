@@ -7,17 +7,15 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from search.driver.history import read_history
-from search.driver.ledger import Ledger
+from search.driver.search import Search, open_search
 from search.experiment.folder import Experiment
 from search.experiment.parts import PartWriter, read_parts
 from search.experiment.schema import read_trials
+from search.experiment.states import TrialState
 from search.planning.plan import Plan
-from search.sampling import Sampling
 from search.space import Config, Space
 from search.space.loading import SpaceSource
-from search.stopping import make_rule
-from search.trial.messages import Ending, Report, TrialSpec
+from search.trial.messages import Report, TrialEnd, TrialSpec
 
 
 def train(config: Config, trial: object) -> None:
@@ -33,40 +31,33 @@ def settings(trial: Any) -> dict[str, object]:
 SPACE = Space(train, settings, metric="loss", mode="min", trials=6, sampler="random")
 
 
-def open_ledger(plan: Plan, experiment: Experiment) -> Ledger:
-    sampling = Sampling(plan.space, experiment.journal, sampler="random", seed=3)
-    ledger = Ledger(plan, experiment, sampling, make_rule("none", "min", {}, None))
-    ledger.restore(read_history(experiment, plan.space, retry_failed=False))
-    return ledger
-
-
 def plan_in(root: Path, **changes: Any) -> Plan:
     space = dataclasses.replace(SPACE, **changes)
     source = SpaceSource(str(root / "given.py"), "")
     return Plan(source, space, "e", root, 6, seed=3, dataset=None, asked_dataset=None, data_dir=None)
 
 
-def do_trials(ledger: Ledger, count: int) -> dict[str, dict[str, object]]:
+def do_trials(search: Search, count: int) -> dict[str, dict[str, object]]:
     """Run this many trials; their configurations by trial id."""
     configs = {}
     for _ in range(count):
-        spec = ledger.next()
+        spec = search.queue.next()
         assert isinstance(spec, TrialSpec)
         configs[spec.trial_id] = dict(spec.config)
-        ledger.take(Report(spec.trial_id, [{"epoch": 1, "loss": 1.0}], end=Ending("complete")))
-    ledger.flush()
+        search.recorder.take(Report(spec.trial_id, [{"epoch": 1, "loss": 1.0}], end=TrialEnd(TrialState.COMPLETE)))
+    search.recorder.flush()
     return configs
 
 
 def test_settings_of_mixed_types_are_stored_and_kept_over_a_crash(tmp_path: Path) -> None:
     plan = plan_in(tmp_path)
     experiment = Experiment.create(plan.root, plan.space, "", {"name": "e"})
-    configs = do_trials(open_ledger(plan, experiment), 5)
+    configs = do_trials(open_search(plan, experiment), 5)
     assert len({type(config["pooling"]) for config in configs.values()}) > 1
     experiment.close()
     again = Experiment.reopen(plan.root, plan.space, {"name": "e"})
-    ledger = open_ledger(plan, again)
-    for trial_id, ended in ledger.ended.items():
+    search = open_search(plan, again)
+    for trial_id, ended in search.trials.ended.items():
         assert {name: configs[trial_id][name] for name in ended.config} == dict(ended.config)
         assert isinstance(ended.config["units"], list)
     again.compact()
@@ -77,9 +68,9 @@ def test_settings_of_mixed_types_are_stored_and_kept_over_a_crash(tmp_path: Path
 def test_repeat_after_a_resume_has_the_configuration_of_the_first_run(tmp_path: Path) -> None:
     plan = plan_in(tmp_path)
     experiment = Experiment.create(plan.root, plan.space, "", {"name": "e"})
-    configs = do_trials(open_ledger(plan, experiment), 6)
-    ledger = open_ledger(plan_in(tmp_path, repeats=2, repeat="all"), experiment)
-    spec = ledger.next()
+    configs = do_trials(open_search(plan, experiment), 6)
+    search = open_search(plan_in(tmp_path, repeats=2, repeat="all"), experiment)
+    spec = search.queue.next()
     experiment.close()
     assert isinstance(spec, TrialSpec)
     assert spec.trial_id == "00000r1"

@@ -1,11 +1,10 @@
 """Which worker gets which trial where trials differ in what they ask for: simulated from the first to the last.
 
-Ledger and study are real; the nodes, and how long a trial takes, are the test's.
+Search and study are real; the nodes, and how long a trial takes, are the test's.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,50 +12,52 @@ from pathlib import Path
 
 import pytest
 
-from search.driver.dispatch import Crew
-from search.driver.ledger import Next
-from search.driver.placement import Floor, Place, Room, Seated
+from search.driver.dispatch import Dispatcher
+from search.driver.placement import FreeResources, Location, Packing, PlacedWorker
+from search.driver.trial_queue import NoTrial
+from search.experiment.states import TrialState
+from search.space import Choice, Float
 from search.space.per_trial import Shape
-from search.trial.messages import Ending, Report, TrialSpec
-from tests.support.ledger_world import World
+from search.trial.messages import Report, TrialEnd, TrialSpec, WorkerId
+from tests.support.search_world import World
 
 SMALL, BIG = Shape(1, 0.25), Shape(1, 1)
+SIZES = 20
+"""Sizes of a trial, of which the smallest ones ask for a whole GPU."""
 
 
 class Site:
-    """Nodes on which a crew works: what Tune and Ray do in a search, in simulated turns."""
+    """Nodes on which workers are dispatched: what Tune and Ray do in a search, in simulated turns."""
 
-    def __init__(self, world: World, cards: tuple[int, ...], big: float, limit: int | None = None) -> None:
-        self.ledger = world.ledger
-        self.rooms = {f"n{i}": Room(64, [1.0] * count) for i, count in enumerate(cards)}
-        self.big = big
-        self.crew = Crew(self.ledger, self.shape_of, (BIG, SMALL), lambda: self.rooms, limit)
-        self.seated: dict[int, Seated] = {}
+    def __init__(self, world: World, gpus: tuple[int, ...], limit: int | None = None) -> None:
+        self.search, self.trials, self.queue = world.search, world.search.trials, world.search.queue
+        self.nodes = {f"n{i}": FreeResources(64, [1.0] * count) for i, count in enumerate(gpus)}
+        self.dispatcher = Dispatcher(self.search, (BIG, SMALL), lambda: self.nodes, limit)
+        self.placed: dict[int, PlacedWorker] = {}
         self.running: dict[int, tuple[str, int]] = {}
-        self.pending: dict[int, tuple[Shape, str]] = {}
+        self.ordered: dict[int, TrialSpec] = {}
         self.starts: Counter[Shape] = Counter()
-        self.order: list[str] = []
+        self.begun: list[TrialSpec] = []
         self.most = 0
         self.chance = random.Random(1)
 
-    def shape_of(self, spec: TrialSpec) -> Shape:
-        return BIG if random.Random(spec.trial_id).random() < self.big else SMALL
+    def order(self) -> list[str]:
+        """Ids of the trials in the order in which they were begun."""
+        return [spec.trial_id for spec in self.begun]
 
     def turn(self) -> None:
-        while (order := self.crew.hire()) is not None:
-            worker, spec, shape = order
-            self.pending[worker] = (shape, spec.trial_id)
-        for worker, (shape, trial_id) in list(self.pending.items()):
-            floor = Floor(self.rooms, self.seated)
-            place = floor.find(shape)
-            if place is not None:  # Else it waits for Ray.
-                del self.pending[worker]
-                self.seated[worker] = Seated(shape, place)
-                self.crew.seat(worker, place)
-                self.starts[shape] += 1
-                self.begin(worker, trial_id)
-        self.check_room()
-        for worker in [w for w in self.seated if w not in self.running]:
+        while (order := self.dispatcher.order_worker()) is not None:
+            self.ordered[order[0]] = order[1]
+        for worker, spec in list(self.ordered.items()):
+            location = Packing(self.nodes, self.placed).find(spec.shape)
+            if location is not None:  # Else it waits for Ray.
+                del self.ordered[worker]
+                self.placed[worker] = PlacedWorker(spec.shape, location)
+                self.dispatcher.start(worker, location)
+                self.starts[spec.shape] += 1
+                self.begin(worker, spec)
+        self.check_resources()
+        for worker in [w for w in self.placed if w not in self.running]:
             self.free(worker)
         for worker, (trial_id, left) in list(self.running.items()):
             self.running[worker] = (trial_id, left - 1)
@@ -65,31 +66,32 @@ class Site:
                 self.end(trial_id)
                 self.free(worker)
 
-    def begin(self, worker: int, trial_id: str) -> None:
-        self.order.append(trial_id)
-        self.running[worker] = (trial_id, self.chance.randint(1, 9))
+    def begin(self, worker: int, spec: TrialSpec) -> None:
+        self.begun.append(spec)
+        self.running[worker] = (spec.trial_id, self.chance.randint(1, 9))
 
     def end(self, trial_id: str) -> None:
         epochs = [{"epoch": 1.0, "value": 1.0}]
-        self.ledger.take(Report(trial_id, epochs=epochs, worker="here:1", end=Ending("complete")))
+        end = TrialEnd(TrialState.COMPLETE)
+        self.search.recorder.take(Report(trial_id, epochs=epochs, worker=WorkerId("here", 1), end=end))
 
     def free(self, worker: int) -> None:
-        found = self.crew.next_for(worker)
+        found = self.dispatcher.next_trial(worker)
         if isinstance(found, TrialSpec):
-            assert self.shape_of(found) == self.seated[worker].shape
-            self.begin(worker, found.trial_id)
-        elif found is Next.FINISHED:
-            self.crew.leave(worker)
-            del self.seated[worker]
+            assert found.shape == self.placed[worker].shape
+            self.begin(worker, found)
+        elif found is not NoTrial.KEEP_WORKER:
+            self.dispatcher.remove(worker)
+            del self.placed[worker]
 
-    def check_room(self) -> None:
-        floor = Floor(self.rooms, self.seated)
-        assert all(room.cpus >= 0 and min(room.cards, default=0) >= -1e-9 for room in floor._rooms.values())
+    def check_resources(self) -> None:
+        free = Packing(self.nodes, self.placed).free.values()
+        assert all(node.cpus >= 0 and min(node.gpus, default=0) >= -1e-9 for node in free)
         self.most = max(self.most, len(self.running))
 
     def finish(self, most_turns: int = 3000) -> int:
         turns = 0
-        while not (self.crew.finished and not self.seated and not self.pending):
+        while not (self.dispatcher.finished and not self.placed and not self.ordered):
             self.turn()
             turns += 1
             assert turns < most_turns, "the search hangs"
@@ -98,26 +100,34 @@ class Site:
 
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Callable[..., Site]]:
+    """A site for so many trials; each node has so many GPUs, and so large a share of the trials asks for a whole."""
     worlds: list[World] = []
 
-    def make_site(trials: int, cards: tuple[int, ...], big: float, limit: int | None = None) -> Site:
-        worlds.append(World(tmp_path / str(len(worlds)), trials=trials))
-        return Site(worlds[-1], cards, big, limit)
+    def make_site(trials: int, gpus: tuple[int, ...], big: float, limit: int | None = None) -> Site:
+        sizes = tuple(range(round(SIZES * big)))
+        world = World(
+            tmp_path / str(len(worlds)),
+            trials=trials,
+            parameters={"x": Float(0, 1), "size": Choice(*range(SIZES))},
+            gpus_per_trial=[({"size": sizes}, 1.0), 0.25] if sizes else 0.25,
+        )
+        worlds.append(world)
+        return Site(world, gpus, limit)
 
     yield make_site
     for world in worlds:
         world.close()
 
 
-@pytest.mark.parametrize("cards", [(1,), (1, 1, 1), (4, 1)])
+@pytest.mark.parametrize("gpus", [(1,), (1, 1, 1), (4, 1)])
 @pytest.mark.parametrize("big", [0.1, 0.5])
 def test_every_trial_runs_once_whatever_the_nodes_and_the_share_of_large_ones(
-    make: Callable[..., Site], cards: tuple[int, ...], big: float
+    make: Callable[..., Site], gpus: tuple[int, ...], big: float
 ) -> None:
-    site = make(40, cards, big)
+    site = make(40, gpus, big)
     site.finish()
-    assert sorted(site.order) == sorted({f"{n:05d}" for n in range(40)})
-    assert site.ledger.counts()["complete"] == 40
+    assert sorted(site.order()) == sorted({f"{n:05d}" for n in range(40)})
+    assert site.trials.counts()["complete"] == 40
 
 
 def test_workers_of_both_shapes_stay_warm(make: Callable[..., Site]) -> None:
@@ -133,10 +143,10 @@ def test_workers_of_both_shapes_stay_warm(make: Callable[..., Site]) -> None:
 def test_a_large_trial_is_begun_before_many_small_ones_have_passed_it(make: Callable[..., Site]) -> None:
     site = make(80, (1, 1), big=0.05)
     site.finish()
-    large = [n for n in range(80) if random.Random(f"{n:05d}").random() < 0.05]
+    large = [int(spec.trial_id) for spec in site.begun if spec.shape == BIG]
     assert large
     for number in large:
-        begun = site.order.index(f"{number:05d}")
+        begun = site.order().index(f"{number:05d}")
         assert begun - number <= 4 * 8  # A few turns of all eight workers.
 
 
@@ -144,13 +154,13 @@ def test_no_more_workers_than_allowed_and_none_starves(make: Callable[..., Site]
     site = make(60, (4,), big=0.3, limit=2)
     site.finish()
     assert site.most == 2
-    assert site.ledger.counts()["complete"] == 60
+    assert site.trials.counts()["complete"] == 60
 
 
 def test_the_nodes_are_used_while_a_large_trial_waits(make: Callable[..., Site]) -> None:
     site = make(100, (1, 1, 1, 1), big=0.2)
     turns = site.finish()
-    work = sum(5 * (4 if random.Random(f"{n:05d}").random() < 0.2 else 1) for n in range(100))
+    work = sum(5 * (4 if spec.shape == BIG else 1) for spec in site.begun)
     assert work / (16 * turns) > 0.7
 
 
@@ -158,55 +168,55 @@ def test_a_node_that_dies_takes_only_its_own_trials_along(make: Callable[..., Si
     site = make(80, (1, 1), big=0.3)
     for _ in range(20):
         site.turn()
-    del site.rooms["n1"]
-    for worker in [w for w, s in site.seated.items() if s.place.node == "n1"]:
-        trial_id = site.crew.leave(worker)
-        del site.seated[worker]
+    del site.nodes["n1"]
+    for worker in [number for number, placed in site.placed.items() if placed.location.node == "n1"]:
+        trial_id = site.dispatcher.remove(worker)
+        del site.placed[worker]
         site.running.pop(worker, None)
         if trial_id is not None:
-            site.ledger.lose(trial_id)
+            site.search.recorder.lose_worker(trial_id)
     site.finish()
-    assert site.ledger.counts()["complete"] == 80
+    assert site.trials.counts()["complete"] == 80
 
 
 def test_what_an_autoscaler_may_add_is_ordered(make: Callable[..., Site]) -> None:
     site = make(8, (1,), big=1.0)
-    site.rooms["+0"] = Room(64, [1.0])
-    orders = [site.crew.hire(), site.crew.hire(), site.crew.hire()]
+    site.nodes["+0"] = FreeResources(64, [1.0])
+    orders = [site.dispatcher.order_worker(), site.dispatcher.order_worker(), site.dispatcher.order_worker()]
     assert [order is not None for order in orders] == [True, True, False]
 
 
-def test_a_closing_search_leaves_what_is_in_hand_for_a_resume(make: Callable[..., Site]) -> None:
+def test_a_closing_search_leaves_what_is_pending_for_a_resume(make: Callable[..., Site]) -> None:
     site = make(40, (1,), big=0.5)
-    for _ in range(8):
+    while not site.dispatcher.pending:
         site.turn()
-    assert site.crew.hand
-    site.ledger.closing = True
-    waiting = {one.spec.trial_id for one in site.crew.hand}
-    assert site.crew.hire() is None
-    assert not site.crew.hand
-    assert not waiting & site.ledger.live.keys()
+    site.queue.close()
+    pending = {spec.trial_id for spec in site.dispatcher.pending}
+    assert site.dispatcher.order_worker() is None
+    assert not site.dispatcher.pending
+    assert not pending & site.trials.running.keys()
+    assert pending == site.trials.queued.keys()
 
 
 def test_while_all_workers_are_busy_slow_proposals_are_made_ahead(make: Callable[..., Site]) -> None:
     site = make(40, (1,), big=0.0)
     for _ in range(12):
         site.turn()
-    site.ledger.proposal_s = 0.0
-    site.crew.prepare()
-    assert not site.crew.hand, "A proposal costs nothing beside a trial, so none is made before it is needed."
-    site.ledger.proposal_s = 3600.0
+    site.queue.proposal_s = 0.0
+    site.dispatcher.propose_ahead()
+    assert not site.dispatcher.pending, "A proposal costs nothing beside a trial, so none is made before it is needed."
+    site.queue.proposal_s = 3600.0
     for _ in range(9):
-        site.crew.prepare()
-        site.ledger.proposal_s = 3600.0
-    ahead = [one.spec.trial_id for one in site.crew.hand]
+        site.dispatcher.propose_ahead()
+        site.queue.proposal_s = 3600.0
+    ahead = [spec.trial_id for spec in site.dispatcher.pending]
     assert len(ahead) == 4, "Never more than there are workers."
     worker = next(iter(site.running))
     site.end(site.running.pop(worker)[0])
     site.free(worker)
     assert site.running[worker][0] == ahead[0]
     site.finish()
-    assert sorted(site.order) == [f"{n:05d}" for n in range(40)]
+    assert sorted(site.order()) == [f"{n:05d}" for n in range(40)]
 
 
 def test_with_one_worker_no_proposal_is_made_ahead(make: Callable[..., Site]) -> None:
@@ -214,48 +224,55 @@ def test_with_one_worker_no_proposal_is_made_ahead(make: Callable[..., Site]) ->
     for _ in range(12):
         site.turn()
     assert len(site.running) == 1
-    site.ledger.proposal_s = 3600.0
-    site.crew.prepare()
-    assert not site.crew.hand
+    site.queue.proposal_s = 3600.0
+    site.dispatcher.propose_ahead()
+    assert not site.dispatcher.pending
 
 
-def test_a_parked_worker_keeps_its_place_and_gets_nothing(make: Callable[..., Site]) -> None:
+def test_a_worker_that_only_keeps_its_place_gets_no_trial(make: Callable[..., Site]) -> None:
     site = make(6, (1, 1), big=1.0)
-    order = site.crew.hire()
+    order = site.dispatcher.order_worker()
     assert order is not None
-    worker, spec, _ = order
-    site.crew.seat(worker, Place("n0", (0,)))
-    site.crew.park(worker)
-    site.ledger.give_back(spec.trial_id, "node n0 has python 2.7, the driver has 3.11")
-    site.seated[worker] = Seated(BIG, Place("n0", (0,)))
-    assert site.crew.next_for(worker) is Next.REST  # It asks before another worker is hired.
+    worker, spec = order
+    site.dispatcher.start(worker, Location("n0", (0,)))
+    refuse(site, worker, "node n0 has python 2.7, the driver has 3.11")
+    site.placed[worker] = PlacedWorker(BIG, Location("n0", (0,)))
+    assert site.dispatcher.next_trial(worker) is NoTrial.KEEP_WORKER  # It asks before another worker is ordered.
     site.finish()
-    assert site.order[0] == spec.trial_id
-    assert len(site.order) == 6
+    assert site.order()[0] == spec.trial_id
+    assert len(site.order()) == 6
     assert site.starts == {BIG: 1}
+
+
+def refuse(site: Site, worker: int, reason: str) -> None:
+    """The node of a worker does not fit."""
+    trial_id = site.dispatcher.reserve_place(worker)
+    assert trial_id is not None
+    site.search.recorder.refuse_node(trial_id, reason)
 
 
 def test_only_nodes_that_do_not_fit_end_the_search_with_the_reason(make: Callable[..., Site]) -> None:
     site = make(6, (4,), big=1.0)
-    for worker in range(1, 4):
-        order = site.crew.hire()
+    for number in range(1, 4):
+        order = site.dispatcher.order_worker()
         assert order is not None
-        site.crew.seat(worker, Place("n0", (worker,)))
-        site.crew.park(worker)
-        site.ledger.give_back(order[1].trial_id, "node n0 has no data")
-    assert site.ledger.fault == "node n0 has no data"
-    assert site.crew.hire() is None
+        site.dispatcher.start(number, Location("n0", (number,)))
+        refuse(site, number, "node n0 has no data")
+    assert site.queue.fault == "node n0 has no data"
+    assert site.dispatcher.order_worker() is None
 
 
-def test_a_trial_that_ran_out_of_memory_is_run_once_more_alone(make: Callable[..., Site]) -> None:
-    ledger = make(2, (1,), big=0.0).ledger
-    ledger.plan = dataclasses.replace(ledger.plan, oom_retry=True)
-    spec = ledger.next()
-    assert isinstance(spec, TrialSpec)
-    exhausted = Ending("failed", error="out of GPU memory", out_of_memory=True)
-    ledger.take(Report(spec.trial_id, end=exhausted))
-    again = ledger.next()
-    assert isinstance(again, TrialSpec)
-    assert (again.trial_id, again.alone, spec.alone) == (spec.trial_id, True, False)
-    ledger.take(Report(spec.trial_id, end=exhausted))
-    assert ledger.counts()["failed"] == 1
+@pytest.mark.parametrize(("gpus", "again"), [(0.25, True), (1.0, False), (0.0, False)])
+def test_a_trial_that_ran_out_of_memory_is_run_once_more_alone(tmp_path: Path, gpus: float, again: bool) -> None:
+    """Only one that shares a GPU: the others had all of it, or none."""
+    world = World(tmp_path, trials=2, gpus_per_trial=gpus)
+    world.resume(oom_retry=True)
+    first = world.start()
+    exhausted = TrialEnd(TrialState.FAILED, error="out of GPU memory", out_of_memory=True)
+    world.search.recorder.take(Report(first.trial_id, end=exhausted))
+    if again:
+        second = world.start()
+        assert (second.trial_id, second.shape, first.shape) == (first.trial_id, Shape(1, 1.0), Shape(1, 0.25))
+        world.search.recorder.take(Report(first.trial_id, end=exhausted))
+    assert world.search.trials.counts()["failed"] == 1
+    world.close()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from search.driver.ledger import Next
+from search.driver.trial_queue import NoTrial
 from search.trial.messages import TrialSpec
-from tests.support.ledger_world import World
+from tests.support.search_world import World
 
 
 @pytest.fixture
@@ -34,19 +34,19 @@ def kept(world: World) -> set[str]:
 
 
 def test_repeats_push_no_model_out(world: World) -> None:
-    while isinstance(spec := world.ledger.next(), TrialSpec):
+    while isinstance(spec := world.search.queue.next(), TrialSpec):
         train(world, spec, spec.seed + spec.config["x"])  # type: ignore[operator]  # x is a number
     assert kept(world) == {"00000", "00001", "00002", "00003"}, "the four best of five"
-    world.ledger.close()
-    assert world.ledger.best_model == "models/best.keras"
+    world.search.recorder.close()
+    assert world.search.recorder.best_model == "models/best.keras"
 
 
 def test_a_resume_counts_no_repeat_among_the_kept_models(world: World) -> None:
-    while isinstance(spec := world.ledger.next(), TrialSpec):
+    while isinstance(spec := world.search.queue.next(), TrialSpec):
         train(world, spec, spec.seed + spec.config["x"])  # type: ignore[operator]  # x is a number
-    assert world.ledger.next() is Next.FINISHED
+    assert world.search.queue.next() is NoTrial.SEARCH_OVER
     first_runs = kept(world)
-    world.ledger.close()
+    world.search.recorder.close()
     world.resume()
-    world.ledger.close()
+    world.search.recorder.close()
     assert kept(world) - {"best"} == first_runs

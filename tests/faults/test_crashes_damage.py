@@ -57,7 +57,7 @@ from functools import partial
 from search.run import main
 from search.cluster import execution
 
-execution.RunContext = partial(execution.RunContext, recycle_bytes=160 << 20)
+execution.SearchContext = partial(execution.SearchContext, recycle_bytes=160 << 20)
 sys.exit(main())
 """
 """The command, with a lower bound of a training process's growth than its 2 GiB."""

@@ -12,8 +12,8 @@ import pytest
 from search.errors import SearchError
 from search.space import Space
 from search.space.loading import SpaceSource, load_space, read_space
-from search.trial.messages import RunContext, TrialSpec
-from search.trial.process import TrialRunner
+from search.trial.messages import SearchContext, TrialSpec
+from search.trial.runner import TrialRunner
 
 HEAD = "from search.space import Choice, Space\n"
 OWN = f"""{HEAD}
@@ -104,7 +104,7 @@ def test_traceback_shows_the_line_as_it_was_run_though_the_file_has_changed(tmp_
 def test_space_that_cannot_be_loaded_on_a_node_fails_its_trials_with_the_reason(tmp_path: Path) -> None:
     source = SpaceSource(str(tmp_path / "given.py"), f"import only_on_the_driver\n{OWN}")
     runner = TrialRunner(
-        RunContext(
+        SearchContext(
             source=source,
             import_path=tuple(sys.path),
             experiment=str(tmp_path),
@@ -112,8 +112,6 @@ def test_space_that_cannot_be_loaded_on_a_node_fails_its_trials_with_the_reason(
             mode="min",
             split_seed=0,
             data_dir=None,
-            cpus=1,
-            gpus=0,
             rungs=(),
         ),
         "here",

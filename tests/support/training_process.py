@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from search.space.loading import SpaceSource
-from search.trial.messages import Report, RunContext, TrialSpec
-from search.trial.process import TrialRunner
+from search.trial.messages import Report, SearchContext, TrialSpec
+from search.trial.runner import TrialRunner
 
 SPACE = """
     import json, os, pathlib, sys, time
@@ -58,7 +58,7 @@ SPACE = """
 """
 
 
-def context(root: Path, **changes: object) -> RunContext:
+def context(root: Path, **changes: object) -> SearchContext:
     options: dict[str, object] = {
         "source": SpaceSource(str(root / "acts.py"), textwrap.dedent(SPACE)),
         "import_path": (str(Path(__file__).parents[2]), *sys.path),
@@ -67,13 +67,11 @@ def context(root: Path, **changes: object) -> RunContext:
         "mode": "max",
         "split_seed": 0,
         "data_dir": None,
-        "cpus": 1,
-        "gpus": 0.0,
         "rungs": (),
         "report_every_s": 0.0,
         **changes,
     }
-    return RunContext(**options)  # type: ignore[arg-type]  # a dict of mixed values
+    return SearchContext(**options)  # type: ignore[arg-type]  # a dict of mixed values
 
 
 def run(runner: TrialRunner, trial_id: str = "00000", decides: bool = True, **config: object) -> list[Report]:
@@ -87,3 +85,10 @@ def run(runner: TrialRunner, trial_id: str = "00000", decides: bool = True, **co
 
 def scores(reports: list[Report]) -> list[float]:
     return [metrics["score"] for report in reports for metrics in report.epochs]
+
+
+def pid_of(reports: list[Report]) -> int:
+    """Process id of the training process that reported last."""
+    worker = reports[-1].worker
+    assert worker is not None
+    return worker.pid

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from search.cluster.storage_reach import what_blind_nodes_lack
+from search.cluster.nodes import what_blind_nodes_lack
 from search.experiment.folder import Experiment
 from search.experiment.lock import sees
 from search.experiment.remote.store import Store, parse_store
 from search.space.loading import SpaceSource
-from search.trial.checkpoints import InFolder, InStore, OnThisNode, keeping
+from search.trial.checkpoints import InFolder, InStore, OnThisNode, trial_storage
 from search.trial.messages import Report, TrialSpec
-from search.trial.process import TrialRunner
+from search.trial.runner import TrialRunner
 from tests.support.small_experiment import SPACE
-from tests.support.training_process import context, run, scores
+from tests.support.training_process import context, pid_of, run, scores
 
 DEAD = parse_store("s3://bucket/e?endpoint_override=127.0.0.1:9&scheme=http")
 MODEL = """
@@ -74,9 +74,9 @@ def finish(runner: TrialRunner) -> list[Report]:
 def test_the_files_of_a_trial_go_to_the_folder_the_store_or_nowhere(tmp_path: Path, store: Store) -> None:
     experiment = Experiment.create(tmp_path / "e", SPACE, "", {})
     assert sees(experiment.root, experiment.token)
-    assert isinstance(keeping(context(experiment.root, token=experiment.token, store=store)), InFolder)
-    assert isinstance(keeping(context(experiment.root, token="another", store=store)), InStore)
-    assert isinstance(keeping(context(tmp_path / "nothing", token=experiment.token)), OnThisNode)
+    assert isinstance(trial_storage(context(experiment.root, token=experiment.token, store=store)), InFolder)
+    assert isinstance(trial_storage(context(experiment.root, token="another", store=store)), InStore)
+    assert isinstance(trial_storage(context(tmp_path / "nothing", token=experiment.token)), OnThisNode)
     experiment.close()
 
 
@@ -131,8 +131,8 @@ def test_model_and_predictions_go_to_the_store(store: Store, start: Start) -> No
 def test_without_folder_and_store_a_trial_survives_its_process_but_keeps_nothing(tmp_path: Path, start: Start) -> None:
     runner = start(None, token=f"test-{os.getpid()}")
     begin(runner)
-    report = [runner.proceed(), runner.proceed()][-1]
-    os.kill(int(report.worker.split(":")[1]), signal.SIGKILL)
+    reports = [runner.proceed(), runner.proceed()]
+    os.kill(pid_of(reports), signal.SIGKILL)
     reports = finish(runner)
     assert reports[-1].end is not None
     assert reports[-1].end.state == "complete"

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from search.errors import SearchError
+from search.experiment.states import TrialState
 from search.space.loading import SpaceSource
+from search.space.per_trial import Shape
 from search.trial.gpu import CONTEXT_MIB, Budget, Card, budget, parse_cards, read_cards, visible_cards, wait_until_free
 from search.trial.messages import Report
 from search.trial.out_of_memory import exhausted_line, lost_gpu, out_of_memory
-from search.trial.process import GpuLost, TrialRunner
+from search.trial.runner import GpuLost, TrialRunner
 from tests.support.training_process import context, run, scores
 
 LISTED = """0, GPU-5f2c-01, 16384, 15000
@@ -122,7 +124,7 @@ ACTS = """
 def half(tmp_path: Path) -> Iterator[TrialRunner]:
     """A worker with half of a card of 16 GiB."""
     source = SpaceSource(str(tmp_path / "acts.py"), "\n".join(line[4:] for line in ACTS.split("\n")))
-    one = TrialRunner(context(tmp_path, source=source, gpus=0.5), "here", lambda: parse_cards(LISTED)[:1])
+    one = TrialRunner(context(tmp_path, source=source), "here", Shape(1, 0.5), lambda: parse_cards(LISTED)[:1])
     yield one
     one.close()
 
@@ -149,7 +151,7 @@ def test_a_share_too_small_fails_the_trial_with_that_reason(half: TrialRunner) -
     half.cards = lambda: [Card("0", "GPU-1", 1024, 1024)]
     end = run(half, act="good")[-1].end
     assert end is not None
-    assert (end.state, "Raise --gpus-per-trial" in str(end.error)) == ("failed", True)
+    assert (end.state, "Raise --gpus-per-trial" in str(end.error)) == (TrialState.FAILED, True)
     half.cards = lambda: parse_cards(LISTED)[:1]
     assert scores(run(half, "00001", act="good")) == [1.0]
 
@@ -159,7 +161,7 @@ def test_memory_that_runs_out_fails_that_trial_with_its_batch_size_and_replaces_
     reports = run(half, act="absurd", batch_size=128)
     end = reports[-1].end
     assert end is not None
-    assert (end.state, end.out_of_memory) == ("failed", True)
+    assert (end.state, end.out_of_memory) == (TrialState.FAILED, True)
     assert str(end.error).startswith("out of host memory with batch_size=128; lower batch_size")
     assert [event.partition(" which ")[2] for event in events(reports)] == ["ran out of memory"]
     after = run(half, "00001", act="good")

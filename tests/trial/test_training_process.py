@@ -11,9 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from search.experiment.states import TrialState
 from search.trial.messages import CLOSING, TrialSpec
-from search.trial.process import TrialRunner
-from tests.support.training_process import SPACE, context, run, scores
+from search.trial.runner import TrialRunner
+from tests.support.training_process import SPACE, context, pid_of, run, scores
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def test_a_trial_reports_every_epoch_and_its_end(runner: TrialRunner) -> None:
     assert [m["epoch"] for r in reports for m in r.epochs] == [1, 2, 3]
     end = reports[-1].end
     assert end is not None
-    assert (end.state, end.summary) == ("complete", {"test_score": 0.5})
+    assert (end.state, end.summary) == (TrialState.COMPLETE, {"test_score": 0.5})
 
 
 def test_the_process_is_kept_from_trial_to_trial(runner: TrialRunner) -> None:
@@ -53,7 +54,7 @@ def test_a_failed_trial_says_why_and_the_next_one_runs(
 ) -> None:
     end = run(runner, act=act)[-1].end
     assert end is not None
-    assert (end.state, end.diverged) == ("failed", diverged)
+    assert (end.state, end.diverged) == (TrialState.FAILED, diverged)
     assert error in str(end.error)
     assert "acts.py" in end.traceback or act in ("nan", "explode", "return", "misspelt")
     assert scores(run(runner, "00001", act="good")) == [1.0, 2.0, 3.0]
@@ -80,12 +81,12 @@ def test_a_killed_process_costs_no_epoch_that_was_saved(tmp_path: Path) -> None:
     runner = TrialRunner(context(tmp_path, checkpoint_every_s=0.0), "here")
     runner.begin(TrialSpec("00000", {"act": "slow", "epochs": 6}, seed=0, proposed_at=time.time()))
     reports = [runner.proceed(), runner.proceed()]
-    os.kill(int(reports[-1].worker.split(":")[1]), signal.SIGKILL)
+    os.kill(pid_of(reports), signal.SIGKILL)
     while reports[-1].end is None:
         reports.append(runner.proceed())
     runner.close()
     last = reports[-2].epochs[-1]
-    assert reports[-1].end.state == "complete"
+    assert reports[-1].end.state is TrialState.COMPLETE
     assert last["epoch"] == 6
     assert last["first"] >= 3  # It went on behind the second epoch, and did not begin anew.
 
@@ -126,7 +127,7 @@ def test_a_closing_search_saves_its_running_trials(tmp_path: Path) -> None:
     (tmp_path / CLOSING).touch()
     end = run(runner, act="good")[-1].end
     assert end is not None
-    assert end.state == "interrupted"
+    assert end.state is TrialState.INTERRUPTED
     (tmp_path / CLOSING).unlink()
     reports = run(runner, act="good")
     assert scores(reports) == [1.0, 2.0, 3.0]  # The saved epoch is reported again, not trained again.
@@ -161,7 +162,7 @@ def test_the_training_process_ends_with_its_worker(tmp_path: Path) -> None:
     parent = os.fork()
     if parent == 0:
         runner = TrialRunner(context(tmp_path), "here")
-        os.write(writer, str(run(runner, act="good")[-1].worker.split(":")[1]).encode())
+        os.write(writer, str(pid_of(run(runner, act="good"))).encode())
         time.sleep(60)
         os._exit(0)
     child = int(os.read(reader, 100))

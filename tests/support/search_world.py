@@ -1,4 +1,4 @@
-"""An experiment and its ledger, without Ray."""
+"""An experiment and what leads its search, without Ray."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from search.driver.history import read_history
-from search.driver.ledger import Ledger, Next
+from search.driver.ranking import best, ranked
+from search.driver.search import open_search
+from search.driver.trial_queue import NoTrial
+from search.driver.trials import EndedTrial
 from search.experiment.folder import Experiment
 from search.experiment.schema import read_trials
+from search.experiment.states import TrialState
 from search.planning.plan import Plan
-from search.sampling import Sampling
 from search.space import Choice, Float, Int, Space
 from search.space.loading import SpaceSource
-from search.stopping import make_rule
-from search.trial.messages import Ending, Report, TrialSpec
+from search.trial.messages import Report, TrialEnd, TrialSpec, WorkerId
 from trainables.branin import train
 
 SPACE = Space(
@@ -35,7 +36,7 @@ SPACE = Space(
 
 
 class World:
-    """An experiment and its ledger; `resume` stands for a driver that was killed and started again."""
+    """An experiment and its search; `resume` stands for a driver that was killed and started again."""
 
     def __init__(self, root: Path, **changes: object) -> None:
         self.space = dataclasses.replace(SPACE, **changes)  # type: ignore[arg-type]  # a dict of mixed values
@@ -43,46 +44,43 @@ class World:
         trials = self.space.trials or 5
         self.plan = Plan(source, self.space, "e", root, trials, seed=3, dataset=None, asked_dataset=None, data_dir=None)
         self.experiment = Experiment.create(self.plan.root, self.space, "", {"name": "e"})
-        self.ledger = self._open()
-
-    def _open(self) -> Ledger:
-        space = self.space
-        rule = make_rule(space.stopping, space.mode, space.stopping_options, self.plan.max_epochs)
-        self.rule = rule
-        sampling = Sampling(space, self.experiment.journal, sampler=space.sampler, seed=3)
-        ledger = Ledger(self.plan, self.experiment, sampling, rule)
-        ledger.restore(read_history(self.experiment, space, self.plan.retry_failed))
-        return ledger
+        self.search = open_search(self.plan, self.experiment)
 
     def resume(self, **changes: object) -> None:
         self.experiment.close()
         self.plan = dataclasses.replace(self.plan, **changes)  # type: ignore[arg-type]  # a dict of mixed values
         self.experiment = Experiment.reopen(self.plan.root, self.space, {"name": "e"})
-        self.ledger = self._open()
+        self.search = open_search(self.plan, self.experiment)
 
     def close(self) -> None:
         self.experiment.close()
 
     def start(self) -> TrialSpec:
-        spec = self.ledger.next()
+        spec = self.search.queue.next()
         assert isinstance(spec, TrialSpec)
         return spec
 
     def epoch(self, spec: TrialSpec, epoch: int, value: float) -> bool:
-        waits = epoch in (self.rule.rungs() or ())
+        waits = epoch in (self.search.rule.rungs() or ())
         metrics = [{"epoch": float(epoch), "value": value}]
-        return self.ledger.take(Report(spec.trial_id, metrics, 1.0, "node:1", "node", waits=waits))
+        return self.search.recorder.take(Report(spec.trial_id, metrics, 1.0, WorkerId("node", 1), "node", waits=waits))
 
-    def end(self, spec: TrialSpec, state: str = "complete", **more: object) -> None:
-        self.ledger.take(Report(spec.trial_id, end=Ending(state, **more)))  # type: ignore[arg-type]  # mixed values
+    def end(self, spec: TrialSpec, state: TrialState = TrialState.COMPLETE, **more: object) -> None:
+        self.search.recorder.take(Report(spec.trial_id, end=TrialEnd(state, **more)))  # type: ignore[arg-type]  # mixed values
 
     def run(self, value: Callable[[TrialSpec], float] = lambda spec: 1.0) -> None:
         """One trial at a time until the search is over."""
-        while isinstance(spec := self.ledger.next(), TrialSpec):
+        while isinstance(spec := self.search.queue.next(), TrialSpec):
             self.epoch(spec, 2, value(spec))
             self.end(spec)
-        assert spec is Next.FINISHED
-        self.ledger.close()
+        assert spec is NoTrial.SEARCH_OVER
+        self.search.recorder.close()
+
+    def best(self) -> EndedTrial | None:
+        return best(self.search.trials.ended.values(), self.space.mode)
+
+    def ranked(self) -> list[EndedTrial]:
+        return ranked(self.search.trials.ended.values(), self.space.mode)
 
     def states(self) -> dict[str, str]:
         table = read_trials(self.experiment.root).table

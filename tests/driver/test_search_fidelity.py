@@ -1,4 +1,4 @@
-"""The book of a search whose early rungs have a part of the images: what is compared, what a resume takes in."""
+"""A search whose early rungs have a part of the images: what is compared, what a resume takes in."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from search.driver.ledger import Next
-from search.driver.view import snapshot
+from search.driver.ranking import count_on_a_part
+from search.driver.search import snapshot
+from search.driver.trial_queue import NoTrial
 from search.experiment.schema import read_epochs, read_trials
-from search.trial.messages import Ending, Report, TrialSpec
-from tests.support.ledger_world import World
+from search.experiment.states import TrialState
+from search.trial.messages import Report, TrialEnd, TrialSpec, WorkerId
+from tests.support.search_world import World
 from trainables.trial import ALL_AT_ONCE
 
 
@@ -29,15 +31,17 @@ def play(world: World, values: list[float], spec: TrialSpec | None = None) -> Tr
     for epoch, value in enumerate(values, 1):
         images = round(90 * spec.growth.share(epoch))
         metrics = {"epoch": float(epoch), "value": value, "train_images": float(images)}
-        waits = epoch in (world.rule.rungs() or ()) and spec.decides
-        if world.ledger.take(Report(spec.trial_id, [metrics], 1.0, "node:1", "node", waits=waits)):
+        waits = epoch in (world.search.rule.rungs() or ()) and spec.decides
+        if world.search.recorder.take(Report(spec.trial_id, [metrics], 1.0, WorkerId("node", 1), "node", waits=waits)):
             return spec
-    world.ledger.take(Report(spec.trial_id, end=Ending("complete", {"sample_size": 90.0, "test_value": 0.5})))
+    world.search.recorder.take(
+        Report(spec.trial_id, end=TrialEnd(TrialState.COMPLETE, {"sample_size": 90.0, "test_value": 0.5}))
+    )
     return spec
 
 
 def rows(world: World) -> dict[str, dict[str, object]]:
-    world.ledger.flush()
+    world.search.recorder.flush()
     return {row["trial_id"]: row for row in read_trials(world.experiment.root).table.to_pylist()}
 
 
@@ -57,8 +61,8 @@ def test_trial_stopped_on_a_part_says_so_and_stands_in_no_comparison(world: Worl
     row = rows(world)[stopped.trial_id]
     assert (row["state"], row["sample_size"]) == ("pruned", 10)
     assert row["training_share"] == pytest.approx(1 / 9)
-    assert stopped.trial_id not in {ended.trial_id for ended in world.ledger.ranked()}
-    assert world.ledger.on_a_part() == 1
+    assert stopped.trial_id not in {ended.trial_id for ended in world.ranked()}
+    assert count_on_a_part(world.search.trials.ended.values()) == 1
 
 
 def test_value_on_a_part_is_never_the_best_so_far(world: World) -> None:
@@ -66,21 +70,21 @@ def test_value_on_a_part_is_never_the_best_so_far(world: World) -> None:
         play(world, [value, value, value, *[0.5] * 6])
     stopped = play(world, [0.9])
     assert rows(world)[stopped.trial_id]["state"] == "pruned"
-    best = snapshot(world.ledger, 1, 0.0).best
+    best = snapshot(world.search, 1, 0.0).best
     assert best is not None
     assert best.value == 0.5
-    assert world.ledger.best() is not None
+    assert world.best() is not None
 
 
 def test_resume_rebuilds_the_rule_and_leaves_out_the_same_trials(world: World) -> None:
     for value in (0.5, 0.6, 0.7):
         play(world, [value] * 9)
     play(world, [0.1])
-    world.ledger.flush()
-    before = [ended.trial_id for ended in world.ledger.ranked()]
+    world.search.recorder.flush()
+    before = [ended.trial_id for ended in world.ranked()]
     world.resume()
-    assert [ended.trial_id for ended in world.ledger.ranked()] == before
-    assert (world.ledger.on_a_part(), world.ledger.leading() is not None) == (1, True)
+    assert [ended.trial_id for ended in world.ranked()] == before
+    assert (count_on_a_part(world.search.trials.ended.values()), world.search.trials.leading is not None) == (1, True)
     again = play(world, [0.55])
     assert rows(world)[again.trial_id]["state"] == "pruned"
 
@@ -91,11 +95,11 @@ def test_repeat_is_the_training_of_the_first_run_without_what_only_decided_on_it
     world = World(tmp_path, stopping="asha", stopping_options=options, trials=1, repeats=2)
     first = world.start()
     assert (len(first.growth.steps), first.growth.anew) == (2, fidelity == "sample_size")
-    assert snapshot(world.ledger, 1, 0.0).max_epochs == first.growth.length(9)
+    assert snapshot(world.search, 1, 0.0).max_epochs == first.growth.length(9)
     play(world, [0.5] * first.growth.length(9), first)
     repeat = world.start()
     assert repeat.growth == (first.growth if fidelity == "both" else ALL_AT_ONCE)
     play(world, [0.5] * 9, repeat)
-    assert world.ledger.next() is Next.FINISHED
+    assert world.search.queue.next() is NoTrial.SEARCH_OVER
     assert {row["value"] for row in rows(world).values()} == {0.5}
     world.close()

@@ -1,4 +1,4 @@
-"""The book of a search, without Ray: what is proposed, what a report does, when it is over, what a resume takes in."""
+"""A search without Ray: what is proposed, what a report does, when it is over, what a resume takes in."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from search.driver.ledger import Next
+from search.driver.trial_queue import NoTrial
 from search.experiment.schema import read_epochs, read_trials
+from search.experiment.states import TrialState
 from search.space import Choice
 from search.trial.messages import TrialSpec
-from tests.support.ledger_world import World
+from tests.support.search_world import World
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_a_trial_that_is_behind_at_its_rung_is_pruned(make: Callable[..., World]
         world.end(good)
     behind = world.start()
     assert world.epoch(behind, 1, 0.0)
-    world.ledger.flush()
+    world.search.recorder.flush()
     assert world.states()[behind.trial_id] == "pruned"
     assert world.study()["PRUNED"] == 1
 
@@ -57,7 +58,7 @@ def test_metrics_of_a_trial_are_those_of_its_best_epoch(make: Callable[..., Worl
     for epoch, value in enumerate([0.1, 0.9, 0.5], 1):
         world.epoch(spec, epoch, value)
     world.end(spec, summary={"test_value": 0.25})
-    world.ledger.flush()
+    world.search.recorder.flush()
     row = read_trials(world.experiment.root).table.to_pylist()[0]
     assert (row["value"], row["best_epoch"], row["epochs"], row["test_value"]) == (0.9, 2, 3, 0.25)
 
@@ -68,7 +69,7 @@ def test_reports_that_a_restarted_trial_repeats_count_once(make: Callable[..., W
     for epoch in (1, 2, 1, 2, 3):
         assert not world.epoch(spec, epoch, float(epoch))
     world.end(spec)
-    world.ledger.flush()
+    world.search.recorder.flush()
     assert read_epochs(world.experiment.root).table["epoch"].to_pylist() == [1, 2, 3]
 
 
@@ -77,10 +78,10 @@ def test_a_trial_whose_worker_is_lost_is_begun_again_first_and_fails_the_third_t
     lost = world.start()
     for _ in range(2):
         world.epoch(lost, 1, 0.5)
-        world.ledger.lose(lost.trial_id)
+        world.search.recorder.lose_worker(lost.trial_id)
         again = world.start()
         assert (again.trial_id, again.config, again.seed) == (lost.trial_id, lost.config, lost.seed)
-    world.ledger.lose(lost.trial_id)
+    world.search.recorder.lose_worker(lost.trial_id)
     world.run()
     assert world.states()[lost.trial_id] == "failed"
     assert world.study() == {"COMPLETE": 4, "FAIL": 1}
@@ -90,11 +91,11 @@ def test_a_failed_trial_is_told_fail_and_never_best(make: Callable[..., World]) 
     world = make()
     failed, good = world.start(), world.start()
     world.epoch(failed, 1, 9.0)
-    world.end(failed, "failed", error="loss became nan in epoch 2", diverged=True)
+    world.end(failed, TrialState.FAILED, error="loss became nan in epoch 2", diverged=True)
     world.epoch(good, 1, 0.5)
     world.end(good)
-    world.ledger.flush()
-    best = world.ledger.best()
+    world.search.recorder.flush()
+    best = world.best()
     assert best is not None
     assert best.trial_id == good.trial_id
     assert world.study() == {"FAIL": 1, "COMPLETE": 1}
@@ -106,7 +107,7 @@ def test_of_equal_trials_the_lower_number_is_best(make: Callable[..., World]) ->
     for spec in (second, first):
         world.epoch(spec, 1, 1.0)
         world.end(spec)
-    best = world.ledger.best()
+    best = world.best()
     assert best is not None
     assert best.trial_id == first.trial_id
 
@@ -116,7 +117,7 @@ def test_a_resume_keeps_what_ended_and_runs_the_rest_again_under_its_own_id(make
     ended, cut_off = world.start(), world.start()
     world.epoch(ended, 1, 0.5)
     world.end(ended)
-    world.ledger.flush()
+    world.search.recorder.flush()
     world.epoch(cut_off, 1, 0.4)
     world.resume()  # The driver was killed: nothing was closed.
     again = world.start()
@@ -133,7 +134,7 @@ def test_a_row_that_was_stored_before_the_study_heard_of_it_is_told_at_the_resum
     spec = world.start()
     world.epoch(spec, 1, 0.5)
     world.end(spec)
-    world.experiment.append(world.ledger._rows, world.ledger._epoch_rows)  # and then it was killed
+    world.experiment.append(world.search.recorder._rows, world.search.recorder._epoch_rows)  # and then it was killed
     world.resume()
     assert world.study() == {"COMPLETE": 1}
     world.run()
@@ -154,24 +155,24 @@ def test_a_study_is_rebuilt_from_the_tables_alone(make: Callable[..., World]) ->
 def test_a_larger_number_of_trials_extends_a_finished_search(make: Callable[..., World]) -> None:
     world = make(trials=3)
     world.run()
-    configs = [dict(ended.config) for ended in world.ledger.ended.values()]
+    configs = [dict(ended.config) for ended in world.search.trials.ended.values()]
     world.resume(trials=5)
     world.run()
-    assert [dict(ended.config) for ended in world.ledger.ended.values()][:3] == configs
+    assert [dict(ended.config) for ended in world.search.trials.ended.values()][:3] == configs
     assert len(world.states()) == 5
 
 
 def test_failed_trials_run_again_only_when_asked(make: Callable[..., World]) -> None:
     world = make(trials=2)
     failed = world.start()
-    world.end(failed, "failed", error="disk full")
+    world.end(failed, TrialState.FAILED, error="disk full")
     world.run()
     world.resume()
-    assert world.ledger.next() is Next.FINISHED
+    assert world.search.queue.next() is NoTrial.SEARCH_OVER
     world.resume(retry_failed=True)
     assert world.start().trial_id == failed.trial_id
     world.end(failed)
-    world.ledger.close()
+    world.search.recorder.close()
     assert set(world.states().values()) == {"complete"}
 
 
@@ -181,7 +182,7 @@ def test_the_stopping_rule_remembers_across_a_resume(make: Callable[..., World])
         spec = world.start()
         world.epoch(spec, 1, 1.0)
         world.end(spec)
-    world.ledger.flush()
+    world.search.recorder.flush()
     world.resume()
     assert world.epoch(world.start(), 1, 0.0)
 
@@ -190,7 +191,7 @@ def test_a_finite_space_that_is_exhausted_ends_the_search(make: Callable[..., Wo
     world = make(parameters={"kind": Choice("a", "b", "c")}, trials=50)
     world.run()
     assert len(world.states()) == 3
-    assert world.ledger.exhausted
+    assert world.search.queue.exhausted
 
 
 def test_repeats_run_the_leaders_with_further_seeds_and_the_sampler_does_not_see_them(
@@ -224,27 +225,27 @@ def test_configurations_within_the_noise_of_the_best_get_every_seed(make: Callab
 
 def test_trials_that_all_fail_with_one_cause_end_the_search(make: Callable[..., World]) -> None:
     world = make(trials=50)
-    while isinstance(spec := world.ledger.next(), TrialSpec):
-        world.end(spec, "failed", error="NameError: name 'kears' is not defined")
+    while isinstance(spec := world.search.queue.next(), TrialSpec):
+        world.end(spec, TrialState.FAILED, error="NameError: name 'kears' is not defined")
     assert len(world.states()) == 3
-    assert "kears" in str(world.ledger.fault)
+    assert "kears" in str(world.search.queue.fault)
 
 
 def test_diverging_trials_do_not_end_the_search(make: Callable[..., World]) -> None:
     world = make(trials=15)
-    while isinstance(spec := world.ledger.next(), TrialSpec):
-        world.end(spec, "failed", error="loss became nan in epoch 1", diverged=True)
+    while isinstance(spec := world.search.queue.next(), TrialSpec):
+        world.end(spec, TrialState.FAILED, error="loss became nan in epoch 1", diverged=True)
     assert len(world.states()) == 15
-    assert world.ledger.fault is None
+    assert world.search.queue.fault is None
 
 
 def test_an_interrupted_trial_stays_running_in_the_table_and_fails_in_the_study(make: Callable[..., World]) -> None:
     world = make(trials=2)
     spec = world.start()
     world.epoch(spec, 1, 0.5)
-    world.ledger.closing = True
-    world.end(spec, "interrupted")
-    world.ledger.close()
+    world.search.queue.close()
+    world.end(spec, TrialState.INTERRUPTED)
+    world.search.recorder.close()
     assert world.states() == {spec.trial_id: "running"}
     assert world.study() == {"FAIL": 1}
     world.resume()

@@ -1,0 +1,187 @@
+"""What came back from workers, and what follows from it: the tables first, then the study.
+
+A search that is killed between the two tells the study when it is resumed; nothing is counted twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+
+from search.driver.giving_up import Faults
+from search.driver.kept_models import KeptModels
+from search.driver.placement import with_whole_gpu
+from search.driver.ranking import LEADERS, best
+from search.driver.rows import epoch_row, finished_row, running_row, score_of, write_log
+from search.driver.trials import ActiveTrial, EndedTrial, Trials
+from search.experiment.folder import Experiment
+from search.experiment.states import TrialState
+from search.planning.plan import Plan
+from search.sampling import Sampling
+from search.stopping import Decision, StoppingRule
+from search.trial.messages import Metrics, Report, TrialEnd, WorkerId
+
+STORE_EVERY_S = 2.0
+"""Longest time for which the epochs of running trials are held in memory only."""
+ATTEMPTS = 3
+"""How often a trial is begun whose worker is lost."""
+PACE_AFTER = 4
+"""So many trials must have ended before their pace says anything."""
+
+
+class Recorder:
+    """Takes reports: decides by the stopping rule, stores rows, tells the study, and notes events for the screen."""
+
+    def __init__(
+        self, plan: Plan, experiment: Experiment, trials: Trials, sampling: Sampling, rule: StoppingRule
+    ) -> None:
+        self._plan, self._experiment, self._trials = plan, experiment, trials
+        self._sampling, self._rule = sampling, rule
+        self.faults = Faults()
+        self.models = KeptModels(experiment, keep=1 if plan.space.repeats == 1 else LEADERS, mode=plan.space.mode)
+        self.events: list[str] = []
+        """What befell workers and trials, one line each, oldest first."""
+        self.workers: set[WorkerId] = set()
+        """Training processes that have reported."""
+        self.latest_failure: tuple[str, str] | None = None
+        """Trial id and error of the last trial that failed."""
+        self.best_model: str | None = None
+        """Where the best trial's model lies within the experiment, after `close`."""
+        self._rows: list[Mapping[str, object]] = []
+        self._epoch_rows: list[Mapping[str, object]] = []
+        self._untold: list[EndedTrial] = []
+        self._stored_at = time.monotonic()
+        self._ended_here, self._first_end = 0, 0.0
+
+    def begin(self, trial: ActiveTrial) -> None:
+        """Take in a trial that is handed out for the first time."""
+        self._trials.begin(trial)
+        self._rows.append(running_row(self._plan, trial))
+
+    def note(self, events: Iterable[str]) -> None:
+        """Add lines for the screen."""
+        self.events.extend(events)
+
+    # Reports
+
+    def take(self, report: Report) -> bool:
+        """Take a worker's report; True when the trial must not go on, by the stopping rule or because it has ended."""
+        self.note(report.events)
+        if report.worker is not None:
+            self.workers.add(report.worker)
+        trial = self._trials.running.get(report.trial_id)
+        if trial is None:
+            return True
+        trial.node, trial.worker = report.node or trial.node, report.worker or trial.worker
+        if trial.started_at is None:
+            trial.started_at = report.started_at
+        decision = Decision.CONTINUE
+        for metrics in report.epochs:
+            decision = self._take_epoch(trial, metrics)
+        if report.end is not None:
+            self._take_end(trial, report.end)
+        elif decision is Decision.STOP and report.waits:
+            self._end(trial, TrialEnd(TrialState.PRUNED, output=report.output))
+            return True
+        if time.monotonic() - self._stored_at > STORE_EVERY_S:
+            self.flush()
+        return False
+
+    def _take_epoch(self, trial: ActiveTrial, metrics: Metrics) -> Decision:
+        epoch = int(metrics["epoch"])
+        if trial.epochs and epoch <= trial.epochs[-1]["epoch"]:
+            return Decision.CONTINUE  # Repeated after a restart.
+        trial.epochs.append(metrics)
+        self._epoch_rows.append(epoch_row(trial.spec.trial_id, metrics))
+        if trial.repeat_of is not None:
+            return Decision.CONTINUE
+        value = metrics[self._plan.space.metric]
+        # Under its epoch also where the training set grows: TPE ranks pruned trials by how far they came, and by value
+        # only those that came as far and so had the same share; to GP and CMA-ES they look worse than they are.
+        self._sampling.report(trial.spec.trial_id, epoch, value)
+        return self._rule.decide(trial.spec.trial_id, epoch, value)
+
+    def _take_end(self, trial: ActiveTrial, end: TrialEnd) -> None:
+        trial_id = trial.spec.trial_id
+        if end.state is TrialState.INTERRUPTED:
+            self._trials.put_back(trial_id)  # Its row stays `running`.
+            return
+        alone = with_whole_gpu(trial.spec.shape) if end.out_of_memory and self._plan.oom_retry else None
+        if alone is not None:
+            self.note([f"trial {trial_id} is run once more, alone on a whole GPU: {end.error}"])
+            self._trials.put_back(trial_id, shape=alone)
+        else:
+            self._end(trial, end)
+
+    def _end(self, trial: ActiveTrial, end: TrialEnd) -> None:
+        trial_id, error = trial.spec.trial_id, end.error or ""
+        row = finished_row(self._plan, trial, end, write_log(self._experiment, trial_id, end))
+        value = score_of(trial, self._plan.space)
+        ended = EndedTrial(trial_id, trial.number, end.state, value, trial.config, trial.repeat_of, row)
+        self._trials.end(ended)
+        self._rows.append(row)
+        self._untold.append(ended)
+        self._first_end = self._first_end or time.monotonic()
+        self._ended_here += ended.repeat_of is None
+        self.faults.take(end.state, error, end.diverged)
+        if end.state is TrialState.FAILED:
+            self._rule.forget(trial_id)
+            self.latest_failure = (trial_id, error)
+        self.models.offer(ended)
+
+    # Workers that are gone
+
+    def lose_worker(self, trial_id: str) -> None:
+        """The worker of a trial was lost, with its node or alone: the trial is begun again, a few times."""
+        trial = self._trials.running.get(trial_id)
+        if trial is None:
+            return
+        trial.lost_workers += 1
+        self.note([f"the worker of trial {trial_id} was lost"])
+        if trial.lost_workers < ATTEMPTS:
+            self._trials.put_back(trial_id)
+        else:
+            self._end(trial, TrialEnd(TrialState.FAILED, error=f"its worker was lost {trial.lost_workers} times"))
+
+    def refuse_node(self, trial_id: str, reason: str) -> None:
+        """A worker's node does not fit: its trial is begun on another; the search ends where only such nodes come."""
+        if reason not in self.events:
+            self.note([reason])
+        self._trials.put_back(trial_id)
+        self.faults.refuse_node(reason, has_trained=bool(self.workers))
+
+    # Storing and telling
+
+    def flush(self) -> None:
+        """Store the rows that are held, then tell the study."""
+        if self._rows or self._epoch_rows:
+            self._experiment.append(self._rows, self._epoch_rows)
+            self._rows, self._epoch_rows = [], []
+        for ended in self._untold:
+            if ended.repeat_of is None:
+                self._sampling.tell(ended.trial_id, str(ended.state), ended.value)  # type: ignore[arg-type]  # final
+            self._experiment.forget_checkpoint(ended.trial_id)
+        self._untold = []
+        self._stored_at = time.monotonic()
+
+    def flush_ended(self) -> None:
+        """Store and tell what has ended, if anything has since the last `flush`."""
+        if self._untold:
+            self.flush()
+
+    def close(self) -> None:
+        """Store all, give trials that were cut off back to the study, which tells them FAIL once, name the best model.
+
+        A resumed search proposes those trials first, with their ids.
+        """
+        self.flush()
+        for trial_id, trial in {**self._trials.running, **self._trials.queued}.items():
+            if trial.repeat_of is None:
+                self._sampling.requeue(trial_id)
+        self.best_model = self.models.name_best(best(self._trials.ended.values(), self._plan.space.mode))
+
+    def seconds_per_trial(self) -> float | None:
+        """The pace of the configurations that this driver has seen end, the first start left out; None at first."""
+        if self._ended_here < PACE_AFTER:
+            return None
+        return (time.monotonic() - self._first_end) / (self._ended_here - 1)

@@ -1,0 +1,97 @@
+"""One search, put together from its plan and its folder: its trials, what is next, what came back; and a snapshot."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+
+from search.driver.history import History, read_history
+from search.driver.recorder import Recorder
+from search.driver.trial_queue import TrialQueue
+from search.driver.trials import Trials
+from search.experiment.folder import Experiment
+from search.planning.plan import Plan
+from search.sampling import Sampling
+from search.screen.snapshot import BestTrial, RunningTrial, Snapshot
+from search.stopping import StoppingRule, make_rule
+
+
+@dataclass(frozen=True)
+class Search:
+    """What leads one search, without Ray."""
+
+    plan: Plan
+    rule: StoppingRule
+    trials: Trials
+    recorder: Recorder
+    """What came back."""
+    queue: TrialQueue
+    """What is next."""
+
+
+def open_search(plan: Plan, experiment: Experiment) -> Search:
+    """The search of a plan, with everything that an earlier run of it has stored in the folder."""
+    space = plan.space
+    rule = make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs)
+    sampling = Sampling(space, experiment.journal, sampler=space.sampler, seed=plan.seed)
+    trials = Trials(space.mode)
+    recorder = Recorder(plan, experiment, trials, sampling, rule)
+    search = Search(plan, rule, trials, recorder, TrialQueue(plan, trials, recorder, sampling, rule))
+    _restore(search, sampling, read_history(experiment, space, plan.retry_failed))
+    return search
+
+
+def _restore(search: Search, sampling: Sampling, history: History) -> None:
+    search.queue.begun_before = history.begun
+    sampling.resume(history.finished, history.running)
+    for trial_id, epoch, value in history.reports:
+        search.rule.decide(trial_id, epoch, value)
+    # Of settings that a function makes up, a table cannot tell a list from its text.
+    proposed = {} if search.plan.space.declared else sampling.configurations()
+    for stored in history.ended:
+        config = proposed.get(stored.repeat_of or stored.trial_id, stored.config)
+        ended = dataclasses.replace(stored, config=config)
+        search.trials.end(ended)
+        search.recorder.models.offer(ended)
+
+
+def snapshot(search: Search, slots: int, begun: float) -> Snapshot:
+    """Where the search stands; `begun` is the `time.monotonic` at which this run of the driver began."""
+    plan, trials, recorder = search.plan, search.trials, search.recorder
+    counts, best = trials.counts(), trials.leading
+    running = tuple(
+        RunningTrial(
+            trial.spec.trial_id,
+            len(trial.epochs),
+            trial.epochs[-1][plan.space.metric] if trial.epochs else None,
+            time.time() - (trial.started_at or trial.spec.proposed_at),
+            trial.config,
+        )
+        for trial in trials.running.values()
+    )
+    pace = recorder.seconds_per_trial()
+    return Snapshot(
+        name=plan.name,
+        metric=plan.space.metric,
+        trials=plan.trials,
+        **counts,
+        repeats=trials.repeats(),
+        running=running,
+        slots=slots,
+        best=BestTrial(best.trial_id, best.value, best.config) if best and best.value is not None else None,
+        elapsed_s=time.monotonic() - begun,
+        left_s=None if pace is None else pace * (plan.trials - sum(counts.values())),
+        max_epochs=_longest(search),
+        closing=search.queue.closing,
+        latest_failure=recorder.latest_failure,
+        events=tuple(recorder.events),
+    )
+
+
+def _longest(search: Search) -> int | None:
+    """Epochs of a whole trial, where they are known: more than a training's where that begins anew at each rung."""
+    epochs = search.plan.max_epochs
+    if not epochs:
+        return epochs
+    return max((trial.spec.growth.length(epochs) for trial in search.trials.running.values()), default=epochs)

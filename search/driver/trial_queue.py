@@ -1,0 +1,109 @@
+"""What is tried next: trials to begin again, then proposals of the sampler, then repeats of the leaders."""
+
+from __future__ import annotations
+
+import math
+import time
+from enum import Enum
+
+from search.driver.ranking import next_repeat, repeat_id
+from search.driver.recorder import Recorder
+from search.driver.trials import ActiveTrial, Trials
+from search.planning.plan import Plan
+from search.sampling import Sampling
+from search.stopping import StoppingRule
+from search.trial.messages import TrialSpec
+from trainables.trial import ALL_AT_ONCE, Growth
+
+
+class NoTrial(Enum):
+    """What a worker does for which there is no trial."""
+
+    KEEP_WORKER = "keep worker"
+    """A trial may follow, such as a repeat: the worker stays idle, where another would have to be started later."""
+    END_WORKER = "end worker"
+    """Trials still run, but nothing new can follow: the worker ends."""
+    SEARCH_OVER = "search over"
+    """Nothing runs and nothing follows: the worker ends, and the search with it."""
+
+
+class TrialQueue:
+    """Hands out one trial after another until as many configurations have ended as the plan asks for."""
+
+    def __init__(self, plan: Plan, trials: Trials, recorder: Recorder, sampling: Sampling, rule: StoppingRule) -> None:
+        self._plan, self._trials, self._recorder = plan, trials, recorder
+        self._sampling, self._rule = sampling, rule
+        self.closing = False
+        """Whether the search is being closed: no trial is handed out any more."""
+        self.exhausted = False
+        """Whether the sampler has no other configuration."""
+        self.proposal_s = 0.0
+        """How long the last proposal took."""
+        self.begun_before: set[str] = set()
+        """Trials that an earlier run of the driver began: they may have left checkpoints."""
+
+    def close(self) -> None:
+        """Hand out nothing more; what runs saves and ends, and a resume goes on with it."""
+        self.closing = True
+
+    @property
+    def fault(self) -> str | None:
+        """Why the search ends before its time, None while there is no reason to."""
+        return self._recorder.faults.verdict
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no trial is handed out any more, because the search is being closed or has a fault."""
+        return self.closing or self.fault is not None
+
+    def next(self) -> TrialSpec | NoTrial:
+        """The next trial to hand out; what has ended is stored and told to the study before the sampler is asked."""
+        self._recorder.flush()
+        if self.is_closed:
+            return NoTrial.END_WORKER if self._trials.running else NoTrial.SEARCH_OVER
+        again = self._trials.begin_again()
+        if again is not None:
+            return again
+        if self._trials.configurations() < self._plan.trials and not self.exhausted:
+            began = time.monotonic()
+            proposal = self._sampling.ask()
+            self.proposal_s = time.monotonic() - began
+            if proposal is not None:
+                return self._begin(proposal.trial_id, proposal.number, proposal.config)
+            self.exhausted = True
+        repeat = next_repeat(self._trials, self._plan.space)
+        if repeat is not None:
+            first, k = repeat
+            return self._begin(repeat_id(first.trial_id, k), first.number, dict(first.config), first.trial_id, k)
+        if not self._trials.running:
+            return NoTrial.SEARCH_OVER
+        return NoTrial.KEEP_WORKER if self._plan.space.repeats > 1 else NoTrial.END_WORKER
+
+    def _begin(
+        self, trial_id: str, number: int, config: dict[str, object], repeat_of: str | None = None, seed_offset: int = 0
+    ) -> TrialSpec:
+        settings = self._plan.trial_config(config)
+        spec = TrialSpec(
+            trial_id,
+            settings,
+            seed=self._plan.seed + seed_offset,
+            proposed_at=time.time(),
+            shape=self._plan.space.shape(settings),
+            decides=repeat_of is None,
+            begun=trial_id in self.begun_before,
+            growth=self._growth(repeat_of),
+            keep_above=self._keep_above(repeat_of),
+        )
+        self._recorder.begin(ActiveTrial(spec, number, config, repeat_of))
+        return spec
+
+    def _growth(self, repeat_of: str | None) -> Growth:
+        """A repeat is the same training; what comes before one that begins anew only serves to decide on it."""
+        growth = self._rule.growth()
+        return ALL_AT_ONCE if repeat_of is not None and growth.anew else growth
+
+    def _keep_above(self, repeat_of: str | None) -> float | None:
+        """The value that a trial must beat for its model to be kept; no repeat can."""
+        if repeat_of is None:
+            return self._recorder.models.threshold()
+        return math.inf if self._plan.space.mode == "max" else -math.inf

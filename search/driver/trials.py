@@ -1,0 +1,113 @@
+"""The trials of a search, as the driver holds them in memory: those that are queued, that run, that have ended."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from search.experiment.states import TrialState
+from search.trial.messages import Metrics, TrialSpec, WorkerId
+
+
+@dataclass
+class ActiveTrial:
+    """A trial that was begun and has not ended."""
+
+    spec: TrialSpec
+    number: int
+    config: dict[str, object]
+    """The proposed parameters alone; `spec.config` holds the fixed settings too."""
+    repeat_of: str | None = None
+    """The trial whose configuration is trained again with another seed; None for a first run."""
+    epochs: list[Metrics] = field(default_factory=list)
+    started_at: float | None = None
+    """When its first work began, in seconds since the epoch."""
+    lost_workers: int = 0
+    """How many workers were lost, with their node or alone, while they trained it."""
+    node: str = ""
+    worker: WorkerId | None = None
+
+
+@dataclass(frozen=True)
+class EndedTrial:
+    """A trial that has ended, as far as the driver needs to remember it."""
+
+    trial_id: str
+    number: int
+    state: TrialState
+    value: float | None
+    """The metric of the search at the best epoch."""
+    config: Mapping[str, object]
+    repeat_of: str | None = None
+    row: Mapping[str, object] = field(default_factory=dict)
+    """Its row in the table of trials."""
+
+    @property
+    def is_on_a_part(self) -> bool:
+        """Whether it ended before it had its whole training set: its value says nothing beside those that had."""
+        return self.row.get("training_share") not in (None, 1.0)
+
+
+class Trials:
+    """Every trial of the search under its id, in exactly one of three places."""
+
+    def __init__(self, mode: str) -> None:
+        self.queued: dict[str, ActiveTrial] = {}
+        """Trials that were begun and must be begun again, the one that has waited longest first."""
+        self.running: dict[str, ActiveTrial] = {}
+        """Trials that were handed out, whether or not a worker has taken them up yet."""
+        self.ended: dict[str, EndedTrial] = {}
+        self.leading: EndedTrial | None = None
+        """The first run with the best value so far, complete or pruned, on its whole training set."""
+        self._counts: Counter[TrialState] = Counter()
+        self._sign = 1 if mode == "max" else -1
+
+    def begin(self, trial: ActiveTrial) -> None:
+        """Take in a trial that is handed out for the first time."""
+        self.running[trial.spec.trial_id] = trial
+
+    def put_back(self, trial_id: str, **changes: object) -> None:
+        """Queue a running trial to be begun again, with these changes to its spec.
+
+        It is the only way back: after a lost worker, from a node that does not fit, with more memory, and at the
+        interrupt of the search, which returns what is queued to the study.
+        """
+        trial = self.running.pop(trial_id)
+        trial.spec = dataclasses.replace(trial.spec, begun=True, **changes)  # type: ignore[arg-type]  # mixed types
+        self.queued[trial_id] = trial
+
+    def begin_again(self) -> TrialSpec | None:
+        """The queued trial that has waited longest, which runs from now on; None where none is queued."""
+        if not self.queued:
+            return None
+        trial_id = next(iter(self.queued))
+        trial = self.running[trial_id] = self.queued.pop(trial_id)
+        return dataclasses.replace(trial.spec, proposed_at=time.time())
+
+    def end(self, ended: EndedTrial) -> None:
+        """Remember an ended trial, one of an earlier run of the driver too, in place of the running one."""
+        self.running.pop(ended.trial_id, None)
+        self.ended[ended.trial_id] = ended
+        if ended.repeat_of is not None:
+            return
+        self._counts[ended.state] += 1
+        if ended.state is TrialState.FAILED or ended.value is None or ended.is_on_a_part:
+            return
+        best = self.leading
+        if best is None or best.value is None or self._sign * ended.value > self._sign * best.value:
+            self.leading = ended
+
+    def configurations(self) -> int:
+        """Configurations that run or have ended; repeats do not count."""
+        return sum(trial.repeat_of is None for trial in self.running.values()) + self._counts.total()
+
+    def counts(self) -> dict[str, int]:
+        """Configurations that have ended, by state; repeats do not count."""
+        return {str(s): self._counts[s] for s in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED)}
+
+    def repeats(self) -> int:
+        """Repeats that have ended."""
+        return len(self.ended) - self._counts.total()
