@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from search.errors import SearchError
 from search.experiment.existing import find_experiments
 from search.experiment.parts import TableRead
-from search.experiment.remote.store import Store, place, reason
+from search.experiment.remote.store import Store, parse_location, reason
 from search.experiment.schema import CONFIG_PREFIX, read_epochs, read_trials
 from search.wording import counted
 
@@ -181,7 +181,7 @@ def _open(address: str) -> Source:
 
 
 def _locate(address: str) -> tuple[pafs.FileSystem, str]:
-    found = place(address)
+    found = parse_location(address)
     if isinstance(found, Store):
         return found.files, found.path
     return pafs.LocalFileSystem(), found.absolute().as_posix()

@@ -1,4 +1,4 @@
-"""Which experiments there are in a folder of results, and the refusals that follow from that."""
+"""Which experiments there are in a folder of results."""
 
 from __future__ import annotations
 
@@ -7,13 +7,6 @@ from pathlib import Path
 from search.errors import SearchError
 from search.experiment.manifest import MANIFEST
 from search.wording import did_you_mean
-
-
-def occupied(where: Path | str) -> SearchError:
-    """What to tell the user where an experiment of that name stands."""
-    return SearchError(
-        f"{where} holds an experiment already; continue it with --resume, or give this one another --name."
-    )
 
 
 def is_experiment(root: Path) -> bool:

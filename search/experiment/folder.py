@@ -12,12 +12,12 @@ from typing import Any, TextIO
 from search.errors import SearchError, StorageLost
 from search.experiment.atomic import remove_leftovers, write_text
 from search.experiment.damage import DAMAGED, move_damaged
-from search.experiment.existing import is_experiment, occupied
+from search.experiment.existing import is_experiment
 from search.experiment.lock import LOCK, take_lock
 from search.experiment.manifest import MANIFEST, read_manifest, write_manifest
 from search.experiment.parts import PartWriter, Row
 from search.experiment.remote.copy import StoredCopy
-from search.experiment.remote.resumable import fetch_tables, set_aside
+from search.experiment.remote.resumable import check_free, fetch_tables, set_aside
 from search.experiment.remote.store import Store
 from search.experiment.schema import EPOCH_KEY, EPOCHS, TRIAL_KEY, TRIALS, epoch_schema, trial_schema
 from search.space import Space
@@ -56,8 +56,7 @@ class Experiment:
         cls, root: Path, space: Space, source: str, manifest: Mapping[str, Any], store: Store | None = None
     ) -> Experiment:
         """Open a new folder; raises SearchError where an experiment of that name stands."""
-        if is_experiment(root):
-            raise occupied(root)
+        check_free(root)
         with _held(root, store) as (lock, copy):
             write_text(root / "space.py", source)
             write_manifest(root, manifest)  # Last: a folder without a manifest counts as empty.

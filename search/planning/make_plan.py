@@ -9,8 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from search.errors import SearchError
-from search.experiment.existing import is_experiment, occupied
-from search.experiment.remote.resumable import stored_manifest
+from search.experiment.remote.resumable import check_free
 from search.experiment.remote.store import Store
 from search.planning.checks import checked
 from search.planning.dataset import choose_dataset, data_folder
@@ -63,7 +62,7 @@ def make_plan(given: Options, command: tuple[str, ...], warn: Callable[[str], No
     if manifest is not None:
         check_unchanged(plan, manifest)
     else:
-        _check_free(plan)
+        check_free(plan.root, plan.store)
     return plan
 
 
@@ -85,11 +84,3 @@ def _trials(space: Space) -> int:
         return sum(1 for _ in space.grid())
     size = space.size() if space.declared else None
     return space.trials or size or 0
-
-
-def _check_free(plan: Plan) -> None:
-    held = str(plan.root) if is_experiment(plan.root) else None
-    if held is None and plan.store is not None and stored_manifest(plan.store) is not None:
-        held = plan.store.plain
-    if held is not None:
-        raise occupied(held)

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-from search.experiment.remote.store import Store, place
+from search.experiment.remote.store import Location, parse_location
 from search.space.values import text_of
 
 
@@ -52,11 +52,11 @@ def folder(text: str) -> Path:
     return Path(text).expanduser()
 
 
-def results(text: str) -> Path | Store:
+def results(text: str) -> Location:
     """The folder of experiments: a path, or one in an object store."""
     if not text:
         raise argparse.ArgumentTypeError("'' is not a folder; expected a path, or an address like s3://bucket/results")
-    return place(text)
+    return parse_location(text)
 
 
 def address(text: str) -> str:

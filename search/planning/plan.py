@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from search.experiment.remote.store import Store
+from search.experiment.remote.store import Location, Store
 from search.planning.options import Options
 from search.space import Space
 from search.space.loading import SpaceSource
@@ -58,13 +58,13 @@ class Plan:
 
     @property
     def store(self) -> Store | None:
-        """The experiment's place in an object store, None without one."""
+        """Where the experiment has its copy in an object store, None without one."""
         return None if self.stores is None else self.stores.child(self.name)
 
     @property
-    def place(self) -> str:
-        """Where a reader finds the experiment."""
-        return str(self.store or self.root)
+    def location(self) -> Location:
+        """Where a reader finds the experiment: in the store if there is one, else in its folder."""
+        return self.store or self.root
 
     @property
     def contents(self) -> dict[str, str]:

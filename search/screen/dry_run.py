@@ -59,7 +59,7 @@ def _lines(plan: Plan) -> list[tuple[str, str]]:
         where = f"as many trials at once as fit on the cluster at {plan.address}"
     lines.append(("workers", f"{where}, {space.describe_shapes()}"))
     driver = f"; the study and the driver's own copy in {plan.root}" if plan.store is not None else ""
-    lines.append(("results", "thrown away" if plan.throwaway else plan.place + driver))
+    lines.append(("results", "thrown away" if plan.throwaway else f"{plan.location}{driver}"))
     return lines
 
 

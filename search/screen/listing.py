@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from rich.table import Table
 from rich.text import Text
 
@@ -14,70 +17,81 @@ from search.experiment.disk import disk_use
 from search.experiment.existing import find_experiments
 from search.experiment.lock import is_held
 from search.experiment.manifest import read_manifest
+from search.experiment.parts import TableRead
 from search.experiment.remote.claim import is_claimed
-from search.experiment.remote.resumable import experiments_in, stored_manifest
-from search.experiment.remote.store import Store, reason
+from search.experiment.remote.resumable import experiments_in
+from search.experiment.remote.store import Location, Store, reason
 from search.experiment.schema import read_trials
 from search.wording import show_value
 
 
-def print_experiments(console: Console, results: Path | Store) -> None:
+def print_experiments(console: Console, results: Location) -> None:
     """One line for each experiment: name, state, trials that ended, best, room, when it was begun, its question."""
-    found: list[Path] | list[Store]
-    if isinstance(results, Store):
-        results.check()
-        found = _newest_first(results)
-    elif results.exists() and not results.is_dir():
-        raise SearchError(f"{results} is no folder; expected the folder of experiments. Name it with --results.")
-    else:
-        found = find_experiments(results)
-    if not found:
+    rows = _rows_in_store(results) if isinstance(results, Store) else _rows_in_folder(results)
+    if not rows:
         console.result(f"no experiment in {results}. Make one: python -m search.run spaces/branin.py")
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("name", "state", "trials", "best", "MiB", "begun (UTC)", "question"):
         table.add_column(heading, no_wrap=heading != "question")
-    for folder in found:
-        table.add_row(*map(Text, (folder.name, *_row(folder))))
+    for row in rows:
+        table.add_row(*map(Text, row))
     console.result(table)
 
 
-def _newest_first(stores: Store) -> list[Store]:
+def _rows_in_store(stores: Store) -> list[list[str]]:
+    stores.check()
     found = experiments_in(stores)
-    return [stores.child(name) for name in sorted(found, key=lambda name: str(found[name].get("created_at")))[::-1]]
+    newest_first = sorted(found, key=lambda name: str(found[name].get("created_at")), reverse=True)
+    return [_row(stores.child(name), partial(found.__getitem__, name)) for name in newest_first]
 
 
-def _row(folder: Path | Store) -> list[str]:
+def _rows_in_folder(results: Path) -> list[list[str]]:
+    if results.exists() and not results.is_dir():
+        raise SearchError(f"{results} is not a folder; expected the folder of experiments. Name it with --results.")
+    return [_row(root, partial(read_manifest, root)) for root in find_experiments(results)]
+
+
+def _row(experiment: Location, read: Callable[[], dict[str, Any]]) -> list[str]:
+    """One line of the table; `read` gives the manifest, or raises SearchError."""
     try:
-        manifest = read_manifest(folder) if isinstance(folder, Path) else stored_manifest(folder) or {}
-        space = manifest["space"]
-        read = read_trials(folder) if isinstance(folder, Path) else read_trials(folder.path, folder.files)
-        room = disk_use(folder)
-        state = _state(folder, manifest)
+        manifest = read()
+        trials = read_trials(experiment) if isinstance(experiment, Path) else _stored_trials(experiment)
+        return [
+            experiment.name,
+            _state(experiment, manifest),
+            str(sum(state != "running" for state in _column(trials.table, "state"))),
+            _best(trials.table, manifest["space"]),
+            f"{disk_use(experiment).total / 2**20:.1f}",
+            str(manifest["created_at"])[:16].replace("T", " "),
+            manifest["question"],
+        ]
     except (SearchError, KeyError) as error:
-        return ["damaged", "", "", "", "", str(error)]
+        return [experiment.name, "damaged", "", "", "", "", str(error)]
     except OSError as error:
-        return ["unreadable", "", "", "", "", reason(error)]
-    table = read.table
-    states = table["state"].to_pylist() if len(table) else []
+        return [experiment.name, "unreadable", "", "", "", "", reason(error)]
+
+
+def _stored_trials(experiment: Store) -> TableRead:
+    return read_trials(experiment.path, experiment.files)
+
+
+def _column(table: pa.Table, name: str) -> list[Any]:
+    return table[name].to_pylist() if name in table.column_names else []
+
+
+def _best(table: pa.Table, space: Mapping[str, Any]) -> str:
+    """The best value of the metric among the complete trials, empty where there is none."""
     metric = space["metric"]
-    values = table[metric].to_pylist() if metric in table.column_names else []
-    complete = [v for v, state in zip(values, states, strict=False) if state == "complete" and v is not None]
+    values = zip(_column(table, metric), _column(table, "state"), strict=False)
+    complete = [value for value, state in values if state == "complete" and value is not None]
     choose = max if space["mode"] == "max" else min
-    best = f"{metric} {show_value(choose(complete))}" if complete else ""
-    ended = sum(state != "running" for state in states)
-    return [
-        state,
-        str(ended),
-        best,
-        f"{room.total / 2**20:.1f}",
-        str(manifest["created_at"])[:16].replace("T", " "),
-        manifest["question"],
-    ]
+    return f"{metric} {show_value(choose(complete))}" if complete else ""
 
 
-def _state(folder: Path | Store, manifest: dict[str, Any]) -> str:
+def _state(experiment: Location, manifest: Mapping[str, Any]) -> str:
+    """The manifest's state; one that says `running` was cut off where no driver holds the experiment."""
     state = str(manifest["state"])
     if state != "running":
         return state
-    return state if (is_held(folder) if isinstance(folder, Path) else is_claimed(folder)) else "cut off"
+    return state if (is_held(experiment) if isinstance(experiment, Path) else is_claimed(experiment)) else "cut off"

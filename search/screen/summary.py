@@ -71,9 +71,9 @@ def print_summary(console: Console, result: Result) -> None:
     console.result(f"disk:    {disk_use(plan.root)}")
     if plan.store is not None:
         console.result(f"driver:  {plan.root} holds the study and a copy; it can be made again from the results")
-    console.result(f"results: {plan.place}")
+    console.result(f"results: {plan.location}")
     if result.ranked:
-        console.result(f"compare: python -m analysis.compare {shlex.quote(plan.place)}")
+        console.result(f"compare: python -m analysis.compare {shlex.quote(str(plan.location))}")
 
 
 def stopped_on_a_part(count: int) -> str:

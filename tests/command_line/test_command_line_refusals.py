@@ -151,7 +151,7 @@ def test_results_that_can_be_no_folder_are_refused(named: str, capsys: pytest.Ca
 
 def test_list_of_a_file_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     Path("file").write_text("")
-    assert "file is no folder; expected the folder of experiments" in refusal(capsys, "--list", "--results", "file")
+    assert "file is not a folder; expected the folder of experiments" in refusal(capsys, "--list", "--results", "file")
 
 
 @pytest.fixture

@@ -13,11 +13,23 @@ from typing import Any
 import pyarrow.fs as pafs
 
 from search.errors import SearchError
+from search.experiment.existing import is_experiment
 from search.experiment.manifest import MANIFEST, read_manifest
 from search.experiment.remote.store import WAYS, Store, reason
 
 ASIDE = ".older"
 """Where folders go that a newer copy takes the place of; beside them, and hidden from the list of experiments."""
+
+
+def check_free(root: Path, store: Store | None = None) -> None:
+    """Raise SearchError where an experiment of that name stands already, in the folder or in the store."""
+    held = str(root) if is_experiment(root) else None
+    if held is None and store is not None and stored_manifest(store) is not None:
+        held = store.plain
+    if held is not None:
+        raise SearchError(
+            f"{held} holds an experiment already; continue it with --resume, or give this one another --name."
+        )
 
 
 def newest(root: Path, store: Store | None) -> tuple[dict[str, Any] | None, bool]:
@@ -26,7 +38,7 @@ def newest(root: Path, store: Store | None) -> tuple[dict[str, Any] | None, bool
     The folder is as new as the store while each session of the store is also one of the folder: a driver writes to the
     folder first. Raises SearchError where the two are of different searches, or were each continued without the other.
     """
-    here = read_manifest(root) if (root / MANIFEST).is_file() else None
+    here = read_manifest(root) if is_experiment(root) else None
     if store is None:
         return here, False
     there = stored_manifest(store)
@@ -83,7 +95,7 @@ def set_aside(root: Path) -> Path | None:
     aside = root.parent / ASIDE / f"{root.name}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     aside.parent.mkdir(parents=True, exist_ok=True)
     root.rename(aside)
-    if not (aside / MANIFEST).is_file():  # A fetch that was cut off.
+    if not is_experiment(aside):  # A fetch that was cut off.
         shutil.rmtree(aside)
         return None
     return aside

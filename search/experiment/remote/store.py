@@ -128,6 +128,10 @@ class Store:
             )
 
 
+Location = Path | Store
+"""Where an experiment, or a folder of them, lies: on this machine, or in an object store."""
+
+
 def parse_store(address: str) -> Store:
     """The store of an address with `://`; raises SearchError for one that no store can have."""
     parts = urlsplit(address)
@@ -142,8 +146,8 @@ def parse_store(address: str) -> Store:
     return Store(parts.scheme, path, parts.query)
 
 
-def place(address: str) -> Path | Store:
-    """Where an address leads: a local path, also as `file://`, or a store."""
+def parse_location(address: str) -> Location:
+    """The location that an address names, `file://` included; raises SearchError as `parse_store` does."""
     if address.startswith("file://"):
         return Path(urlsplit(address).path)
     return parse_store(address) if "://" in address else Path(address).expanduser()
