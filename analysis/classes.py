@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.configurations import configurations
-from analysis.load import Results, Source, read_predictions, stored_predictions
+from analysis.load import Results
+from analysis.source import Source, read_predictions, stored_predictions
 from search.errors import SearchError
 
 _PREFIX = "probability_"

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.columns import measured
-from analysis.load import Results, Source
+from analysis.load import Results
+from analysis.source import Source
 from analysis.statistics import Comparison, bootstrap, difference, iqm, paired, pooled_deviation, wilson
 
 

@@ -83,6 +83,12 @@ def ties(results: Results, table: pd.DataFrame, top: int = 50) -> list[str]:
     return [f"{count} configurations {verb} inside the noise of the best ({noun} {names}; judged by {bases})."]
 
 
+def constants(results: Results) -> list[str]:
+    """Which searched parameters had one value all the same; one sentence, or none."""
+    told = [f"{shown(name)}={_setting(results.trials[name].iloc[0])}" for name in results.constant]
+    return [f"Searched, and the same in every trial: {', '.join(told)}"] if told and len(results.trials) > 1 else []
+
+
 def cautions(results: Results) -> list[str]:
     """What a reader must know about the data and the files."""
     said = []

@@ -12,9 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.columns import shown
-from analysis.configurations import configurations
+from analysis.expected import expected
 from analysis.load import Results
 from search.errors import SearchError
+from search.wording import counted
 
 with warnings.catch_warnings():
     # In a notebook tqdm, which Optuna brings for progress bars, asks for widgets that nothing here would use.
@@ -32,37 +33,38 @@ MOST_WORDS = 40
 """Different texts of one parameter above which it is left out."""
 
 
-def importance(results: Results, seed: int = 0) -> pd.DataFrame:
+def importance(results: Results, seed: int = 0, trees: int = 64) -> pd.DataFrame:
     """Share of the metric's variation that each parameter explains, largest first.
 
     Functional analysis of variance over a random forest: Hutter, Hoos and Leyton-Brown, "An Efficient Approach for
-    Assessing Hyperparameter Importance" (ICML 2014), as Optuna computes it, over the mean of each configuration.
-    A conditional parameter is judged among the configurations that have it, with what they all have. Columns:
-    `parameter, importance, configurations, where` (the condition in words, empty for none). Raises SearchError for
-    fewer than LEAST configurations, or where nothing varied. Pruned trials have no final value and are left out, so
-    that what made trials bad early on is under-rated. It takes seconds, and is computed once for the same results.
+    Assessing Hyperparameter Importance" (ICML 2014), as Optuna computes it, over the mean of each configuration, and
+    over the value that a pruned one would be expected to end with (see `analysis.expected`): those that were left over
+    by a stopping rule are alike in just what made the others bad. A conditional parameter is judged among the
+    configurations that have it, with what they all have. Columns: `parameter, importance, configurations, pruned` (of
+    those), `where` (the condition in words, empty for none). Raises SearchError for fewer than LEAST configurations, or
+    where nothing varied. It takes seconds, and is computed once for the same results.
     """
-    return _importance(results, seed).copy()
+    return _importance(results, seed, trees).copy()
 
 
 @lru_cache(maxsize=4)
-def _importance(results: Results, seed: int) -> pd.DataFrame:
-    table = configurations(results)
-    table = table[np.isfinite(table["mean"].astype(float))]
+def _importance(results: Results, seed: int, trees: int) -> pd.DataFrame:
+    table = expected(results)
+    table = table[np.isfinite(table["value"])]
     names = [name for name in results.varied if table[name].nunique() > 1 and not _is_label(table[name])]
     if len(table) < LEAST:
         raise SearchError(
-            f"{results.told} has {len(table)} finished configurations; importance needs at least {LEAST} to say more "
-            "than noise."
+            f"{results.told} has {len(table)} configurations that were trained; importance needs at least {LEAST} to "
+            "say more than noise."
         )
     if not names:
-        raise SearchError(f"{results.told} has no parameter with two values among its finished trials.")
+        raise SearchError(f"{results.told} has no parameter with two values among its trials.")
     if len(table) > MOST:
         table = table.sample(MOST, random_state=seed)
     rows = []
     for active in dict.fromkeys(tuple(table[name].notna()) for name in names):
-        rows += _together(results, table, names, np.array(active), seed)
-    frame = pd.DataFrame(rows, columns=["parameter", "importance", "configurations", "where"])
+        rows += _together(results, table, names, np.array(active), (seed, trees))
+    frame = pd.DataFrame(rows, columns=["parameter", "importance", "configurations", "pruned", "where"])
     return frame.sort_values("importance", ascending=False, kind="stable").reset_index(drop=True)
 
 
@@ -72,16 +74,27 @@ def _is_label(values: pd.Series) -> bool:
 
 
 def _together(
-    results: Results, table: pd.DataFrame, names: list[str], active: NDArray[np.bool_], seed: int
-) -> list[tuple[str, float, int, str]]:
+    results: Results, table: pd.DataFrame, names: list[str], active: NDArray[np.bool_], forest: tuple[int, int]
+) -> list[tuple[str, float, int, int, str]]:
     """The parameters that just these configurations have; none where those are too few or all alike."""
     part = table[active]
-    if len(part) < LEAST or part["mean"].nunique() < 2:
+    if len(part) < LEAST or part["value"].nunique() < 2:
         return []
     known = tuple(name for name in names if part[name].notna().all() and part[name].nunique() > 1)
     own = [name for name in known if (table[name].notna().to_numpy() == active).all()]
-    shares = _evaluate(results, part, known, seed) if own else {}
-    return [(shown(name), shares[name], len(part), "" if active.all() else _condition(results, name)) for name in own]
+    shares = _evaluate(results, part, known, forest) if own else {}
+    pruned = int((part["state"] == "pruned").sum())
+    return [
+        (shown(name), shares[name], len(part), pruned, "" if active.all() else _condition(results, name))
+        for name in own
+    ]
+
+
+def on_what(table: pd.DataFrame) -> str:
+    """Over which configurations the table of `importance` was computed, in words."""
+    row = table.iloc[int(table["configurations"].to_numpy().argmax())]
+    told = counted(int(row["configurations"]), "configuration")
+    return f"{told}, {row['pruned']} of them pruned and taken as they would end" if row["pruned"] else told
 
 
 def _condition(results: Results, name: str) -> str:
@@ -89,20 +102,22 @@ def _condition(results: Results, name: str) -> str:
     return ", ".join(f"{parent}={'|'.join(map(str, values))}" for parent, values in when.items()) or "it is active"
 
 
-def _evaluate(results: Results, table: pd.DataFrame, names: tuple[str, ...], seed: int) -> Mapping[str, float]:
+def _evaluate(
+    results: Results, table: pd.DataFrame, names: tuple[str, ...], forest: tuple[int, int]
+) -> Mapping[str, float]:
     distributions = {name: _distribution(results.parameter(name), table[name]) for name in names}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(direction="maximize" if results.mode == "max" else "minimize")
         study.add_trials([_trial(row, distributions) for _, row in table.iterrows()])
-        evaluator = FanovaImportanceEvaluator(seed=seed)
+        evaluator = FanovaImportanceEvaluator(seed=forest[0], n_trees=forest[1])
         return optuna.importance.get_param_importances(study, evaluator=evaluator, params=list(names))
 
 
 def _trial(row: pd.Series, distributions: Mapping[str, BaseDistribution]) -> optuna.trial.FrozenTrial:
     params = {name: _plain(row[name], distribution) for name, distribution in distributions.items()}
-    return optuna.create_trial(value=float(row["mean"]), params=params, distributions=dict(distributions))
+    return optuna.create_trial(value=float(row["value"]), params=params, distributions=dict(distributions))
 
 
 def _plain(value: Any, distribution: BaseDistribution) -> Any:

@@ -11,41 +11,16 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.fs as pafs
-import pyarrow.parquet as pq
 
+from analysis.source import Source, read_tables
 from search.errors import SearchError
 from search.experiment.existing import find_experiments
-from search.experiment.parts import TableRead
 from search.experiment.remote.store import Store, parse_location, reason
-from search.experiment.schema import CONFIG_PREFIX, read_epochs, read_trials
+from search.experiment.schema import CONFIG_PREFIX
 from search.wording import counted
 
 MANIFEST = "manifest.json"
-
-
-@dataclass(frozen=True)
-class Source:
-    """One experiment: where it is, what it is called in tables, and its manifest."""
-
-    address: str
-    """As given: a local path, or an address like `s3://bucket/results/name`."""
-    name: str
-    manifest: Mapping[str, Any]
-    files: pafs.FileSystem
-    root: str
-    """Path of the folder within `files`."""
-
-    @property
-    def space(self) -> Mapping[str, Any]:
-        """The manifest's entry of the space: metric, mode, parameters."""
-        return dict(self.manifest.get("space") or {})
-
-    @property
-    def dataset(self) -> Mapping[str, Any]:
-        """The manifest's entry of the data set; empty where there is none."""
-        return dict(self.manifest.get("dataset") or {})
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +39,7 @@ class Results:
     @cached_property
     def epochs(self) -> pd.DataFrame:
         """One row for each trial and epoch, with `key` as in `trials`; read when first asked for."""
-        return _read_tables(self.sources, "epochs")[0]
+        return read_tables(self.sources, "epochs")[0]
 
     @property
     def metric(self) -> str:
@@ -86,15 +61,20 @@ class Results:
     @cached_property
     def parameters(self) -> list[str]:
         """The columns of settings: searched ones in the order of their space, then others."""
-        declared = [CONFIG_PREFIX + name for source in self.sources for name in source.space.get("parameters") or {}]
+        declared = [CONFIG_PREFIX + name for source in self.sources for name in source.declared]
         names = [name for name in self.trials.columns if name.startswith(CONFIG_PREFIX)]
         return sorted(names, key=lambda name: declared.index(name) if name in declared else len(declared))
 
     @cached_property
     def searched(self) -> list[str]:
         """The settings that at least one space searched; all where the spaces declare none."""
-        declared = {CONFIG_PREFIX + name for source in self.sources for name in source.space.get("parameters") or {}}
+        declared = {CONFIG_PREFIX + name for source in self.sources for name in source.declared}
         return [name for name in self.parameters if name in declared] or self.parameters
+
+    @cached_property
+    def constant(self) -> list[str]:
+        """The settings that a space searched and that have one value in all trials all the same."""
+        return [name for name in self.searched if name not in self.varied]
 
     @cached_property
     def varied(self) -> list[str]:
@@ -133,7 +113,7 @@ class Results:
         """How the spaces declare a setting (kind, low, high, log, options); empty where they do not."""
         short = name.removeprefix(CONFIG_PREFIX)
         for source in self.sources:
-            declared = (source.space.get("parameters") or {}).get(short)
+            declared = source.declared.get(short)
             if declared:
                 return dict(declared)
         return {}
@@ -158,7 +138,7 @@ def load(*addresses: str | Path) -> Results:
     if not addresses:
         raise SearchError("no results are given; expected folders of experiments, like results/mnist_filters.")
     sources = _named([_open(str(address)) for address in dict.fromkeys(map(str, addresses))])
-    trials, skipped = _read_tables(sources, "trials")
+    trials, skipped = read_tables(sources, "trials")
     for column in ("trial_id", "number", "state"):
         if column not in trials:
             trials[column] = pd.Series(dtype="int64" if column == "number" else "str")
@@ -213,84 +193,3 @@ def _named(sources: Iterable[Source]) -> tuple[Source, ...]:
         else Source(source.address, source.address.rstrip("/"), source.manifest, source.files, source.root)
         for source in found
     )
-
-
-def _read_tables(sources: tuple[Source, ...], name: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """A table of all sources, one below the other, and the files that could not be read."""
-    frames, skipped = [], []
-    for source in sources:
-        read = _read(source, name)
-        skipped += [f"{source.address}/{path}" for path in read.skipped]
-        if len(read.table):
-            frame = _frame(read.table, source.name, alone=len(sources) == 1)
-            frames.append(_with_fixed(frame, source) if name == "trials" else frame)
-    if not frames:
-        return pd.DataFrame({"key": [], "experiment": []}), tuple(skipped)
-    return _joined(frames), tuple(skipped)
-
-
-def _with_fixed(frame: pd.DataFrame, source: Source) -> pd.DataFrame:
-    """The trials with their fixed settings as columns, so that experiments can be compared by them."""
-    fixed = source.space.get("fixed") or {}
-    missing = {CONFIG_PREFIX + name: value for name, value in fixed.items() if CONFIG_PREFIX + name not in frame}
-    plain = {n: v if isinstance(v, (bool, int, float, str, type(None))) else repr(v) for n, v in missing.items()}
-    return frame.assign(**plain)
-
-
-def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Frames below each other; a setting that is text in one and a number in another becomes text."""
-    if len(frames) == 1:
-        return frames[0]
-    if "epoch" in frames[0]:
-        keys = pd.api.types.union_categoricals([frame["key"] for frame in frames])
-        whole = pd.concat([frame.drop(columns="key") for frame in frames], ignore_index=True)
-        return whole.assign(key=keys)
-    whole = pd.concat(frames, ignore_index=True)
-    for name in whole.columns:
-        if name.startswith(CONFIG_PREFIX) and whole[name].map(type).nunique() > 1 and whole[name].dtype == object:
-            whole[name] = whole[name].map(str, na_action="ignore").astype("str")
-    return whole
-
-
-def _read(source: Source, name: str) -> TableRead:
-    read = read_trials if name == "trials" else read_epochs
-    try:
-        return read(source.root, source.files)
-    except (OSError, pa.ArrowException) as error:
-        raise SearchError(f"{source.address} cannot be read ({reason(error)}).") from None
-
-
-def _frame(table: pa.Table, experiment: str, alone: bool) -> pd.DataFrame:
-    """Arrow to pandas: whole numbers stay whole where some are null, and keys become categories."""
-    kinds = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    names = table.column_names
-    with_nulls = [n for n in names if table.schema.field(n).type in kinds and table[n].null_count]
-    frame = table.drop_columns(with_nulls).to_pandas()
-    for name in with_nulls:
-        frame[name] = table.select([name]).to_pandas(types_mapper=kinds.get)[name]
-    frame = pd.DataFrame(frame[names])
-    key = table["trial_id"] if alone else pc.binary_join_element_wise(experiment, table["trial_id"], "/")
-    frame.insert(
-        0, "key", key.combine_chunks().dictionary_encode().to_pandas() if "epoch" in names else key.to_pandas()
-    )
-    frame.insert(0, "experiment", experiment)
-    return frame
-
-
-def stored_predictions(source: Source) -> set[str]:
-    """The trials whose test predictions are stored."""
-    selector = pafs.FileSelector(f"{source.root}/predictions", allow_not_found=True)
-    try:
-        return {info.base_name.removesuffix(".parquet") for info in source.files.get_file_info(selector)}
-    except (OSError, pa.ArrowException):
-        return set()
-
-
-def read_predictions(source: Source, trial_id: str) -> pd.DataFrame | None:
-    """The stored test predictions of a trial (`row, label, predicted, probability_<class>`); None where absent."""
-    path = f"{source.root}/predictions/{trial_id}.parquet"
-    try:
-        with source.files.open_input_file(path) as stored:
-            return pd.DataFrame(pq.read_table(stored).to_pandas())
-    except (OSError, pa.ArrowException):
-        return None

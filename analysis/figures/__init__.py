@@ -39,7 +39,7 @@ KINDS: dict[str, Kind] = {
     "progress": Kind("Best value so far against trials and time, and where trials were stopped", "progress"),
     "importance": Kind("Which parameters mattered", "important"),
     "slice": Kind("The metric against each parameter", "slices"),
-    "contour": Kind("The metric over two parameters", "slices", "contour_figure", groups=True),
+    "contour": Kind("The metric over two parameters", "contour", groups=True),
     "parallel": Kind("Every configuration through its settings to its result", "parallel"),
     "tradeoff": Kind("The metric against the number of parameters and seconds", "tradeoff", groups=True),
     "sample_size": Kind("Accuracy against the number of training images", "sample_size", groups=True),

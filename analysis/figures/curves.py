@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from analysis.by_epoch import Matrix, curves, mean_curve, spread
 from analysis.columns import shown
 from analysis.configurations import configurations, runs_told, with_configuration
 from analysis.figures.style import (
@@ -30,24 +30,6 @@ from search.errors import SearchError
 FEW, MANY = 4, 60
 """Up to FEW trials each has its colour; beyond MANY the range of all takes the place of the single lines."""
 
-Matrix = NDArray[np.float64]
-
-
-def curves(results: Results, metric: str, repeats: bool = False) -> tuple[list[str], Matrix]:
-    """The keys of the trials and their values by epoch, shape (trials, epochs), NaN where a trial has none.
-
-    Repeats over further seeds are left out unless they are asked for.
-    """
-    epochs = results.epochs
-    if not repeats and len(epochs):
-        epochs = epochs[epochs["key"].isin(results.first_runs["key"])]
-    if metric not in epochs or not epochs[metric].notna().any():
-        raise SearchError(f"{results.told} has no {metric} by epoch.")
-    keys = epochs["key"].cat.remove_unused_categories()
-    matrix = np.full((len(keys.cat.categories), int(epochs["epoch"].max())), np.nan)
-    matrix[keys.cat.codes, epochs["epoch"].to_numpy(int) - 1] = epochs[metric].to_numpy(float, na_value=np.nan)
-    return list(keys.cat.categories), matrix
-
 
 def group_curves(results: Results, metric: str, by: Sequence[str]) -> list[tuple[str, Matrix]]:
     """The curves of `curves`, one matrix for each combination of values of the columns `by`, with its name."""
@@ -60,15 +42,6 @@ def group_curves(results: Results, metric: str, by: Sequence[str]) -> list[tuple
 def _name(by: Sequence[str], values: object) -> str:
     several = values if isinstance(values, tuple) else (values,)
     return ", ".join(f"{shown(name)}={cell(value)}" for name, value in zip(by, several, strict=True))
-
-
-def spread(matrix: Matrix, shares: Sequence[float]) -> Matrix:
-    """Quantiles over the trials that reached each epoch, shape (shares, epochs)."""
-    return np.stack([_quantiles(column[np.isfinite(column)], shares) for column in matrix.T], axis=1)
-
-
-def _quantiles(values: Matrix, shares: Sequence[float]) -> Matrix:
-    return np.quantile(values, shares) if len(values) else np.full(len(shares), np.nan)
 
 
 def draw_lines(axes: Axes, matrix: Matrix, **look: object) -> None:
@@ -182,14 +155,6 @@ def _mean_curve(results: Results, measure: str, configuration: str) -> Matrix:
     runs = with_configuration(results, results.complete())
     own = set(runs.loc[runs["configuration"] == configuration, "key"])
     return mean_curve(matrix[[key in own for key in keys]])
-
-
-def mean_curve(matrix: Matrix) -> Matrix:
-    """Mean over the trials that reached each epoch, shape (epochs,); NaN where none did."""
-    known = np.isfinite(matrix)
-    return np.where(
-        known.any(axis=0), np.where(known, matrix, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1), np.nan
-    )
 
 
 def _limit_loss(axes: Axes, results: Results, measure: str) -> None:

@@ -7,8 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import BLUE, SKY, annotate_bar, label, panels, style
-from analysis.importance import importance
+from analysis.figures.style import BLUE, SKY, annotate_bar, label, panels, style, title
+from analysis.findings import constants
+from analysis.importance import importance, on_what
 from analysis.load import Results
 
 
@@ -21,17 +22,19 @@ def draw_importance(axes: Axes, data: pd.DataFrame) -> None:
     axes.set_yticks(rows, names)
     axes.grid(visible=False, axis="y")
     axes.set_xlim(0, max(1.0, float(data["importance"].max())) * 1.12)
-    for row, share, count in zip(rows, data["importance"], data["configurations"], strict=True):
-        annotate_bar(axes, f"{share:.2f}  ({count} configurations)", share, row)
+    for row, (_, one) in zip(rows, data.iterrows(), strict=True):
+        alone = f"  (of {one['configurations']})" if one["where"] else ""
+        annotate_bar(axes, f"{one['importance']:.2f}{alone}", one["importance"], row)
 
 
 def figure(results: Results) -> Figure:
     """Share of the metric's variation that each parameter explains."""
     data = importance(results)
     with style():
-        whole, (axes,) = panels(width=7.2, height=1.3 + 0.42 * len(data))
+        whole, (axes,) = panels(width=6.4, height=1.3 + 0.42 * len(data))
         draw_importance(axes, data)
-        axes.set_xlabel(f"share of the variation of {label(results.metric)} that it explains (fANOVA)")
-        if (data["where"] != "").any():
-            axes.set_title("Light: judged among the configurations that have the parameter", fontsize=8.5)
+        axes.set_xlabel("share of the variation that it explains (fANOVA)")
+        told = [f"What {label(results.metric)} depended on, over {on_what(data)}", *constants(results)]
+        told += ["Light: among the configurations that have the parameter"] * bool((data["where"] != "").any())
+        title(whole, *told)
     return whole

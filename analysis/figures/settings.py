@@ -10,23 +10,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from analysis.by_epoch import curves
 from analysis.columns import shown
-from analysis.configurations import configurations
-from analysis.figures.curves import curves
-from analysis.figures.scales import scale
-from analysis.figures.slices import Slice, draw_slice
-from analysis.figures.style import (
-    BEST,
-    BLUE,
-    CONTINUOUS,
-    STATES,
-    cost_axis,
-    label,
-    panels,
-    robust_limits,
-    style,
-    whole_ticks,
-)
+from analysis.configurations import runs_told
+from analysis.expected import expected
+from analysis.figures.slices import Slice, crosses, draw_slice, edge, slice_of
+from analysis.figures.style import BEST, CONTINUOUS, label, legend, panels, style, title, whole_ticks
 from analysis.load import Results
 from search.errors import SearchError
 
@@ -51,27 +40,17 @@ def _learning_rate_column(results: Results) -> str:
     raise SearchError(f"{results.told} did not vary the learning rate.")
 
 
-def draw_learning_rate(axes: Axes, table: pd.DataFrame, column: str, mode: str) -> None:
-    """The metric against the learning rate: finished trials as points, others at the bottom, the best as a line."""
-    done = table[(table["state"] == "complete") & table["value"].notna()]
-    few = done[column].nunique() <= 8
-    axes.scatter(done[column], done["value"], s=16, color=BLUE, alpha=0.7, linewidths=0, label="finished trial")
-    best = best_by_range(done[column], done["value"], mode)
-    axes.plot(best["rate"], best["value"], color=BEST, label="best of each rate" if few else "best of each range")
-    limits = robust_limits(done["value"].tolist(), mode)
-    if limits:
-        axes.set_ylim(*limits)
-        axes.set_title("cut where only bad trials lie", fontsize=8)
-    bottom = axes.get_xaxis_transform()
-    for state, marker, height in (("pruned", "x", 0.03), ("failed", "|", 0.07)):
-        part = table.loc[table["state"] == state, column]
-        if len(part):
-            heights = np.full(len(part), height)
-            drawn = axes.scatter(
-                part, heights, s=18, marker=marker, color=STATES[state], transform=bottom, linewidths=1
-            )
-            drawn.set_label(f"{state} (at the bottom)")
-    cost_axis(axes, float(table[column].min()), float(table[column].max()))
+def draw_learning_rate(axes: Axes, data: Slice, rates: pd.Series, mode: str) -> None:
+    """The metric against the learning rate: every configuration, and the best of each range as a line."""
+    draw_slice(axes, data, mode)
+    few = rates.nunique() <= 8
+    best = best_by_range(rates, pd.Series(data.values), mode)
+    low, high = axes.get_ylim()
+    axes.plot(
+        np.log10(best["rate"]) if data.scale.log else best["rate"], best["value"].clip(low, high), color=BEST,
+        label="best of each rate" if few else "best of each range",
+    )  # fmt: skip
+    axes.set_ylim(low, high)
 
 
 def draw_loss_by_rate(axes: Axes, results: Results, column: str) -> ScalarMappable:
@@ -82,9 +61,13 @@ def draw_loss_by_rate(axes: Axes, results: Results, column: str) -> ScalarMappab
     known = np.isfinite(rates)
     epochs = np.arange(1, matrix.shape[1] + 1, dtype=float)
     lines = [np.stack([epochs, row], axis=1)[np.isfinite(row)] for row in matrix[known]]
-    drawn = LineCollection(lines, cmap=CONTINUOUS, norm=LogNorm(), linewidth=1, alpha=0.8)
+    norm = LogNorm()
+    drawn = LineCollection(lines, cmap=CONTINUOUS, norm=norm, linewidth=1, alpha=0.8)
     drawn.set_array(rates[known])
     axes.add_collection(drawn)
+    single = np.isfinite(matrix[known]).sum(axis=1) == 1  # A line of one epoch has no length.
+    starts = matrix[known][single, 0]
+    axes.scatter(np.ones(len(starts)), starts, s=8, c=rates[known][single], cmap=CONTINUOUS, norm=norm)
     axes.autoscale_view()
     seen = matrix[known][np.isfinite(matrix[known])]
     high = float(np.quantile(seen, 0.97))
@@ -99,20 +82,21 @@ def draw_loss_by_rate(axes: Axes, results: Results, column: str) -> ScalarMappab
 def learning_rate_figure(results: Results) -> Figure:
     """Which learning rate is best, and how the loss falls with each."""
     column = _learning_rate_column(results)
-    results.complete()
-    table = results.trials.assign(value=results.trials[results.metric])
+    table = expected(results)
     table = table[table[column].notna()]
-    if not ((table["state"] == "complete") & table["value"].notna()).any():
-        raise SearchError(f"{results.told} has no finished trial with a {shown(column)}.")
-    has_curves = len(results.epochs) > 0
+    if table[column].nunique() < 2 or (table["state"] == "pruned").all():
+        raise SearchError(f"{results.told} has no two trials with a {shown(column)}, one of them finished.")
+    data, has_curves = slice_of(results, column, table), len(results.epochs) > 0
     with style():
-        whole, axes = panels(1 + has_curves, width=5.2)
-        draw_learning_rate(axes[0], table, column, results.mode)
+        whole, axes = panels(1 + has_curves, width=5.0)
+        draw_learning_rate(axes[0], data, table[column].astype(float), results.mode)
         axes[0].set(xlabel=shown(column).replace("_", " "), ylabel=label(results.metric))
         if has_curves:
             drawn = draw_loss_by_rate(axes[1], results, column)
             whole.colorbar(drawn, ax=axes[1], label=shown(column).replace("_", " "), aspect=30)
-        whole.legend(*axes[0].get_legend_handles_labels(), loc="outside lower left", ncols=4)
+        legend(whole, axes[:1])
+        done = table[table["state"] == "complete"]
+        title(whole, f"Configurations ({runs_told(done)}){crosses(data.pruned)}", *edge(data, results))
     return whole
 
 
@@ -121,12 +105,14 @@ def unfreeze_figure(results: Results) -> Figure:
     column = "config.unfreeze_depth"
     if column not in results.varied:
         raise SearchError(f"{results.told} did not vary unfreeze_depth.")
-    table = configurations(results)
-    place = scale(results, column, table.assign(**{column: table[column].astype(object)}))
+    table = expected(results)
+    depths = table.assign(**{column: table[column].astype(object)})
+    data = slice_of(results, column, depths)
     with style():
         whole, (axes,) = panels(width=6.0, height=4.0)
-        draw_slice(axes, Slice(column, place, table["mean"].to_numpy(float)), results.mode)
+        draw_slice(axes, data, results.mode)
         axes.set(xlabel="last layers (or block) that were unfrozen", ylabel=label(results.metric))
-        axes.set_title("Squares: mean of a depth with its 95 % interval", fontsize=9)
-        axes.legend()
+        legend(whole, [axes])
+        done = table[table["state"] == "complete"]
+        title(whole, f"Configurations ({runs_told(done)}){crosses(data.pruned)}", *edge(data, results))
     return whole

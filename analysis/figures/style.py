@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import matplotlib as mpl
@@ -13,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from numpy.typing import ArrayLike
 
 # The palette of Okabe and Ito, "Color Universal Design" (2008), and two greys.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
@@ -56,6 +59,11 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
+PHONE = 4.2
+"""Inches of a figure on a phone."""
+_NARROW: ContextVar[bool] = ContextVar("narrow", default=False)
+
+
 class Drawing(Figure):
     """A figure that a notebook shows by itself, without pyplot."""
 
@@ -73,10 +81,23 @@ def style() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def phone() -> Iterator[None]:
+    """Figures made inside fit a phone held upright: panels below each other, and no wider than it."""
+    token = _NARROW.set(True)
+    try:
+        yield
+    finally:
+        _NARROW.reset(token)
+
+
 def panels(
     count: int = 1, width: float = 6.4, height: float = 3.8, columns: int = 2, **options: Any
 ) -> tuple[Figure, list[Axes]]:
     """A figure of so many axes, without a window and without pyplot's global list of figures."""
+    if _NARROW.get():
+        columns, width, height = 1, PHONE, max(min(height, 3.2), 0.75 * height)
+        options.pop("sharey", None)
     columns = min(columns, count)
     rows = -(-count // columns)
     figure = Drawing(figsize=(width * columns if count > 1 else width, height * rows), layout="constrained")
@@ -85,6 +106,28 @@ def panels(
     for extra in axes[count:]:
         extra.remove()
     return figure, axes[:count]
+
+
+def narrow() -> bool:
+    """Whether the figure that is being made is for a phone."""
+    return _NARROW.get()
+
+
+def title(figure: Figure, *sentences: str) -> None:
+    """What a figure shows, above it, on as many lines as it takes."""
+    width = int(figure.get_figwidth() * 14.5)
+    text = ". ".join(sentence.rstrip(".") for sentence in sentences if sentence)
+    figure.suptitle("\n".join(textwrap.wrap(text, width)), fontsize=9, x=0.01, ha="left")
+
+
+def legend(figure: Figure, axes: Sequence[Axes], columns: int = 4) -> None:
+    """What the marks of all axes mean, below them, each once; as many beside each other as there is room for."""
+    found = {text: mark for one in axes for mark, text in zip(*one.get_legend_handles_labels(), strict=True)}
+    if not found:
+        return
+    room = figure.get_figwidth() * 13 / (max(map(len, found)) + 6)
+    columns = max(1, min(columns, len(found), int(room)))
+    figure.legend(list(found.values()), list(found), loc="outside lower left", ncols=columns)
 
 
 def group_style(index: int) -> dict[str, Any]:
@@ -140,6 +183,22 @@ def cost_axis(axes: Axes, low: float, high: float) -> None:
 def shorten(text: str, length: int = 40) -> str:
     """A text cut in its middle where it is too long to stand beside a figure."""
     return text if len(text) <= length else f"{text[: length // 2 - 1]}…{text[-(length // 2) :]}"
+
+
+def focus(values: ArrayLike, mode: str) -> tuple[float, float] | None:
+    """Limits within which the better half fills at least a fourth of an axis; None where that is so without them.
+
+    Worse values are to be drawn at the edge: of a search that prunes they are many, and far off.
+    """
+    finite = np.asarray(values, dtype=float)
+    finite = finite[np.isfinite(finite)]
+    if len(finite) < 8:
+        return None
+    low, middle, high = (float(v) for v in np.quantile(finite, [0, 0.5, 1]))
+    half = max(high - middle if mode == "max" else middle - low, 0.02 * (high - low))
+    if half <= 0 or (high - low) <= 4 * half:
+        return None
+    return (high - 4 * half, high) if mode == "max" else (low, low + 4 * half)
 
 
 def robust_limits(values: Sequence[float], mode: str, room: float = 0.05) -> tuple[float, float] | None:

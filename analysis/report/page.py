@@ -17,8 +17,9 @@ from analysis.columns import shown
 from analysis.figures import KINDS, lighten, make
 from analysis.figures.style import style
 from analysis.formats import Table, as_html, cell
-from analysis.load import Results, Source
+from analysis.load import Results
 from analysis.report.words import again, answer
+from analysis.source import Source
 from analysis.tables import configuration_table, group_table, trial_table
 from search.errors import SearchError
 

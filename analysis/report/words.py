@@ -10,10 +10,11 @@ import pandas as pd
 
 from analysis.columns import shown
 from analysis.configurations import configurations, image_counts, with_configuration
-from analysis.findings import best, cautions, ties
+from analysis.findings import best, cautions, constants, ties
 from analysis.formats import cell
-from analysis.importance import importance
-from analysis.load import Results, Source, states
+from analysis.importance import importance, on_what
+from analysis.load import Results, states
+from analysis.source import Source
 from analysis.statistics import Z, pooled_deviation, student
 from search.errors import SearchError
 
@@ -56,15 +57,13 @@ def mattered(results: Results) -> list[str]:
     shares = [f"{row['parameter']} {_percent(row['importance'])}" for row in rows if not row["where"]]
     said = []
     if shares:
-        said.append(f"Of the differences between finished configurations explain: {', '.join(shares[:5])} (fANOVA).")
+        said.append(f"Of the differences between {on_what(table)}, explain: {', '.join(shares[:5])} (fANOVA).")
     for row in rows:
         if row["where"]:
             share = _percent(row["importance"])
             count = row["configurations"]
             said.append(f"Where {row['where']}, {row['parameter']} explains {share} ({count} configurations).")
-    if (results.trials["state"] == "pruned").any():
-        said.append("Trials that were stopped early have no final value and are not part of this.")
-    return said
+    return said + [f"{sentence}." for sentence in constants(results)]
 
 
 def _percent(share: float) -> str:

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from analysis.by_epoch import curves, spread
 from analysis.command import run
 from analysis.figures import KINDS, make, save
 from analysis.figures.__main__ import figures
 from analysis.figures.bars import bars
 from analysis.figures.classes import images_per_class
-from analysis.figures.curves import curves, group_curves, spread
+from analysis.figures.curves import group_curves
 from analysis.load import load
 from search.errors import SearchError
 from tests.support.analysis_world import searched, trial, write, write_predictions

@@ -8,12 +8,13 @@ import pytest
 
 from analysis.classes import best_predictions, most_confused, per_class
 from analysis.figures.classes import images_per_class
+from analysis.figures.contour import contour
 from analysis.figures.parallel import parallel
 from analysis.figures.progress import progress, survivors
 from analysis.figures.sample_size import by_sample_size, fit
 from analysis.figures.scales import scale
 from analysis.figures.settings import best_by_range
-from analysis.figures.slices import contour, slices
+from analysis.figures.slices import slices
 from analysis.figures.style import robust_limits
 from analysis.figures.timeline import busy, timeline
 from analysis.figures.tradeoff import pareto
@@ -103,7 +104,7 @@ def test_parallel_lines_stay_within_their_axes_but_for_inactive_ones(tmp_path: P
     data = parallel(load(write(tmp_path / "a", searched(40))))
     known = data.heights[data.heights >= 0]
     assert known.max() <= 1
-    assert data.heights[0, -1] == 1  # The best of the metric that is to be large.
+    assert data.values[0] == data.values[~data.pruned].max()
     assert (data.heights < 0).sum() == np.isnan(
         data.scales[data.columns.index("config.unfreeze_depth")].positions
     ).sum()
@@ -111,9 +112,11 @@ def test_parallel_lines_stay_within_their_axes_but_for_inactive_ones(tmp_path: P
 
 def test_slice_and_contour_begin_with_the_best(tmp_path: Path) -> None:
     results = load(write(tmp_path / "a", searched(40)))
-    assert all(one.values[0] == one.values.max() for one in slices(results))
+    assert all(one.values[0] == one.values[~one.pruned].max() for one in slices(results))
+    assert all(one.pruned.sum() == (results.trials["state"] == "pruned").sum() for one in slices(results))
     two = contour(results, ["config.learning_rate", "config.unfreeze_depth"])
-    assert len(two.values) == results.complete()["config.unfreeze_depth"].notna().sum()
+    trained = results.trials[results.trials["state"] != "failed"]
+    assert len(two.values) == trained["config.unfreeze_depth"].notna().sum()
     with pytest.raises(SearchError, match="two parameters, and 1"):
         contour(results, ["config.filters"])
 
