@@ -143,7 +143,7 @@ def _open(plan: Plan, before: dict[str, Any] | None, fetch: bool) -> Experiment:
 
 
 def _take_back(experiment: Experiment, before: dict[str, Any] | None) -> None:
-    """After a start that came to nothing: as if the command had not been given. What has a trial stays."""
+    """Leave the experiment as if the command had not been given, unless a new one holds a trial already."""
     if before is not None:
         experiment.update_manifest(before)
         if experiment.copy is not None:

@@ -1,4 +1,4 @@
-"""Numbers, configurations and near misses of a name as a reader says them."""
+"""Writes numbers, configurations and near misses of a name as a reader would say them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 
 def did_you_mean(name: object, known: Iterable[str], prefix: str = "") -> str:
-    """A sentence with the known names that are near to `name`, with all of them where none is; each behind `prefix`.
+    """Return a sentence with the known names near to `name`, or with all where none is near; each behind `prefix`.
 
     `trainables.wording` says the same in the same words, for neither package may import the other.
     """
@@ -19,22 +19,22 @@ def did_you_mean(name: object, known: Iterable[str], prefix: str = "") -> str:
 
 
 def size_text(size: int) -> str:
-    """A number of bytes as a reader says it."""
+    """Return a number of bytes in a unit of its size."""
     return f"{size / 2**20:.1f} MiB" if size >= 1 << 20 else f"{size / 2**10:.0f} KiB"
 
 
 def show_config(config: Mapping[str, object]) -> str:
-    """A configuration on one line."""
+    """Return a configuration on one line."""
     return ", ".join(f"{name}={show_value(value)}" for name, value in config.items())
 
 
 def show_value(value: object) -> str:
-    """A value in as few digits as tell it apart."""
+    """Return a value as text, a float with four digits."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def show_seconds(seconds: float) -> str:
-    """A time span as a reader says it."""
+    """Return a time span in seconds, minutes or hours, whichever is best to read."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -42,5 +42,5 @@ def show_seconds(seconds: float) -> str:
 
 
 def counted(number: float, noun: str) -> str:
-    """A number and its noun: 1 trial, 2 trials."""
+    """Return a number and its noun, like 1 trial or 2 trials."""
     return f"{number:g} {noun}{'' if number == 1 else 's'}"

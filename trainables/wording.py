@@ -1,4 +1,4 @@
-"""Near misses of a name as a reader says them."""
+"""Says which known names are near to one that nobody knows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 def did_you_mean(name: object, known: Iterable[str], more: tuple[str, ...] = ()) -> str:
-    """A sentence with the known names that are near to `name`, with all of them, and `more` ways, where none is.
+    """Return a sentence with the known names near to `name`, or with all, and `more` ways, where none is near.
 
     `search.wording` says the same in the same words, for neither package may import the other.
     """

@@ -35,11 +35,11 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
 
 @contextlib.contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    """The name of a temporary file or folder, which is gone at the end, renamed or removed."""
+    """Yield the name of a temporary file or folder, which is gone at the end, renamed or removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # The ending stays, because Keras tells formats by it; readers and mirrors leave out names that begin with a dot.
     temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}-{path.name}")
-    _remove(temporary)  # Of a process with the same number that was killed.
+    _remove(temporary)  # A process with the same number was killed while it wrote.
     try:
         yield temporary
     finally:

@@ -1,4 +1,4 @@
-"""Tables that a disk has damaged: put out of the way under another name, before anything is merged or written over."""
+"""Puts damaged files of a table out of the way, under another name, before anything is merged or written over."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DAMAGED = ".damaged"
 
 
 def move_damaged(root: Path, name: str) -> list[str]:
-    """Rename the files of a table that cannot be read; their names before, relative to the experiment."""
+    """Rename the files of a table that cannot be read; return their old names, relative to the experiment."""
     files = [root / f"{name}.parquet", *sorted((root / name).glob("part-*.parquet"))]
     damaged = [path for path in files if path.exists() and not _is_whole(path)]
     for path in damaged:

@@ -1,4 +1,4 @@
-"""How much room an experiment takes, and which part of it is models and checkpoints."""
+"""How many bytes an experiment takes, and how many of them are models and checkpoints."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _LARGE = ("models", "checkpoints")
 
 @dataclass(frozen=True)
 class DiskUse:
-    """Bytes of an experiment."""
+    """How many bytes an experiment takes."""
 
     total: int
     models: int
-    """Of models and checkpoints."""
+    """How many of them are models and checkpoints."""
 
     def __str__(self) -> str:
         models = f", of which {size_text(self.models)} models and checkpoints" if self.models else ""
@@ -27,7 +27,7 @@ class DiskUse:
 
 
 def disk_use(experiment: Location) -> DiskUse:
-    """What an experiment takes on the disk or in a store; a file with two names counts once. Raises OSError."""
+    """Return what an experiment takes on the disk or in a store; a file with two names counts once. Raises OSError."""
     if isinstance(experiment, Store):
         return _sum((name, info.size or 0) for name, info in experiment.list().items())
     return _sum(_files(experiment))
@@ -40,7 +40,7 @@ def _files(root: Path) -> Iterable[tuple[str, int]]:
             path = Path(folder, name)
             try:
                 found = path.stat()
-            except FileNotFoundError:  # Of a search that runs.
+            except FileNotFoundError:  # A search that runs has removed it meanwhile.
                 continue
             if (found.st_dev, found.st_ino) not in seen:
                 seen.add((found.st_dev, found.st_ino))

@@ -10,12 +10,12 @@ from search.wording import did_you_mean
 
 
 def is_experiment(root: Path) -> bool:
-    """Whether a folder holds an experiment; one that died before its manifest was written counts as empty."""
+    """Return whether a folder holds an experiment; it holds none until the manifest is written."""
     return (root / MANIFEST).is_file()
 
 
 def find_experiments(results: Path) -> list[Path]:
-    """The experiment folders directly under a results folder, newest manifest first."""
+    """Return the experiment folders directly under a results folder, newest manifest first."""
     if not results.is_dir():
         return []
     found = [folder for folder in results.iterdir() if is_experiment(folder)]
@@ -23,7 +23,7 @@ def find_experiments(results: Path) -> list[Path]:
 
 
 def existing(results: Path, name: str) -> Path:
-    """The folder of an experiment that must be there; raises SearchError naming those that are."""
+    """Return the folder of an experiment; raises SearchError, which names the existing ones, where it is missing."""
     root = results / name
     if not is_experiment(root):
         names = [folder.name for folder in find_experiments(results)]

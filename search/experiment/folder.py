@@ -24,7 +24,7 @@ from search.space import Space
 
 
 class Experiment:
-    """The folder of one search, held by a lock until `close`; with a store, also the copy that is kept there.
+    """The folder of one search, held by a lock until `close`, and with a store also the copy that is kept there.
 
     Paths: `journal`, `checkpoints`, `models`, `predictions`, `classes`, `logs`. `damaged` names the files of tables
     that could not be read when it was opened; they are kept under another name.
@@ -41,7 +41,7 @@ class Experiment:
         self.logs = root / "logs"
         self.copy = copy
         self.token = uuid.uuid4().hex
-        """Stands in the lock's file while this driver holds it: whoever reads it there sees this folder."""
+        """The text of the lock's file while this driver holds it; a node that reads it there sees this folder."""
         self._lock = lock
         lock.truncate(0)
         lock.write(self.token)
@@ -53,12 +53,12 @@ class Experiment:
 
     @classmethod
     def create(
-        cls, root: Path, space: Space, source: str, manifest: Mapping[str, Any], store: Store | None = None
+        cls, root: Path, space: Space, text: str, manifest: Mapping[str, Any], store: Store | None = None
     ) -> Experiment:
-        """Open a new folder; raises SearchError where an experiment of that name stands."""
+        """Open a new folder; `text` is the space file's. Raises SearchError where an experiment of that name stands."""
         check_free(root)
         with _held(root, store) as (lock, copy):
-            write_text(root / "space.py", source)
+            write_text(root / "space.py", text)
             write_manifest(root, manifest)  # Last: a folder without a manifest counts as empty.
             experiment = cls(root, space, lock, copy)
             try:
@@ -71,9 +71,9 @@ class Experiment:
     def reopen(
         cls, root: Path, space: Space, manifest: Mapping[str, Any], store: Store | None = None, fetch: bool = False
     ) -> Experiment:
-        """Open a folder to go on in it, with a manifest that tells so; `fetch`: made anew from the store."""
+        """Open a folder to go on in it, and write its new `manifest`; `fetch` makes the folder anew from the store."""
         if fetch:
-            take_lock(root).close()  # Nobody writes to it.
+            take_lock(root).close()  # This raises where another driver writes to it.
             set_aside(root)
         with _held(root, store) as (lock, copy):
             if fetch and store is not None:
@@ -91,7 +91,7 @@ class Experiment:
             self.copy.removed(paths)
 
     def append(self, trials: Sequence[Row] = (), epochs: Sequence[Row] = ()) -> None:
-        """Store rows: epochs first, so that a trial's row never stands without its epochs; raises StorageLost."""
+        """Store rows, epochs first, so that a trial's row never stands without its epochs; raises StorageLost."""
         if not is_experiment(self.root):
             raise self.lost(None)
         if self.copy is not None and self.copy.taken_by is not None:
@@ -103,14 +103,14 @@ class Experiment:
         self._trials.append(trials)
 
     def remarks(self) -> list[str]:
-        """What a user should know of the folder before the search goes on, a line each."""
+        """Return lines that tell the user what is wrong with the folder before the search goes on."""
         return [
             f"{self.root}/{name} cannot be read and is kept as {name}{DAMAGED}; trials whose row is gone are run again"
             for name in self.damaged
         ]
 
     def lost(self, error: OSError | None) -> StorageLost:
-        """What to tell the user when results can no longer be written."""
+        """Return the error that tells the user why results can no longer be written."""
         if not is_experiment(self.root):
             ways = "Put it back from a copy and go on with --resume, or search again."
             if self.copy is not None:
@@ -123,7 +123,7 @@ class Experiment:
         )
 
     def compact(self) -> None:
-        """One file for each table, no checkpoints left behind."""
+        """Make one file of each table, and remove folders that are empty now."""
         self._epochs.compact()
         self._trials.compact()
         for folder in (self.root / TRIALS, self.root / EPOCHS, self.checkpoints):
@@ -131,18 +131,18 @@ class Experiment:
                 folder.rmdir()
 
     def forget_checkpoint(self, trial_id: str) -> None:
-        """Remove what a finished trial was to be continued from."""
+        """Remove the checkpoints of a trial that has ended."""
         shutil.rmtree(self.checkpoints / trial_id, ignore_errors=True)
         if self.copy is not None:
             self.copy.forget_checkpoint(trial_id)
 
     def remove(self, path: Path) -> None:
-        """Remove a file of the folder, and the store's, which another node may have put there."""
+        """Remove a file from the folder, and from the store, where another node may have put it."""
         path.unlink(missing_ok=True)
         self._removed([path])
 
     def fetch(self, path: Path) -> bool:
-        """Whether a file is in the folder, if need be fetched from the store now; raises OSError where that fails."""
+        """Return whether a file is in the folder, after it was fetched from the store if need be; raises OSError."""
         if not path.exists() and self.copy is not None:
             self.copy.fetch(path)
         return path.exists()
@@ -157,7 +157,7 @@ class Experiment:
             self.copy.withdraw()
         for name in (MANIFEST, "space.py", self.journal.name, LOCK):
             (self.root / name).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # It holds something that is none of ours.
+        with contextlib.suppress(OSError):  # The folder may hold files of the user.
             self.root.rmdir()
 
     def close(self) -> None:
@@ -169,7 +169,7 @@ class Experiment:
 
 @contextlib.contextmanager
 def _held(root: Path, store: Store | None) -> Iterator[tuple[TextIO, StoredCopy | None]]:
-    """Folder and store, claimed for this driver; let go when what is done with them fails."""
+    """Claim folder and store for this driver, and give them back where the block fails."""
     lock = take_lock(root)
     copy = None
     try:

@@ -12,7 +12,7 @@ LOCK = ".lock"
 
 
 def take_lock(root: Path) -> TextIO:
-    """The lock of a folder, which ends with the process that holds it, however it ends."""
+    """Take the lock of a folder, which ends with this process, however it ends; raises SearchError where it is held."""
     try:
         root.mkdir(parents=True, exist_ok=True)
         lock = (root / LOCK).open("a", encoding="utf-8")
@@ -29,7 +29,7 @@ def take_lock(root: Path) -> TextIO:
 
 
 def is_held(root: Path) -> bool:
-    """Whether a driver is writing to the folder now; a manifest says `running` also after a driver was killed."""
+    """Return whether a driver writes to the folder now; a manifest says `running` also after its driver was killed."""
     try:
         with (root / LOCK).open("r", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -41,7 +41,7 @@ def is_held(root: Path) -> bool:
 
 
 def sees(root: Path, token: str) -> bool:
-    """Whether this machine sees the folder of the driver that has that `token`, and not another of the same path."""
+    """Return whether this machine sees the folder of the driver with that `token`, and not another of the same path."""
     try:
         return not token or (root / LOCK).read_text(encoding="utf-8") == token
     except OSError:

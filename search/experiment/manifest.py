@@ -1,4 +1,4 @@
-"""The manifest: with which command, code, data and machine an experiment was made."""
+"""Writes and reads the manifest, which says with which command, code, data and machine an experiment was made."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def write_manifest(root: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def read_manifest(root: str | Path) -> dict[str, Any]:
-    """What `manifest.json` holds; raises SearchError where it is absent or damaged."""
+    """Return what `manifest.json` holds; raises SearchError where it is absent or damaged."""
     path = Path(root) / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -30,5 +30,5 @@ def read_manifest(root: str | Path) -> dict[str, Any]:
             f"{path} cannot be read ({error}); restore it, or search again under another --name."
         ) from None
     if not isinstance(manifest, dict):
-        raise SearchError(f"{path} is no manifest; expected a JSON object.")
+        raise SearchError(f"{path} is not a manifest; expected a JSON object.")
     return manifest

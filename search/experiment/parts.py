@@ -23,10 +23,10 @@ import pyarrow.parquet as pq
 from search.experiment.atomic import flush_folder, write_bytes, write_file
 
 MERGE_AT = 32
-"""Parts of one level that are merged into one of the next: at most a few dozen small files a level."""
+"""How many parts of one level are merged into one of the next; so a level has at most a few dozen small files."""
 _PART = re.compile(r"part-(\d+)-(\d+)\.parquet$")
 _HOLDS = b"parts_below"
-"""In the metadata of `NAME.parquet`: the number below which parts are in it."""
+"""The entry in the metadata of `NAME.parquet` that holds the number below which parts are merged into it."""
 
 Row = Mapping[str, object]
 
@@ -40,9 +40,9 @@ class TableRead:
 
 
 def read_parts(root: str | Path, name: str, key: Sequence[str], filesystem: pafs.FileSystem | None = None) -> TableRead:
-    """The union of `NAME.parquet` and the parts under `NAME/`, the latest row for each key.
+    """Return the union of `NAME.parquet` and the parts under `NAME/`, with the latest row for each key.
 
-    Works while a search writes. A file that is torn or no Parquet is left out and named in `skipped`.
+    It works while a search writes. A file that is torn or not Parquet is left out and named in `skipped`.
     """
     files = filesystem or pafs.LocalFileSystem()
     read: dict[str, pa.Table] = {}
@@ -59,7 +59,7 @@ def read_parts(root: str | Path, name: str, key: Sequence[str], filesystem: pafs
 def _read_all(
     files: pafs.FileSystem, root: str, name: str, before: Mapping[str, pa.Table]
 ) -> tuple[dict[str, pa.Table], list[str], bool]:
-    """The tables by path, what could not be read, and whether files went away meanwhile, so that more is to be read.
+    """Return tables by path, what could not be read, and whether files went away meanwhile, so that it must read again.
 
     `before` is what an earlier try has read: a part never changes, so one that is still listed is not read again.
     """
@@ -86,12 +86,12 @@ def _read_all(
 
 
 def _held(whole: pa.Schema) -> int:
-    """Number below which parts are in a table that was written as one file."""
+    """Return the number below which parts are merged into a table that was written as one file."""
     return int((whole.metadata or {}).get(_HOLDS, 0))
 
 
 def _read(path: Path) -> pa.Table:
-    """All of a small file; `pq.read_table`, made for data sets of many files, takes three times as long."""
+    """Read a small file; `pq.read_table`, which is made for data sets of many files, takes three times as long."""
     with pq.ParquetFile(path) as file:
         return file.read()
 
@@ -105,15 +105,15 @@ def _list(files: pafs.FileSystem, root: str, name: str) -> list[str]:
 
 
 def _column(values: Sequence[object]) -> pa.Array:
-    """Values as one type: a metric is always a float; settings of a define-by-run space may be anything, also mixed."""
+    """Return values as one type, which is text where they are mixed, as settings of a define-by-run space may be."""
     kinds = {type(value) for value in values if value is not None}
     if kinds <= {int, float} or kinds == {bool}:
-        return pa.array(values)  # Of nothing but None: the type of the other parts.
+        return pa.array(values)  # A column of nothing but None takes the type that it has in other parts.
     return pa.array([value if value is None else str(value) for value in values], pa.string())
 
 
 def _of_one_type(tables: Sequence[pa.Table]) -> list[pa.Table]:
-    """The tables with columns as text where one has text, or a truth value, and another a number."""
+    """Return the tables with a column as text where its types differ, text, truth values or numbers, between tables."""
     kinds: dict[str, set[str]] = {}
     for table in tables:
         for field in table.schema:
@@ -131,7 +131,7 @@ def _as_text(table: pa.Table, names: Sequence[str]) -> pa.Table:
 
 
 def _latest(tables: Sequence[pa.Table], key: Sequence[str]) -> pa.Table:
-    """One row for each key from tables in the order of their writing: the last one."""
+    """Return the last row for each key from tables in the order of their writing."""
     union = pa.concat_tables(_of_one_type(tables), promote_options="permissive")
     row = pa.array(np.arange(len(union)))
     kept = union.select(list(key)).append_column("row", row).group_by(list(key)).aggregate([("row", "max")])["row_max"]
@@ -141,7 +141,7 @@ def _latest(tables: Sequence[pa.Table], key: Sequence[str]) -> pa.Table:
 class PartWriter:
     """Appends rows to one table of an experiment; a single process writes at a time (the experiment's lock).
 
-    `removed` is told of the parts that were merged and are no more.
+    `removed` is told which parts were merged and removed.
     """
 
     def __init__(
@@ -157,13 +157,13 @@ class PartWriter:
         self._folder = root / name
         self._levels: dict[int, list[Path]] = {}
         self._fresh: dict[Path, pa.Table] = {}
-        """What the parts of the lowest level hold that this process wrote: they are merged soon."""
+        """The parts of the lowest level that this process wrote, which are kept because they are merged soon."""
         whole = root / f"{name}.parquet"
         self._next = _held(pq.read_schema(whole)) if whole.exists() else 0
         self._find_parts(below=self._next)
 
     def _find_parts(self, below: int) -> None:
-        """Take over the parts of an earlier writer; those that were merged, or have numbers `below`, are removed."""
+        """Take over the parts of an earlier writer, and remove those that were merged or have numbers `below`."""
         merged: list[Path] = []
         highest = 0
         for path in sorted(self._folder.glob("part-*.parquet"), reverse=True):
@@ -214,7 +214,7 @@ class PartWriter:
     def _write(self, table: pa.Table, level: int) -> None:
         path = self._folder / f"part-{self._next:08d}-{level}.parquet"
         self._next += 1
-        # By way of memory, 0.4 ms a row; given a path, Arrow takes 2. And without what pays only for many rows.
+        # A row takes 0.4 ms by way of memory, and 2 where Arrow is given a path. What pays for many rows only is off.
         buffer = pa.BufferOutputStream()
         if level:
             pq.write_table(table, buffer, compression="zstd")

@@ -64,7 +64,7 @@ _ARROW = {"double": pa.float64(), "int64": pa.int64(), "bool": pa.bool_(), "stri
 
 
 def trial_schema(space: Space) -> pa.Schema:
-    """Columns of `trials.parquet`: `config.<parameter>` is null where the parameter is inactive.
+    """Return the columns of `trials.parquet`: `config.<parameter>` is null where the parameter is inactive.
 
     Metrics beyond these are appended under their own names; `log` names the file of a trial's own output,
     relative to the experiment folder, where there is one.
@@ -76,7 +76,7 @@ def trial_schema(space: Space) -> pa.Schema:
 
 
 def epoch_schema() -> pa.Schema:
-    """Columns of `epochs.parquet`: one row for each epoch of each trial."""
+    """Return the columns of `epochs.parquet`, which has a row for each epoch of each trial."""
     return pa.schema([pa.field(*field) for field in _EPOCH_FIELDS])
 
 
@@ -94,10 +94,10 @@ def config_value(space: Space, name: str, value: object) -> object:
 
 
 def read_trials(root: str | Path, filesystem: pafs.FileSystem | None = None) -> TableRead:
-    """One row for each trial, the latest that was written."""
+    """Read the latest row of each trial."""
     return read_parts(root, TRIALS, TRIAL_KEY, filesystem)
 
 
 def read_epochs(root: str | Path, filesystem: pafs.FileSystem | None = None) -> TableRead:
-    """One row for each trial and epoch, the latest that was written."""
+    """Read the latest row of each epoch of each trial."""
     return read_parts(root, EPOCHS, EPOCH_KEY, filesystem)

@@ -1,4 +1,4 @@
-"""What a user can mend in a plan is refused here, before any cluster is started."""
+"""Refuses plans that cannot work, with what the user can do about it, before any cluster is started."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _check_auto() -> None:
 
 
 def _unreachable(address: str) -> str | None:
-    """Why nobody answers there; None when somebody does."""
+    """Return why nobody answers at an address; None where somebody does."""
     host, _, port = address.rpartition(":")
     if not port.isdecimal() or int(port) > 65535:
         return "that is not HOST:PORT"

@@ -1,4 +1,4 @@
-"""Which data set a search uses: the one that is asked for, else the space's offline fallback, and what follows."""
+"""Finds the data set that a search uses: the one that is asked for, else the space's offline data set."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class ChosenDataset:
     """The data set that a search uses, and its space adapted to that."""
 
     space: Space
-    """With the name of the data set that is used, and with no sample size above what it has."""
+    """The space with the name of the data set that is used, and with no sample size above what that has."""
     info: DatasetInfo | None
-    """None where the trainable takes no data, or does not say what a data set is to it."""
+    """What the data set holds; None where the trainable takes no data, or does not declare how to find them."""
     asked: str | None
     """The data set that was asked for, where the offline fallback takes its place."""
 
 
 def data_folder(options: Options) -> Path | None:
-    """The folder of data sets and weights, None for the cache of Keras; raises SearchError for one that is missing."""
+    """Return the folder of data sets and weights, None for Keras' cache; raises SearchError where it is missing."""
     text = os.environ.get("SEARCH_DATA_DIR")
     folder = options.data_dir or (Path(text) if text else None)
     if folder is not None and not folder.is_dir():
@@ -81,7 +81,7 @@ def _find(space: Space, name: str, options: Options, data_dir: Path | None) -> D
 
 
 def _capped(space: Space, most: int, warn: Warn) -> Space:
-    """The space with sample sizes of at most what the data set has; what is cut is announced."""
+    """Return the space with sample sizes of at most `most`, all that the data set has; `warn` is told what is cut."""
     fixed = space.fixed.get(_SAMPLE_SIZE)
     if _is_count(fixed) and fixed != _at_most(fixed, most):
         warn(f"NOTE: {_SAMPLE_SIZE}={fixed} is cut to {most}, all that {space.dataset!r} has.")
@@ -101,7 +101,7 @@ def _cut(parameter: Parameter, most: int) -> Parameter:
 
 
 def _at_most(value: object, most: int) -> object:
-    """A sample size, or the `most` that there is; 'all' and None stay."""
+    """Return a sample size, or `most` where that is less; 'all' and None are left as they are."""
     return min(value, most) if _is_count(value) else value
 
 

@@ -25,7 +25,7 @@ from search.space.loading import load_space
 def make_plan(given: Options, command: tuple[str, ...], warn: Callable[[str], None]) -> Plan:
     """Load the space, apply the options and check everything; raises SearchError.
 
-    `warn` is told what the user should know beforehand: what is searched differs from what the space file says.
+    `warn` is told where what will be searched differs from what the space file says.
     """
     source, space = load_space(given.space)
     name = given.name or source.stem
@@ -67,7 +67,7 @@ def make_plan(given: Options, command: tuple[str, ...], warn: Callable[[str], No
 
 
 def _results(options: Options) -> tuple[Path, Store | None]:
-    """The folder of the driver's experiments, and the store that gets a copy of them, which must answer."""
+    """Return the folder of experiments, and the store that gets a copy; raises SearchError where that is silent."""
     if not isinstance(options.results, Store):
         return options.results or RESULTS, None
     options.results.check()
@@ -75,7 +75,7 @@ def _results(options: Options) -> tuple[Path, Store | None]:
 
 
 def _trials(space: Space) -> int:
-    """Configurations to be ended where no option says how many: the space's number, else all that it has."""
+    """Return how many configurations are to be tried without --trials: the number of the space, else all it has."""
     if space.sampler == "grid":
         if not space.declared:
             raise SearchError(

@@ -1,4 +1,4 @@
-"""How the value of an option is read from its word on the command line, and how a setting is written as one."""
+"""Reads the value of an option from its word on the command line, and writes a setting as such a word."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from search.space.values import text_of
 
 
 def count(text: str) -> int:
-    """A whole number above 0."""
+    """Read a whole number above 0."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
 
 
 def seed(text: str) -> int:
-    """A whole number that numpy and TensorFlow take as a seed."""
+    """Read a whole number that numpy and TensorFlow take as a seed."""
     if not text.isdecimal() or int(text) >= 2**31:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 2147483647")
     return int(text)
 
 
 def share(text: str) -> float:
-    """A number of at least 0, like 0.5."""
+    """Read a number of at least 0, like 0.5."""
     try:
         value = float(text)
     except ValueError:
@@ -39,35 +39,35 @@ def share(text: str) -> float:
 
 
 def name(text: str) -> str:
-    """The name of an experiment, which becomes a folder's."""
+    """Read the name of an experiment, which becomes the name of its folder."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a name; expected letters, digits, '.', '_', '+' and '-'")
     return text
 
 
 def folder(text: str) -> Path:
-    """A path, with `~` as the home folder."""
+    """Read a path, in which `~` is the home folder."""
     if not text:
         raise argparse.ArgumentTypeError("'' is not a folder; expected a path")
     return Path(text).expanduser()
 
 
 def results(text: str) -> Location:
-    """The folder of experiments: a path, or one in an object store."""
+    """Read the folder of experiments: a path, or the address of a folder in an object store."""
     if not text:
         raise argparse.ArgumentTypeError("'' is not a folder; expected a path, or an address like s3://bucket/results")
     return parse_location(text)
 
 
 def address(text: str) -> str:
-    """Where a Ray cluster is to be found."""
+    """Read where a Ray cluster is to be found: local, auto or HOST:PORT."""
     if text not in ("local", "auto") and not re.fullmatch(r"[^\s:/]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not an address; expected local, auto or HOST:PORT")
     return text
 
 
 def duration(text: str) -> float:
-    """Seconds, from a text like 90s, 30m, 2h or 1d."""
+    """Read a time like 90s, 30m, 2h or 1d; return seconds."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h|d)?", text)
     if match is None or float(match[1]) <= 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time; expected one like 90s, 30m or 2h")
@@ -79,7 +79,7 @@ def duration(text: str) -> float:
 
 
 def setting(text: str) -> tuple[str, object]:
-    """The name and the value of KEY=VALUE."""
+    """Read KEY=VALUE; return the name and the value."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise argparse.ArgumentTypeError(f"{text!r} is not a setting; expected KEY=VALUE")
@@ -93,7 +93,7 @@ def setting(text: str) -> tuple[str, object]:
 
 
 def literal(text: str) -> object:
-    """A Python literal as its value, any other text as it is."""
+    """Return the value of a Python literal, and any other text as it is."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python's parser warns about texts that were never meant to be Python.
         try:
@@ -103,7 +103,7 @@ def literal(text: str) -> object:
 
 
 def set_words(config: Mapping[str, object]) -> list[str]:
-    """The words of a command line that pin a configuration; `parse` reads them back as the same values."""
+    """Return the words of a command line that pin a configuration; `parse` reads them back as the same values."""
     return [word for name, value in config.items() for word in ("--set", f"{name}={_word(value)}")]
 
 

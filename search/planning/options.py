@@ -1,4 +1,4 @@
-"""The options of a search as one typed value, and the command line that they are parsed from."""
+"""The options of a search as one typed value, and how they are parsed from a command line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from search.stopping.fidelity import FIDELITIES
 
 
 def _flag(group: str, flag: str, text: str, **how: object) -> dict[str, Any]:
-    """How argparse reads a field of `Options`."""
+    """Return how argparse reads a field of `Options`; `text` is its line of `--help`."""
     return {"group": group, "flag": flag, "help": text, **how}
 
 
@@ -33,7 +33,7 @@ _given = {"action": "store_true"}
 
 @dataclass(frozen=True)
 class Options:
-    """What a command line asks for. A field is one option, described by its line of `--help`; None: not given."""
+    """What a command line asks for. A field is one option, described by its line of `--help`; None is: not given."""
 
     space: str = ""
     """Path of the space file; empty with --list, which needs none."""
@@ -147,7 +147,7 @@ class Options:
     ] = False
 
     def deciding(self) -> dict[str, object]:
-        """The options on which results depend, by their flags, as a manifest records them; None: not given."""
+        """Return the options on which results depend, by flag, as a manifest records them; None is: not given."""
         pins = {name: text_of(value) for name, value in self.pins.items()}
         return {
             "sampler": self.sampler,
@@ -161,14 +161,14 @@ class Options:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong, as all errors of the command do."""
+    """A parser that raises SearchError, so that what is wrong is said in one line."""
 
     def error(self, message: str) -> NoReturn:
         raise SearchError(f"{message}. See `python -m search.run --help`.")
 
 
 def parse(words: Sequence[str]) -> Options:
-    """The options that the words of a command line give; raises SearchError."""
+    """Return the options that the words of a command line give; raises SearchError."""
     given = vars(_parser().parse_args(list(_one_set_each(words))))
     options = Options(**{**given, "space": given["space"] or "", "pins": dict(given["pins"] or ())})
     if not options.space and not options.list_experiments:
@@ -199,7 +199,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _one_set_each(words: Sequence[str]) -> Iterator[str]:
-    """The words with `--set a=1 b=2` as `--set a=1 --set b=2`: argparse would take a SPACE that follows as one more."""
+    """Yield the words with `--set a=1 b=2` as `--set a=1 --set b=2`; else argparse takes SPACE for one more pin."""
     in_set, before = False, ""
     for word in words:
         more = in_set and re.match(r"[A-Za-z_]\w*=", word) is not None

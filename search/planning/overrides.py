@@ -1,4 +1,4 @@
-"""A space as the options of the command line change it: flags win over its fields, pinned settings are fixed."""
+"""Applies the options of the command line to a space: flags win over its fields, pinned settings become fixed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trainables.trial import declaration_of
 
 
 def with_options(space: Space, options: Options) -> Space:
-    """The space with the options in place; raises SearchError for one that it cannot take."""
+    """Return the space with the options applied; raises SearchError for one that it cannot take."""
     space = _pinned(_with_flags(space, options), options)
     return smoke_space(space, declaration_of(space.trainable).smoke, options.pins) if options.smoke else space
 
@@ -22,12 +22,12 @@ def _with_flags(space: Space, options: Options) -> Space:
     names = ("sampler", "stopping", "dataset", "repeats", "cpus_per_trial", "gpus_per_trial")
     changes: dict[str, Any] = {name: value for name in names if (value := getattr(options, name)) is not None}
     if options.stopping not in (None, space.stopping):
-        changes["stopping_options"] = {}  # They were meant for the rule that the space names.
+        changes["stopping_options"] = {}  # Those of the space were meant for its own rule.
     if options.fidelity is not None:
         others = changes.get("stopping_options", space.stopping_options)
         changes["stopping_options"] = {**others, "fidelity": options.fidelity}
     if options.dataset is not None:
-        changes["offline_dataset"] = None  # Who names a data set wants no other.
+        changes["offline_dataset"] = None  # A user who names a data set wants no other.
     return dataclasses.replace(space, **changes)
 
 
@@ -43,7 +43,7 @@ def _pinned(space: Space, options: Options) -> Space:
 
 
 def _choice_option(space: Space, name: str, value: object) -> object:
-    """What a Choice offers under the text `value`, where its options cannot be written on a command line themselves."""
+    """Return the option of a Choice whose text is `value`; not every option can be written on a command line."""
     parameter = space.parameters.get(name) if space.declared else None
     if not isinstance(parameter, Choice) or not isinstance(value, str) or value in parameter.options:
         return value

@@ -13,43 +13,52 @@ from search.space.loading import SpaceSource
 from trainables.trial import DatasetInfo
 
 RESULTS = Path("results")
-"""The folder of experiments, where none is named."""
+"""The folder of experiments where --results names none."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked order for a search."""
+    """What one command is to do. `make_plan` has checked it, so that nothing in it is wrong that a user could mend."""
 
     source: SpaceSource
     space: Space
-    """With the pins of --set, --dataset and --smoke, and with the options of the command line in place."""
+    """The space with the options of the command line applied."""
     name: str
+    """The name of the experiment."""
     results: Path
+    """The folder of experiments on this machine."""
     trials: int
-    """Configurations to be ended, counting those of an earlier run."""
+    """How many configurations are to end by themselves, those of earlier sessions included."""
     seed: int
+    """The seed of splits and sampler, and of the first run of every configuration."""
     dataset: DatasetInfo | None
     """What is known of the data set that is used, None for a trainable without data."""
     asked_dataset: str | None
     """The data set that was asked for, where another was used."""
     data_dir: Path | None
+    """The folder of data sets and weights; None is the cache of Keras."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Digests of the other files that trials read, weights of backbones, by their names."""
     max_concurrent: int | None = None
+    """The most trials that run at once; None: as many as fit."""
     time_budget_s: float | None = None
+    """The time after which no new trial is begun; None: no limit."""
     trial_timeout_s: float | None = None
+    """The time without a finished epoch after which a trial has failed; None: no limit."""
     address: str = "local"
+    """The Ray cluster: local, auto or HOST:PORT."""
     retry_failed: bool = False
+    """Whether trials that failed in an earlier session are run again."""
     oom_retry: bool = False
     """Whether a trial that ran out of memory on a share of a GPU is run once more, alone on a whole one."""
     throwaway: bool = False
-    """A smoke run whose results nobody asked to keep."""
+    """Whether the results are removed at the end: of a smoke run that names no folder for them."""
     stores: Store | None = None
-    """The folder of experiments in an object store; `results` is then where the driver keeps its own."""
+    """The folder of experiments in an object store, which gets a copy of what the driver writes to `results`."""
     command: tuple[str, ...] = ()
-    """The words behind `python -m search.run`."""
+    """The words that followed `python -m search.run`."""
     options: Options = field(default_factory=Options)
-    """What the command line asks for; on a resume, with what the experiment keeps of its first one."""
+    """What the command line asks for; on a resume, completed by what the experiment keeps of its first command."""
 
     @property
     def root(self) -> Path:
@@ -74,7 +83,7 @@ class Plan:
 
     @property
     def max_epochs(self) -> int | None:
-        """Epochs of a full trial, a second stage included, where the space fixes or bounds them."""
+        """Epochs of the longest trial, a second stage included; None where the space does not bound them."""
         settings = self.space.settings()
         stages = [[n for n in settings.get(name, ()) if isinstance(n, int)] for name in ("epochs", "second_epochs")]
         return sum(max(numbers, default=0) for numbers in stages) if stages[0] else None

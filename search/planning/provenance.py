@@ -22,12 +22,12 @@ _PACKAGES = ("keras-search", "ray", "optuna", "tensorflow", "keras", "keras-tune
 
 
 def now() -> str:
-    """The time as the manifest writes it."""
+    """Return the time as the manifest writes it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def make_manifest(plan: Plan) -> dict[str, Any]:
-    """The manifest of a search that starts now."""
+    """Return the manifest of a search that starts now."""
     return {
         "format": FORMAT,
         "name": plan.name,
@@ -49,12 +49,12 @@ def make_manifest(plan: Plan) -> dict[str, Any]:
 
 
 def new_session(plan: Plan) -> dict[str, object]:
-    """One entry of the manifest's `sessions`: a run of the driver."""
+    """Return an entry of the manifest's `sessions` for a run of the driver that starts now."""
     return {"started_at": now(), "finished_at": None, "command": list(plan.command), "end": "running"}
 
 
 def describe_space(plan: Plan) -> dict[str, Any]:
-    """The space as plain values."""
+    """Return the space as plain values."""
     space = plan.space
     return {
         "file": relative_to_here(plan.source.path),
@@ -69,13 +69,13 @@ def describe_space(plan: Plan) -> dict[str, Any]:
 
 
 def relative_to_here(path: str) -> str:
-    """A path as a command given in this folder would name it."""
+    """Return a path relative to the working directory where it lies below that, else as it is."""
     here = Path.cwd()
     return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
 
 
 def describe_parameters(space: Space) -> dict[str, Any]:
-    """Every declared parameter as plain values; empty for a define-by-run space."""
+    """Return every declared parameter as plain values; empty for a define-by-run space."""
     return {name: _parameter(p) for name, p in space.parameters.items()} if space.declared else {}
 
 
@@ -98,7 +98,7 @@ def _plain(value: object) -> object:
 
 
 def describe_dataset(plan: Plan) -> dict[str, Any] | None:
-    """What the data set holds, and the name that was asked for where another is used."""
+    """Return what the data set holds, and the name that was asked for where another is used; None without data."""
     if plan.dataset is None:
         return None
     described = {name: _listed(value) for name, value in dataclasses.asdict(plan.dataset).items()}
@@ -110,7 +110,7 @@ def _listed(value: object) -> object:
 
 
 def describe_options(plan: Plan) -> dict[str, Any]:
-    """The options in force."""
+    """Return the options that are in force, from the command line or the space."""
     space = plan.space
     return {
         "trials": plan.trials,
@@ -121,7 +121,7 @@ def describe_options(plan: Plan) -> dict[str, Any]:
         "repeats": space.repeats,
         "repeat": space.repeat,
         "seed": plan.seed,
-        # A table by condition stands in the space file, which a resumed search reads again.
+        # A table by condition is not recorded: a resumed search reads it from the space file again.
         "cpus_per_trial": space.cpus_per_trial if isinstance(space.cpus_per_trial, (int, float)) else None,
         "gpus_per_trial": space.gpus_per_trial if isinstance(space.gpus_per_trial, (int, float)) else None,
         "max_concurrent": plan.max_concurrent,
@@ -130,7 +130,7 @@ def describe_options(plan: Plan) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide results, without importing any."""
+    """Return the versions of Python and of the packages that decide results, without importing any."""
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -141,7 +141,7 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> dict[str, Any]:
-    """This machine."""
+    """Return name, processor, cores, memory and GPUs of this machine."""
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     node = local_resources()[0]
     return {
@@ -163,7 +163,7 @@ def _processor() -> str:
 
 
 def git_commit(folder: Path) -> dict[str, object] | None:
-    """Commit of the checkout that holds the space file, and whether it had changes; None outside a checkout."""
+    """Return the commit of the checkout that holds `folder`, and whether it had changes; None outside a checkout."""
     try:
         commit = _git(folder, "rev-parse", "HEAD")
         return {"commit": commit, "dirty": bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))}

@@ -11,16 +11,16 @@ from search.errors import SearchError
 from search.space.per_trial import Shape
 
 Resources = Mapping[str, float]
-"""What a node has: `CPU`, `GPU`."""
+"""How many cores (`CPU`) and GPUs (`GPU`) a node has, under the names that Ray gives them."""
 
 
 def usable_cpus() -> int:
-    """Cores that this process may use."""
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def local_resources() -> list[Resources]:
-    """What this machine offers, GPUs as far as they are visible to this process."""
+    """Return the cores and GPUs of this machine that this process may use."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         gpus = sum(name.strip() not in ("", "-1") for name in visible.split(","))
@@ -30,7 +30,7 @@ def local_resources() -> list[Resources]:
 
 
 def slots(nodes: Sequence[Resources], shapes: Sequence[Shape], limit: int | None) -> int:
-    """How many trials run at once, of the shape that fits most often; raises SearchError for one that fits nowhere."""
+    """Return how many trials of the smallest shape run at once; raises SearchError for a shape that fits nowhere."""
     fitting = []
     for shape in shapes:
         fitting.append(sum(_fitting(node, shape) for node in nodes))
@@ -45,9 +45,10 @@ def slots(nodes: Sequence[Resources], shapes: Sequence[Shape], limit: int | None
 
 
 def _fitting(node: Resources, shape: Shape) -> int:
+    """Return how many trials of a shape fit on a node."""
     by_cpu = math.floor(node.get("CPU", 0) / shape.cpus + 1e-9)
     if not shape.gpus:
         return by_cpu
-    if shape.gpus < 1:  # A share never spans two cards.
+    if shape.gpus < 1:  # A share of a GPU never spans two GPUs.
         return min(by_cpu, int(node.get("GPU", 0)) * math.floor(1 / shape.gpus + 1e-9))
     return min(by_cpu, math.floor(node.get("GPU", 0) / shape.gpus))

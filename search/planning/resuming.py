@@ -1,4 +1,4 @@
-"""What a search that goes on may change and what it must keep: trials, budgets and resources against all else."""
+"""A resumed search may change trials, budgets and resources, and must keep all else, which is checked here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Manifest = Mapping[str, Any]
 
 
 def manifest_to_resume(results: Path, name: str, source: SpaceSource, stores: Store | None = None) -> dict[str, Any]:
-    """The manifest of the experiment; raises SearchError where there is none, or where the space file has changed."""
+    """Return the manifest of the experiment; raises SearchError where it is missing or the space file has changed."""
     manifest = _stored(results, name, stores) if stores is not None else read_manifest(existing(results, name))
     missing = {"space", "options", "asked", "sessions"} - manifest.keys()
     if missing:
@@ -53,9 +53,9 @@ def _stored(results: Path, name: str, stores: Store) -> dict[str, Any]:
 
 
 def resumed_options(given: Options, manifest: Manifest) -> Options:
-    """The options by which a search goes on: those given now, completed by those of the experiment.
+    """Return the options by which a search goes on: those given now, completed by those of the experiment.
 
-    What decides results is as it was on the first command line; raises SearchError where `given` contradicts that.
+    Options on which results depend are those of the first command line; raises SearchError where `given` has others.
     """
     _check_kept(given, manifest)
     asked = manifest["asked"]
@@ -66,7 +66,7 @@ def resumed_options(given: Options, manifest: Manifest) -> Options:
 
 
 def _check_kept(given: Options, manifest: Manifest) -> None:
-    """Raise SearchError for an option that is neither what was asked for first nor what is in force."""
+    """Raise SearchError for an option with another value than was first asked for, or is in force."""
     asked = manifest["asked"]
     in_force = {**manifest["options"], "dataset": (manifest.get("dataset") or {}).get("name")}
     for name, value in given.deciding().items():
@@ -76,7 +76,7 @@ def _check_kept(given: Options, manifest: Manifest) -> None:
 
 
 def _words(name: str, value: object) -> str:
-    """An option as it is written on the command line."""
+    """Return an option as it is written on the command line."""
     if isinstance(value, Mapping):
         return f"--set {' '.join(f'{key}={text}' for key, text in value.items())}"
     return f"--{name}" if value is True else f"--{name} {value}"
@@ -87,7 +87,7 @@ def _before(name: str, value: object) -> str:
 
 
 def check_unchanged(plan: Plan, manifest: Manifest) -> None:
-    """What makes results comparable must be as it was: parameters, fixed settings, the data; raises SearchError."""
+    """Raise SearchError where parameters, fixed settings or data differ from those that the experiment began with."""
     before, after = manifest["space"], describe_space(plan)
     for part in ("dataset", "parameters", "fixed", "metric", "mode"):
         if before.get(part) != after[part]:

@@ -1,4 +1,4 @@
-"""A space cut down to a smoke run: does every part of it work at all?"""
+"""Cuts a space down to a smoke run, which shows whether every part of it works at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TRIALS = 2
 
 
 def smoke_space(space: Space, shortest: Mapping[str, object], pinned: Collection[str] = ()) -> Space:
-    """The space with the settings of its own `smoke` and of `shortest` pinned, two trials, or one per architecture.
+    """Return the space with its own `smoke` and `shortest` pinned, and two trials, or one for each architecture.
 
     What the user `pinned` stays as it is.
     """
@@ -31,7 +31,7 @@ def smoke_space(space: Space, shortest: Mapping[str, object], pinned: Collection
 
 
 def _one_per_architecture(space: Space) -> Space:
-    """Every other parameter with its first value only; what can then not hold is left out."""
+    """Return the space with the first value only of all other parameters, without those whose condition then fails."""
     kept: dict[str, Parameter] = {}
     for name, parameter in space.parameters.items():
         when = {parent: _left(kept, space, parent, values) for parent, values in parameter.when.items()}
@@ -42,7 +42,7 @@ def _one_per_architecture(space: Space) -> Space:
 
 
 def _left(kept: Mapping[str, Parameter], space: Space, parent: str, values: tuple[object, ...]) -> tuple[object, ...]:
-    """Those of a condition's values that its parent can still have."""
+    """Return those of a condition's values that its parent can still have."""
     if parent in space.fixed:
         possible: tuple[object, ...] = (space.fixed[parent],)
     elif parent in kept:
@@ -55,7 +55,7 @@ def _left(kept: Mapping[str, Parameter], space: Space, parent: str, values: tupl
 def with_files_at_hand(
     space: Space, dataset: DatasetInfo | None, data_dir: Path | None, warn: Callable[[str], None]
 ) -> Space:
-    """The space with the settings that do without a file that is missing; `warn` is told which. Raises SearchError."""
+    """Return the space with settings that need no missing file; `warn` is told which. Raises SearchError."""
     try:
         declaration_of(space.trainable).check_files(space.settings(), dataset, data_dir)
     except FileMissing as missing:

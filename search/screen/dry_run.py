@@ -1,4 +1,4 @@
-"""What a search would do, shown without doing it."""
+"""Shows what a search would do, without doing it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from search.wording import counted, show_value
 
 
 def print_plan(console: Console, plan: Plan) -> None:
-    """The space as a table, its size, the data, the resources and the plan."""
+    """Print the space as a table, its size, the data, the resources and the plan."""
     space = plan.space
     if plan.source.question:
         console.result(plan.source.question, style="bold")

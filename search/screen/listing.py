@@ -1,4 +1,4 @@
-"""The experiments that there are, newest first."""
+"""Lists the experiments that there are, newest first."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from search.wording import show_value
 
 
 def print_experiments(console: Console, results: Location) -> None:
-    """One line for each experiment: name, state, trials that ended, best, room, when it was begun, its question."""
+    """Print a line for each experiment: name, state, ended trials, best value, size, start and question."""
     rows = _rows_in_store(results) if isinstance(results, Store) else _rows_in_folder(results)
     if not rows:
         console.result(f"no experiment in {results}. Make one: python -m search.run spaces/branin.py")
@@ -53,7 +53,7 @@ def _rows_in_folder(results: Path) -> list[list[str]]:
 
 
 def _row(experiment: Location, read: Callable[[], dict[str, Any]]) -> list[str]:
-    """One line of the table; `read` gives the manifest, or raises SearchError."""
+    """Return a row of the table; `read` returns the manifest, or raises SearchError."""
     try:
         manifest = read()
         trials = read_trials(experiment) if isinstance(experiment, Path) else _stored_trials(experiment)
@@ -81,7 +81,7 @@ def _column(table: pa.Table, name: str) -> list[Any]:
 
 
 def _best(table: pa.Table, space: Mapping[str, Any]) -> str:
-    """The best value of the metric among the complete trials, empty where there is none."""
+    """Return the best value of the metric among the complete trials, an empty text where there is none."""
     metric = space["metric"]
     values = zip(_column(table, metric), _column(table, "state"), strict=False)
     complete = [value for value, state in values if state == "complete" and value is not None]
@@ -90,7 +90,7 @@ def _best(table: pa.Table, space: Mapping[str, Any]) -> str:
 
 
 def _state(experiment: Location, manifest: Mapping[str, Any]) -> str:
-    """The manifest's state; one that says `running` was cut off where no driver holds the experiment."""
+    """Return the manifest's state, or `cut off` where that is `running` and no driver holds the experiment."""
     state = str(manifest["state"])
     if state != "running":
         return state

@@ -17,16 +17,16 @@ from search.wording import show_config, show_seconds
 
 REFRESH_S = 0.25
 SHOWN_FAILURES = 10
-"""So many failed trials are told as they fail; the tables have all."""
+"""How many failed trials are told as they fail; the table of trials has all."""
 
 
 def plain_interval(elapsed_s: float) -> float:
-    """Seconds between two plain lines: 5 at first, a fiftieth of the search later, never more than a minute."""
+    """Return the seconds between two plain lines: 5 at first, a fiftieth of the search later, a minute at most."""
     return min(60.0, max(5.0, elapsed_s / 50))
 
 
 def headline(snapshot: Snapshot) -> str:
-    """Counts and times on one line."""
+    """Return counts and times on one line."""
     return ", ".join([f"{snapshot.done}/{snapshot.trials} trials", *_states(snapshot), *_times(snapshot)])
 
 
@@ -45,7 +45,7 @@ def _times(snapshot: Snapshot) -> list[str]:
 
 
 def best_line(metric: str, best: BestTrial) -> str:
-    """The best trial on one line."""
+    """Return the best trial on one line."""
     return f"best {metric} {best.value:.4f}, trial {best.trial_id}: {show_config(best.config)}"
 
 
@@ -94,7 +94,7 @@ class LiveView:
             self._live.update(draw(snapshot, screen.width, screen.height), refresh=True)
 
     def _print_news(self, snapshot: Snapshot) -> None:
-        """Failures and faults stay on the screen above the live lines."""
+        """Print failures and faults, which stay on the screen above the live lines."""
         if snapshot.failed > self._failed and snapshot.latest_failure is not None and self._failed < SHOWN_FAILURES:
             trial_id, error = snapshot.latest_failure
             self._console.note(f"trial {trial_id} failed: {error}", "red")
@@ -106,7 +106,7 @@ class LiveView:
         self._events = len(snapshot.events)
 
     def _print_line(self, snapshot: Snapshot, now: float) -> None:
-        """A plain line when something has changed: soon for a new best, later for a count, in the end in any case."""
+        """Print a plain line: soon after a new best, later after a new count, and now and then in any case."""
         best = snapshot.best.trial_id if snapshot.best else None
         interval = plain_interval(snapshot.elapsed_s)
         factor = 1 if snapshot.done != self._done else 6
@@ -118,7 +118,7 @@ class LiveView:
 
 
 def draw(snapshot: Snapshot, width: int, height: int) -> Group:
-    """The live view: a headline with a bar, the best so far, one row for each running trial, as many as fit."""
+    """Return the view: a headline with a bar, the best so far, a row for each running trial, as many as fit."""
     lines: list[Text | Table] = [_headline_with_bar(snapshot, width), _line(Text(", ".join(_states(snapshot))))]
     if snapshot.best is not None:
         lines.append(_line(Text(best_line(snapshot.metric, snapshot.best), style="green")))
@@ -137,7 +137,7 @@ def _headline_with_bar(snapshot: Snapshot, width: int) -> Table:
 
 
 def _line(text: Text) -> Text:
-    """Never more than one line, so that the view keeps its height."""
+    """Cut a text to one line, so that the view keeps its height."""
     text.no_wrap, text.overflow = True, "ellipsis"
     return text
 

@@ -1,4 +1,4 @@
-"""Where a search stands, as plain values: what the live view draws and the tests compare."""
+"""Where a search stands at one moment, as plain values, which the live view draws."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RunningTrial:
-    """One running trial."""
+    """A trial that runs."""
 
     trial_id: str
     epochs: int
+    """How many epochs it has finished."""
     value: float | None
-    """The metric after the last epoch."""
+    """The metric after the last of them; None before the first has ended."""
     seconds: float
+    """The time since it was begun."""
     config: Mapping[str, object]
 
 
@@ -29,12 +31,12 @@ class BestTrial:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A search at one moment."""
+    """Where a search stands."""
 
     name: str
     metric: str
     trials: int
-    """Configurations to be ended."""
+    """How many configurations are to end by themselves."""
     complete: int
     pruned: int
     failed: int
@@ -45,15 +47,15 @@ class Snapshot:
     best: BestTrial | None
     elapsed_s: float
     left_s: float | None
-    """Estimate of the time left, None while there is nothing to base it on."""
+    """An estimate of the time left; None while there is nothing to base it on."""
     max_epochs: int | None
     closing: bool
     latest_failure: tuple[str, str] | None = None
     """Trial id and error of the last trial that failed."""
     events: tuple[str, ...] = ()
-    """What befell workers, oldest first."""
+    """What happened to workers and to the store, oldest first."""
 
     @property
     def done(self) -> int:
-        """Configurations that have ended by themselves."""
+        """How many configurations have ended by themselves."""
         return self.complete + self.pruned + self.failed

@@ -1,4 +1,4 @@
-"""What a search says at its end: the best trials, how to run the best again, where the results are."""
+"""Prints the end of a search: the best trials, how to run the best again, where the results are."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _METRICS = ("val_accuracy", "val_loss", "test_accuracy", "test_loss")
 
 @dataclass(frozen=True)
 class Result:
-    """The end of a search, as its summary needs it."""
+    """What the summary needs to know of a search that has ended."""
 
     plan: Plan
     counts: Mapping[str, int]
@@ -34,18 +34,18 @@ class Result:
     """Rows of the leading trials, best first."""
     best_config: Mapping[str, object] | None
     best_runs: int
-    """Runs, with different seeds, of the best configuration."""
+    """How often the best configuration was run, with different seeds."""
     best_mean: float | None
     failures: Sequence[Mapping[str, object]]
     seconds: float
     workers: int
     exhausted: bool
     on_a_part: int = 0
-    """Trials that were stopped on a part of their training set."""
+    """How many trials were stopped while they trained on a part of their training set."""
 
 
 def print_summary(console: Console, result: Result) -> None:
-    """Print it; the first part is a table, the rest are lines that can be copied."""
+    """Print a table of the leading trials, then lines that can be copied."""
     plan = result.plan
     counts = ", ".join(f"{n} {state}" for state, n in result.counts.items() if n) or "no trial ended"
     repeats = f", {counted(result.repeats, 'repeat')}" if result.repeats else ""
@@ -77,7 +77,7 @@ def print_summary(console: Console, result: Result) -> None:
 
 
 def stopped_on_a_part(count: int) -> str:
-    """The sentence that says whom the final comparison leaves out."""
+    """Return the sentence that says which trials the final comparison leaves out."""
     was = "was" if count == 1 else "were"
     is_not = "is not" if count == 1 else "are not"
     return f"{counted(count, 'trial')} {was} stopped on a part of the training set and {is_not} compared."
@@ -88,7 +88,7 @@ def _print_best(console: Console, result: Result, config: Mapping[str, object]) 
     mean = f"mean of {result.best_runs} seeds" if result.best_runs > 1 else "one seed"
     console.result(f"best {metric}: {show_value(result.best_mean)} ({mean})")
     words = ["python", "-m", "search.run", relative_to_here(plan.source.path), *_asked_words(plan, config)]
-    # A training set that grows within a training is part of the configuration; one trial is never cut.
+    # How a training set grows within one training is part of the configuration; a rule never ends a single trial.
     as_then = ["--stopping", plan.space.stopping, "--fidelity", "both"]
     stopping = as_then if plan.fidelity == "both" else ["--stopping", "none"]
     again = [*words, "--trials", "1", *stopping, "--name", f"{plan.name}-best"]
@@ -96,7 +96,7 @@ def _print_best(console: Console, result: Result, config: Mapping[str, object]) 
 
 
 def _asked_words(plan: Plan, config: Mapping[str, object]) -> list[str]:
-    """The words that pin the configuration, beside what was asked for on the first command line."""
+    """Return the words that pin the configuration and repeat what was asked for on the first command line."""
     words = set_words({**plan.options.pins, **config})
     if plan.options.dataset:
         words += ["--dataset", plan.options.dataset]
@@ -118,7 +118,7 @@ def _print_failures(console: Console, result: Result) -> None:
 
 
 def best_table(result: Result, a_column_each: bool = False) -> Table:
-    """The leading trials: metrics, configuration. Chosen by the metric; test values are only shown.
+    """Return a table of the leading trials by the metric; test values are shown and choose nothing.
 
     A trial has a row, or a column where the terminal is too narrow for that.
     """

@@ -87,7 +87,7 @@ def test_damaged_manifest_is_named(tmp_path: Path) -> None:
 
 
 def test_unknown_scheme_is_refused() -> None:
-    with pytest.raises(SearchError, match="nowhere://results is no address"):
+    with pytest.raises(SearchError, match="nowhere://results is not an address"):
         load("nowhere://results")
 
 

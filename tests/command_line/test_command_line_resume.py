@@ -138,7 +138,7 @@ def test_name_that_exists_is_refused_with_the_two_ways_out(capsys: pytest.Captur
     ("text", "expected"),
     [
         ("{", "cannot be read"),
-        ("[]", "is no manifest; expected a JSON object"),
+        ("[]", "is not a manifest; expected a JSON object"),
         ("{}", "lacks asked, options, sessions, space"),
     ],
 )

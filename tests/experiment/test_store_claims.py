@@ -120,7 +120,7 @@ def test_a_store_that_cannot_be_used_is_told_in_one_line(
         parse_store("s3://bucket/x?nonsense=1").check()
     with pytest.raises(SearchError, match="holds a user or a key"):
         parse_store("s3://user:secret@bucket/x")
-    with pytest.raises(SearchError, match="is no address of results"):
+    with pytest.raises(SearchError, match="is not an address of results"):
         parse_store("nonsense://bucket/x").check()
     with pytest.raises(SearchError, match="nothing/e cannot be written"):
         begin(tmp_path / "e", s3.store("nothing/e"))

@@ -23,7 +23,7 @@ from search.experiment.remote.store import Store, writing
 MARKER = ".driver"
 RENEW_EVERY_S = 20.0
 FRESH_S = 90.0
-"""A marker that was renewed this long ago, by the store's own clock, is of a driver that lives."""
+"""How long ago, by the clock of the store, a marker may have been renewed if its driver still lives."""
 _BOTH_WRITE_S = 0.3
 
 
@@ -58,7 +58,7 @@ class Claim:
         return claim
 
     def release(self) -> None:
-        """Let another driver write."""
+        """Remove the marker, so that another driver may write."""
         self._over.set()
         with contextlib.suppress(OSError):
             self._look()
@@ -67,7 +67,7 @@ class Claim:
 
     def _run(self) -> None:
         while not self._over.wait(RENEW_EVERY_S):
-            with contextlib.suppress(OSError):  # Whether the store answers is told by who sends results.
+            with contextlib.suppress(OSError):  # The mirror tells the user when the store does not answer.
                 self._look()
                 if self.lost_to is not None:
                     return
@@ -85,7 +85,7 @@ class Claim:
 
 
 def is_claimed(store: Store) -> bool:
-    """Whether a driver seems to write to it now, by this machine's clock and without writing; raises OSError."""
+    """Return whether a driver seems to write to the store, by this machine's clock, without a write; raises OSError."""
     holder, info = _read(store), store.list(recursive=False).get(MARKER)
     if holder is None or info is None or info.mtime is None:
         return False
@@ -93,7 +93,7 @@ def is_claimed(store: Store) -> bool:
 
 
 def read_claim(store: Store) -> tuple[dict[str, Any] | None, float]:
-    """The marker, and its age in seconds by the clock of the store; raises OSError."""
+    """Return the marker, and its age in seconds by the clock of the store; raises OSError."""
     holder = _read(store)
     if holder is None:
         return None, 0.0
@@ -119,7 +119,7 @@ def _lives(holder: dict[str, Any], age: float) -> bool:
 
 
 def _died_here(holder: dict[str, Any]) -> bool:
-    """Whether it was a process of this machine that is no more."""
+    """Return whether the driver was a process of this machine that does not exist any more."""
     if holder.get("host") != socket.gethostname():
         return False
     try:

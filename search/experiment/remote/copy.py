@@ -1,4 +1,4 @@
-"""The copy of an experiment folder in a store, as the driver keeps it: claimed, sent in the background, settled."""
+"""Keeps the copy of an experiment folder in a store: claims it, sends files in the background, waits at the end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class StoredCopy:
         self._mirror = Mirror(root, store)
 
     def begin(self) -> None:
-        """Send space and manifest now, so that other drivers see who goes on, and all else from now on."""
+        """Send space and manifest at once, so that other drivers see who goes on, and begin to send all else."""
         with writing(self.store):
             there = self.store.list()
             for name in _FIRST:
@@ -36,15 +36,15 @@ class StoredCopy:
 
     @property
     def taken_by(self) -> str | None:
-        """Another driver that writes to the store now, None while it is ours."""
+        """The other driver that writes to the store now; None while it is ours."""
         return self._claim.lost_to
 
     def removed(self, paths: Iterable[Path]) -> None:
-        """Files of the folder are to be removed from the store too."""
+        """Remove files from the store that were removed from the folder."""
         self._mirror.remove(path.relative_to(self.root).as_posix() for path in paths)
 
     def forget_checkpoint(self, trial_id: str) -> None:
-        """A trial has ended: what it was to be continued from can go, whoever put it there."""
+        """Remove the checkpoints of a trial that has ended, whichever node put them there."""
         self._mirror.forget_checkpoint(trial_id)
 
     def fetch(self, path: Path) -> None:
@@ -53,11 +53,11 @@ class StoredCopy:
             self.store.download(path.relative_to(self.root).as_posix(), path)
 
     def news(self) -> list[str]:
-        """What is to be told since the last call."""
+        """Return what the user is to be told, without what earlier calls returned."""
         return self._mirror.news()
 
     def settle(self, patience_s: float = PATIENCE_S) -> StorageLost | None:
-        """Wait until everything is in the store; what to tell the user where that cannot be, or is cut short."""
+        """Wait until everything is in the store; return what to tell the user where that fails or is interrupted."""
         try:
             left = self._mirror.settle(patience_s)
         except KeyboardInterrupt:
@@ -72,7 +72,7 @@ class StoredCopy:
                 self.store.remove(name)
 
     def close(self) -> None:
-        """Let another driver have it."""
+        """Stop sending, and let another driver write to the store."""
         self._mirror.stop()
         self._claim.release()
 

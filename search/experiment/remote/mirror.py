@@ -21,34 +21,34 @@ from search.experiment.remote.store import Store, reason
 
 LOOK_EVERY_S = 2.0
 CHECKPOINTS_EVERY_S = 60.0
-"""Least time between two passes that put checkpoints: they are large, and of use only when a machine is lost."""
+"""The least time between two passes that send checkpoints, which are large and of use only when a machine is lost."""
 LONGEST_WAIT_S = 60.0
-"""Longest time between two tries while the store does not answer."""
+"""The longest time between two tries while the store does not answer."""
 _AT_ONCE = 4
 _TRY_S = 30.0
-"""Longest time that a try is waited for which neither succeeds nor fails."""
+"""The longest time that `settle` waits for a try that neither succeeds nor fails."""
 _LOOKS = 5
-"""How often one pass looks where epochs have gone that were merged under its hands."""
+"""How often one pass looks for the files into which epochs were merged since it began."""
 _CHECKPOINTS = "checkpoints"
 _PARTS = ("trials/", "epochs/")
 _STAYS_HERE = ("study.journal", "figures", "report.html")
-"""The study's journal lives with the driver; figures and report belong to those who read."""
+"""What is not sent: the journal is of use to the driver only, and figures and report are made by readers."""
 
 Signature = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """What is in the folder only."""
+    """What the folder has and the store has not."""
 
     files: int
     bytes: int
     reason: str | None
-    """Why the store did not take it, where it did not answer."""
+    """Why the store did not take it; None where it answered."""
 
 
 class Mirror:
-    """Puts the files of `root` into `store` until `stop`; `remove` is for what the folder has no more."""
+    """Sends the files of `root` to `store` until `stop`; `remove` removes there what the folder has no more."""
 
     def __init__(self, root: Path, store: Store) -> None:
         self._root, self._store = root, store
@@ -85,7 +85,7 @@ class Mirror:
         self._thread.start()
 
     def remove(self, names: Iterable[str]) -> None:
-        """Remove objects, or folders of them, when all that was written before is there."""
+        """Remove objects, or folders of them, once all that was written before is in the store."""
         with self._guard:
             self._gone.update(dict.fromkeys(names))
 
@@ -95,13 +95,13 @@ class Mirror:
             self._ended.add(trial_id)
 
     def news(self) -> list[str]:
-        """What is to be told since the last call."""
+        """Return what the user is to be told, without what earlier calls returned."""
         with self._guard:
             told, self._news = self._news, []
         return told
 
     def settle(self, patience_s: float) -> Waiting | None:
-        """Wait until everything is there: None. What is not, when nothing has moved for `patience_s`.
+        """Wait until everything is in the store; return what is not there when nothing has moved for `patience_s`.
 
         A store that has not answered for so long already gets one more try.
         """
@@ -120,7 +120,7 @@ class Mirror:
         return None
 
     def waiting(self) -> Waiting:
-        """What is in the folder only."""
+        """Return what the folder has and the store has not."""
         sizes = [path.stat().st_size for name in self._unsent() if (path := self._root / name).exists()]
         return Waiting(len(sizes), sum(sizes), self._trouble)
 
@@ -131,7 +131,7 @@ class Mirror:
         if self._thread.is_alive():
             self._thread.join(timeout=1.0)
 
-    # The thread
+    # What follows is done by the thread.
 
     def _run(self) -> None:
         tries = 0
@@ -153,11 +153,11 @@ class Mirror:
                 self._wake.clear()
 
     def _pass(self, pool: ThreadPoolExecutor, everything: bool) -> bool:
-        """One look at the folder; whether all that was found is there now."""
+        """Look at the folder once and send what is new; return whether all of it is in the store now."""
         with self._guard:
             gone, ended = list(self._gone), set(self._ended)
         if not (self._root / MANIFEST).is_file():
-            return False  # Somebody removed the folder: what the store has is all that is left.
+            return False  # Somebody removed the folder, and the store has all that is left.
         now = time.monotonic()
         checkpoints = everything or now - self._checkpoints_at >= CHECKPOINTS_EVERY_S
         ranks: dict[int, list[str]] = {}
@@ -180,7 +180,7 @@ class Mirror:
         return all(list(pool.map(self._send, names)))
 
     def _send_merged_epochs(self, pool: ThreadPoolExecutor) -> bool:
-        """Put what epochs were merged into since the look, before the rows of their trials; False: not all of it."""
+        """Send the files into which epochs were merged meanwhile, before their trials; return whether all are there."""
         for _ in range(_LOOKS):
             epochs = [name for name in self._unsent() if name.startswith("epochs")]
             if self._send_all(pool, [name for name in epochs if not name.endswith("-0.parquet")]):
@@ -188,11 +188,11 @@ class Mirror:
         return False
 
     def _unsent(self) -> list[str]:
-        """What the folder has and the store has not, or not as it is now."""
+        """Return the names of files that the store has not, or not as they are now."""
         return [name for name, signature in self._look().items() if self._sent.get(name) != signature]
 
     def _look(self) -> dict[str, Signature]:
-        """Every whole file by its name. Trials before epochs: a trial's row is written behind those of its epochs."""
+        """Return every whole file by name; looks at trials before epochs, because a trial's row is written last."""
         found: dict[str, Signature] = {}
         for folder, folders, files in os.walk(self._root):
             top = folder == str(self._root)
@@ -209,7 +209,7 @@ class Mirror:
         return found
 
     def _send(self, name: str) -> bool:
-        """Put a file; False when it has vanished meanwhile, merged or replaced."""
+        """Send a file; return False where it has vanished meanwhile, merged or replaced."""
         path = self._root / name
         try:
             signature = _signature(path)
@@ -225,7 +225,7 @@ class Mirror:
 
     def _clear(self, gone: Iterable[str]) -> None:
         for name in gone:
-            if name in self._tried or not name.startswith(_PARTS):  # Most parts are merged before they are ever put.
+            if name in self._tried or not name.startswith(_PARTS):  # Most parts are merged before they are ever sent.
                 self._store.remove(name)
                 self._progress = time.monotonic()
             self._sent.pop(name, None)
@@ -233,7 +233,7 @@ class Mirror:
                 self._gone.pop(name, None)
 
     def _sweep(self, ended: set[str]) -> None:
-        """Remove checkpoints of ended trials, and of live ones those that the folder has replaced."""
+        """Remove the checkpoints of trials that have ended, and those that newer ones have replaced."""
         for name in [name for name in self._sent if name.startswith(f"{_CHECKPOINTS}/")]:
             if not (self._root / name).exists():
                 self._store.remove(name)
@@ -273,7 +273,7 @@ def _signature(path: Path) -> Signature:
 
 
 def _rank(name: str) -> int:
-    """What is put first: epochs before their trials, the manifest behind both, then checkpoints, their marker last."""
+    """Return the order of sending: epochs, trials, the manifest, checkpoints, and what marks a checkpoint as whole."""
     if name.startswith(f"{_CHECKPOINTS}/"):
         return 4 if name.endswith("/reported.json") else 3
     if name == MANIFEST:

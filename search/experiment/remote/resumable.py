@@ -1,4 +1,4 @@
-"""What a search goes on from: the driver's folder, or the store's copy where that is newer or the only one."""
+"""Finds what a search goes on from: the driver's folder, or the store's copy where that is newer or the only one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from search.experiment.manifest import MANIFEST, read_manifest
 from search.experiment.remote.store import WAYS, Store, reason
 
 ASIDE = ".older"
-"""Where folders go that a newer copy takes the place of; beside them, and hidden from the list of experiments."""
+"""The hidden folder, beside experiments, to which a folder is moved that a newer copy replaces."""
 
 
 def check_free(root: Path, store: Store | None = None) -> None:
@@ -33,7 +33,7 @@ def check_free(root: Path, store: Store | None = None) -> None:
 
 
 def newest(root: Path, store: Store | None) -> tuple[dict[str, Any] | None, bool]:
-    """The manifest to go on from, None where there is none, and whether it is the store's.
+    """Return the manifest to go on from, None where there is none, and whether it is the store's.
 
     The folder is as new as the store while each session of the store is also one of the folder: a driver writes to the
     folder first. Raises SearchError where the two are of different searches, or were each continued without the other.
@@ -62,7 +62,7 @@ def newest(root: Path, store: Store | None) -> tuple[dict[str, Any] | None, bool
 
 
 def stored_manifest(store: Store) -> dict[str, Any] | None:
-    """The manifest in a store, None where there is none; raises SearchError."""
+    """Return the manifest in a store, None where there is none; raises SearchError where it cannot be read."""
     try:
         manifest = json.loads(store.read(MANIFEST))
     except FileNotFoundError:
@@ -70,12 +70,12 @@ def stored_manifest(store: Store) -> dict[str, Any] | None:
     except (OSError, ValueError) as error:
         raise SearchError(f"{store.child(MANIFEST).plain} cannot be read ({reason(error)}); {WAYS}") from None
     if not isinstance(manifest, dict):
-        raise SearchError(f"{store.child(MANIFEST).plain} is no manifest; expected a JSON object.")
+        raise SearchError(f"{store.child(MANIFEST).plain} is not a manifest; expected a JSON object.")
     return manifest
 
 
 def experiments_in(stores: Store) -> dict[str, dict[str, Any]]:
-    """The manifests of the experiments directly below a folder of a store, by name; raises SearchError."""
+    """Return the manifests of the experiments directly below a folder of a store, by name; raises SearchError."""
     try:
         names = [name for name, info in stores.list(recursive=False).items() if info.type == pafs.FileType.Directory]
     except OSError as error:
@@ -89,13 +89,13 @@ def _sessions(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def set_aside(root: Path) -> Path | None:
-    """Move an older folder away, so that nothing of it mixes with what is fetched; where it went."""
+    """Move an older folder away, so that nothing of it mixes with what is fetched; return where it went."""
     if not root.exists():
         return None
     aside = root.parent / ASIDE / f"{root.name}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     aside.parent.mkdir(parents=True, exist_ok=True)
     root.rename(aside)
-    if not is_experiment(aside):  # A fetch that was cut off.
+    if not is_experiment(aside):  # It is what a fetch left that was cut off.
         shutil.rmtree(aside)
         return None
     return aside

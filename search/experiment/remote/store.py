@@ -19,7 +19,7 @@ from search.experiment.atomic import write_file
 
 CONNECT_S = 5.0
 SILENCE_S = 10.0
-"""A request that moves no byte for this long, or up to twice as long, has failed."""
+"""The time without a moved byte after which a request fails; the store's library may take twice as long."""
 _CHUNK = 8 << 20
 GOOGLE = ("gs", "gcs")
 WAYS = "check address, network and credentials, or give another --results."
@@ -57,21 +57,21 @@ class Store:
         return _file_system(self)
 
     def child(self, name: str) -> Store:
-        """What lies below under a relative name."""
+        """Return the folder below this one under a relative name."""
         return replace(self, path=f"{self.path}/{name}")
 
     def read(self, name: str) -> bytes:
-        """The bytes of a small object."""
+        """Return the bytes of a small object."""
         with _as_os_error(), self.files.open_input_stream(f"{self.path}/{name}") as stored:
             return bytes(stored.read())
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a small object in one step."""
+        """Write a small object in one step."""
         with _as_os_error(), self.files.open_output_stream(f"{self.path}/{name}") as target:
             target.write(content)
 
     def upload(self, source: Path, name: str) -> None:
-        """Put a file."""
+        """Send a file."""
         path = f"{self.path}/{name}"
         with source.open("rb") as file, _as_os_error(), self.files.open_output_stream(path) as stored:
             while chunk := file.read(_CHUNK):
@@ -88,16 +88,16 @@ class Store:
                 file.write(chunk)
 
     def list(self, name: str = "", recursive: bool = True) -> dict[str, pafs.FileInfo]:
-        """The objects below a folder by their names relative to this store; without `recursive` folders too."""
+        """Return the objects below a folder by names relative to this store; without `recursive` also its folders."""
         start = f"{self.path}/{name}".rstrip("/")
-        # Of Google's store pyarrow lists folders only where somebody has made them as objects of their own.
+        # In Google's store pyarrow lists folders only where somebody has made them as objects of their own.
         all_the_way = recursive or self.scheme in GOOGLE
         with _as_os_error():
             found = self.files.get_file_info(pafs.FileSelector(start, allow_not_found=True, recursive=all_the_way))
         if all_the_way and not recursive:
             found = _directly_below(start, found)
         kept = [info for info in found if not recursive or info.type == pafs.FileType.File]
-        kept = [info for info in kept if ".." not in info.path.split("/")]  # No name leads out of a folder.
+        kept = [info for info in kept if ".." not in info.path.split("/")]  # No name may lead out of the folder.
         return {info.path[len(self.path) + 1 :]: info for info in kept}
 
     def remove(self, name: str) -> None:
@@ -106,7 +106,7 @@ class Store:
         with _as_os_error():
             kind = self.files.get_file_info(path).type
             if kind == pafs.FileType.Directory:
-                with suppress(FileNotFoundError):  # Google's: when all in it is gone, so is the folder.
+                with suppress(FileNotFoundError):  # In Google's store a folder is gone with what is in it.
                     self.files.delete_dir(path)
             elif kind == pafs.FileType.File:
                 self.files.delete_file(path)
@@ -119,7 +119,7 @@ class Store:
                 missing = self.files.get_file_info(bucket).type == pafs.FileType.NotFound
         except OSError as error:
             if "ACCESS_DENIED" in str(error):
-                return  # A key that may only write below a prefix; the first object that is written decides.
+                return  # The key may be good below a prefix only; the first write shows whether it is.
             raise SearchError(f"{self.plain} does not answer ({reason(error)}); {WAYS}") from None
         if missing:
             raise SearchError(
@@ -133,7 +133,7 @@ Location = Path | Store
 
 
 def parse_store(address: str) -> Store:
-    """The store of an address with `://`; raises SearchError for one that no store can have."""
+    """Return the store of an address with `://`; raises SearchError for an address that no store can have."""
     parts = urlsplit(address)
     if "@" in parts.netloc:
         raise SearchError(
@@ -147,7 +147,7 @@ def parse_store(address: str) -> Store:
 
 
 def parse_location(address: str) -> Location:
-    """The location that an address names, `file://` included; raises SearchError as `parse_store` does."""
+    """Return the location that an address names, `file://` included; raises SearchError as `parse_store` does."""
     if address.startswith("file://"):
         return Path(urlsplit(address).path)
     return parse_store(address) if "://" in address else Path(address).expanduser()
@@ -162,13 +162,13 @@ def _file_system(store: Store) -> pafs.FileSystem:
             store = replace(store, query="&".join(filter(None, [store.query, f"retry_limit_seconds={SILENCE_S:.0f}"])))
         return pafs.FileSystem.from_uri(str(store))[0]
     except (pa.ArrowException, ValueError) as error:
-        raise SearchError(f"{store} is no address of results ({reason(error)}).") from None
+        raise SearchError(f"{store} is not an address of results ({reason(error)}).") from None
     except OSError as error:
         raise SearchError(f"{store.plain} does not answer ({reason(error)}); {WAYS}") from None
 
 
 def _s3(store: Store) -> pafs.FileSystem:
-    """Made by hand, because an address can set no time limit: without one a search would wait for minutes."""
+    """Return a file system with time limits, which no address can set; without them a search waits for minutes."""
     options = dict(parse_qsl(store.query))
     unknown = options.keys() - {"region", "endpoint_override", "scheme", "tls_ca_file_path"}
     if unknown:
@@ -187,12 +187,12 @@ def _s3(store: Store) -> pafs.FileSystem:
         connect_timeout=CONNECT_S,
         request_timeout=SILENCE_S,
         retry_strategy=pafs.AwsStandardS3RetryStrategy(max_attempts=2),
-        allow_delayed_open=True,  # A small object in one request.
+        allow_delayed_open=True,  # So that a small object takes one request.
     )
 
 
 def _directly_below(start: str, found: Iterable[pafs.FileInfo]) -> list[pafs.FileInfo]:
-    """Files of a folder, and the folders in it that others of what was `found` lie in."""
+    """Return the files and folders directly below `start`, from the files `found` at any depth."""
     infos: dict[str, pafs.FileInfo] = {}
     for info in found:
         child, _, deeper = info.path[len(start) + 1 :].partition("/")
@@ -204,7 +204,7 @@ def _directly_below(start: str, found: Iterable[pafs.FileInfo]) -> list[pafs.Fil
 
 @contextmanager
 def _as_os_error() -> Iterator[None]:
-    """Errors of pyarrow that are none of the operating system's, as such."""
+    """Raise pyarrow's own errors as OSError, as its others are."""
     try:
         yield
     except pa.ArrowException as error:
@@ -212,7 +212,7 @@ def _as_os_error() -> Iterator[None]:
 
 
 def reason(error: BaseException) -> str:
-    """Why a store did not do something, in a few words."""
+    """Return in a few words why a store did not do something."""
     text = " ".join(str(error).split())
     found = re.search(r"AWS Error (\w+)(?: \(.*?\))? during \w+ operation: (.*?)(?:; Details|\(Request ID|$)", text)
     if found is None:
@@ -224,7 +224,7 @@ def reason(error: BaseException) -> str:
 
 @contextmanager
 def writing(store: Store) -> Iterator[None]:
-    """Raises SearchError where what is done within cannot be written to the store."""
+    """Raise SearchError where the block fails to write to the store."""
     try:
         yield
     except OSError as error:
