@@ -16,7 +16,7 @@ import pyarrow.fs as pafs
 from analysis.source import Source, read_tables
 from search.errors import SearchError
 from search.experiment.existing import find_experiments
-from search.experiment.remote.store import Store, parse_location, reason
+from search.experiment.remote.store import Store, parse_results_path, reason
 from search.experiment.schema import CONFIG_PREFIX
 from search.wording import counted
 
@@ -161,7 +161,7 @@ def _open(address: str) -> Source:
 
 
 def _locate(address: str) -> tuple[pafs.FileSystem, str]:
-    found = parse_location(address)
+    found = parse_results_path(address)
     if isinstance(found, Store):
         return found.files, found.path
     return pafs.LocalFileSystem(), found.absolute().as_posix()

@@ -134,7 +134,7 @@ def _opening(plan: Plan) -> str:
 
 def _open(plan: Plan, before: dict[str, Any] | None, fetch: bool) -> Experiment:
     if before is None:
-        return Experiment.create(plan.root, plan.space, plan.source.text, make_manifest(plan), plan.store)
+        return Experiment.create(plan.root, plan.space, plan.space_file.text, make_manifest(plan), plan.store)
     sessions = [*before["sessions"], new_session(plan)]
     changes = {"state": "running", "options": describe_options(plan), "sessions": sessions}
     if plan.store is not None:

@@ -87,7 +87,7 @@ def shapes_of(plan: Plan) -> tuple[Shape, ...]:
 def _context(search: Search, experiment: Experiment) -> SearchContext:
     plan = search.plan
     return SearchContext(
-        source=plan.source,
+        space_file=plan.space_file,
         import_path=tuple(str(Path(entry or ".").resolve()) for entry in sys.path if not entry.endswith(".zip")),
         experiment=str(experiment.root.resolve()),
         token=experiment.token,

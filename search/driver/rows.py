@@ -32,7 +32,7 @@ def running_row(plan: Plan, trial: ActiveTrial) -> Row:
         "trial_id": trial.spec.trial_id,
         "number": trial.number,
         "state": str(TrialState.RUNNING),
-        "space": plan.source.stem,
+        "space": plan.space_file.stem,
         "dataset": plan.dataset.name if plan.dataset is not None else None,
         "seed": trial.spec.seed,
         "repeat_of": trial.repeat_of,

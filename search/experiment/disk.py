@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.experiment.remote.store import Location, Store
+from search.experiment.remote.store import ResultsPath, Store
 from search.wording import size_text
 
 _LARGE = ("models", "checkpoints")
@@ -26,7 +26,7 @@ class DiskUse:
         return size_text(self.total) + models
 
 
-def disk_use(experiment: Location) -> DiskUse:
+def disk_use(experiment: ResultsPath) -> DiskUse:
     """Return what an experiment takes on the disk or in a store; a file with two names counts once. Raises OSError."""
     if isinstance(experiment, Store):
         return _sum((name, info.size or 0) for name, info in experiment.list().items())

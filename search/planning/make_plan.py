@@ -27,10 +27,10 @@ def make_plan(given: Options, command: tuple[str, ...], warn: Callable[[str], No
 
     `warn` is told where what will be searched differs from what the space file says.
     """
-    source, space = load_space(given.space)
-    name = given.name or source.stem
+    space_file, space = load_space(given.space)
+    name = given.name or space_file.stem
     results, stores = _results(given)
-    manifest = manifest_to_resume(results, name, source, stores) if given.resume else None
+    manifest = manifest_to_resume(results, name, space_file, stores) if given.resume else None
     options = given if manifest is None else resumed_options(given, manifest)
     data_dir = data_folder(options)
     data = choose_dataset(with_options(space, options), options, data_dir, warn)
@@ -38,7 +38,7 @@ def make_plan(given: Options, command: tuple[str, ...], warn: Callable[[str], No
     trials = options.trials or _trials(space)
     throwaway = options.smoke and options.results is None
     plan = Plan(
-        source=source,
+        space_file=space_file,
         space=dataclasses.replace(space, trials=trials),
         name=name,
         results=Path(tempfile.gettempdir()) / f"search-smoke-{os.getpid()}" if throwaway else results,

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-from search.experiment.remote.store import Location, parse_location
+from search.experiment.remote.store import ResultsPath, parse_results_path
 from search.space.values import text_of
 
 
@@ -52,11 +52,11 @@ def folder(text: str) -> Path:
     return Path(text).expanduser()
 
 
-def results(text: str) -> Location:
+def results(text: str) -> ResultsPath:
     """Read the folder of experiments: a path, or the address of a folder in an object store."""
     if not text:
         raise argparse.ArgumentTypeError("'' is not a folder; expected a path, or an address like s3://bucket/results")
-    return parse_location(text)
+    return parse_results_path(text)
 
 
 def address(text: str) -> str:

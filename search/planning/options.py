@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn, get_type_hints
 
 from search.errors import SearchError
-from search.experiment.remote.store import Location
+from search.experiment.remote.store import ResultsPath
 from search.planning import option_values as read
 from search.space import SAMPLERS, STOPPING_RULES
 from search.space.values import text_of
@@ -82,7 +82,7 @@ class Options:
         _placed("--name", "name of the experiment (default: the space's stem)", type=read.name, metavar="NAME"),
     ] = None
     results: Annotated[
-        Location | None,
+        ResultsPath | None,
         _placed(
             "--results",
             "folder of experiments, also in an object store, like s3://bucket/results (default: results)",

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from search.experiment.remote.store import Location, Store
+from search.experiment.remote.store import ResultsPath, Store
 from search.planning.options import Options
 from search.space import Space
-from search.space.loading import SpaceSource
+from search.space.loading import SpaceFile
 from trainables.trial import DatasetInfo
 
 RESULTS = Path("results")
@@ -20,7 +20,7 @@ RESULTS = Path("results")
 class Plan:
     """What one command is to do. `make_plan` has checked it, so that nothing in it is wrong that a user could mend."""
 
-    source: SpaceSource
+    space_file: SpaceFile
     space: Space
     """The space with the options of the command line applied."""
     name: str
@@ -71,7 +71,7 @@ class Plan:
         return None if self.stores is None else self.stores.child(self.name)
 
     @property
-    def location(self) -> Location:
+    def results_path(self) -> ResultsPath:
         """Where a reader finds the experiment: in the store if there is one, else in its folder."""
         return self.store or self.root
 

@@ -31,7 +31,7 @@ def make_manifest(plan: Plan) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "name": plan.name,
-        "question": plan.source.question,
+        "question": plan.space_file.question,
         "state": "running",
         "command": list(plan.command),
         "store": plan.store.plain if plan.store is not None else None,
@@ -42,7 +42,7 @@ def make_manifest(plan: Plan) -> dict[str, Any]:
         "asked": plan.options.deciding(),
         "versions": versions(),
         "hardware": hardware(),
-        "git": git_commit(Path(plan.source.path).parent),
+        "git": git_commit(Path(plan.space_file.path).parent),
         "created_at": now(),
         "sessions": [new_session(plan)],
     }
@@ -57,8 +57,8 @@ def describe_space(plan: Plan) -> dict[str, Any]:
     """Return the space as plain values."""
     space = plan.space
     return {
-        "file": relative_to_here(plan.source.path),
-        "sha256": plan.source.sha256,
+        "file": relative_to_here(plan.space_file.path),
+        "sha256": plan.space_file.sha256,
         "trainable": f"{space.trainable.__module__}:{getattr(space.trainable, '__qualname__', 'trainable')}",
         "dataset": space.dataset,
         "metric": space.metric,

@@ -16,7 +16,7 @@ from search.planning.option_values import literal
 from search.planning.options import Options
 from search.planning.plan import Plan
 from search.planning.provenance import describe_space
-from search.space.loading import SpaceSource
+from search.space.loading import SpaceFile
 from search.wording import did_you_mean
 
 KEPT = ("trials", "repeats", "cpus_per_trial", "gpus_per_trial", "max_concurrent", "oom_retry")
@@ -26,7 +26,7 @@ _WAYS = "a resumed search keeps what decides its results. Leave it out, or searc
 Manifest = Mapping[str, Any]
 
 
-def manifest_to_resume(results: Path, name: str, source: SpaceSource, stores: Store | None = None) -> dict[str, Any]:
+def manifest_to_resume(results: Path, name: str, space_file: SpaceFile, stores: Store | None = None) -> dict[str, Any]:
     """Return the manifest of the experiment; raises SearchError where it is missing or the space file has changed."""
     manifest = _stored(results, name, stores) if stores is not None else read_manifest(existing(results, name))
     missing = {"space", "options", "asked", "sessions"} - manifest.keys()
@@ -35,9 +35,9 @@ def manifest_to_resume(results: Path, name: str, source: SpaceSource, stores: St
             f"{results / name / MANIFEST} lacks {', '.join(sorted(missing))}; restore it, "
             "or search under another --name."
         )
-    if manifest["space"].get("sha256") != source.sha256:
+    if manifest["space"].get("sha256") != space_file.sha256:
         raise SearchError(
-            f"{source.path} differs from the space that {results / name} was searched with "
+            f"{space_file.path} differs from the space that {results / name} was searched with "
             f"({results / name / 'space.py'}); restore it, or search under another --name."
         )
     return manifest

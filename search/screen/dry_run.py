@@ -15,8 +15,8 @@ from search.wording import counted, show_value
 def print_plan(console: Console, plan: Plan) -> None:
     """Print the space as a table, its size, the data, the resources and the plan."""
     space = plan.space
-    if plan.source.question:
-        console.result(plan.source.question, style="bold")
+    if plan.space_file.question:
+        console.result(plan.space_file.question, style="bold")
     if space.declared:
         console.result(_parameters(space))
         size = space.size()
@@ -59,7 +59,7 @@ def _lines(plan: Plan) -> list[tuple[str, str]]:
         where = f"as many trials at once as fit on the cluster at {plan.address}"
     lines.append(("workers", f"{where}, {space.describe_shapes()}"))
     driver = f"; the study and the driver's own copy in {plan.root}" if plan.store is not None else ""
-    lines.append(("results", "thrown away" if plan.throwaway else f"{plan.location}{driver}"))
+    lines.append(("results", "thrown away" if plan.throwaway else f"{plan.results_path}{driver}"))
     return lines
 
 

@@ -20,12 +20,12 @@ from search.experiment.manifest import read_manifest
 from search.experiment.parts import TableRead
 from search.experiment.remote.claim import is_claimed
 from search.experiment.remote.resumable import experiments_in
-from search.experiment.remote.store import Location, Store, reason
+from search.experiment.remote.store import ResultsPath, Store, reason
 from search.experiment.schema import read_trials
 from search.wording import show_value
 
 
-def print_experiments(console: Console, results: Location) -> None:
+def print_experiments(console: Console, results: ResultsPath) -> None:
     """Print a line for each experiment: name, state, ended trials, best value, size, start and question."""
     rows = _rows_in_store(results) if isinstance(results, Store) else _rows_in_folder(results)
     if not rows:
@@ -52,7 +52,7 @@ def _rows_in_folder(results: Path) -> list[list[str]]:
     return [_row(root, partial(read_manifest, root)) for root in find_experiments(results)]
 
 
-def _row(experiment: Location, read: Callable[[], dict[str, Any]]) -> list[str]:
+def _row(experiment: ResultsPath, read: Callable[[], dict[str, Any]]) -> list[str]:
     """Return a row of the table; `read` returns the manifest, or raises SearchError."""
     try:
         manifest = read()
@@ -89,7 +89,7 @@ def _best(table: pa.Table, space: Mapping[str, Any]) -> str:
     return f"{metric} {show_value(choose(complete))}" if complete else ""
 
 
-def _state(experiment: Location, manifest: Mapping[str, Any]) -> str:
+def _state(experiment: ResultsPath, manifest: Mapping[str, Any]) -> str:
     """Return the manifest's state, or `cut off` where that is `running` and no driver holds the experiment."""
     state = str(manifest["state"])
     if state != "running":

@@ -71,9 +71,9 @@ def print_summary(console: Console, result: Result) -> None:
     console.result(f"disk:    {disk_use(plan.root)}")
     if plan.store is not None:
         console.result(f"driver:  {plan.root} holds the study and a copy; it can be made again from the results")
-    console.result(f"results: {plan.location}")
+    console.result(f"results: {plan.results_path}")
     if result.ranked:
-        console.result(f"compare: python -m analysis.compare {shlex.quote(str(plan.location))}")
+        console.result(f"compare: python -m analysis.compare {shlex.quote(str(plan.results_path))}")
 
 
 def stopped_on_a_part(count: int) -> str:
@@ -87,7 +87,7 @@ def _print_best(console: Console, result: Result, config: Mapping[str, object]) 
     metric, plan = result.plan.space.metric, result.plan
     mean = f"mean of {result.best_runs} seeds" if result.best_runs > 1 else "one seed"
     console.result(f"best {metric}: {show_value(result.best_mean)} ({mean})")
-    words = ["python", "-m", "search.run", relative_to_here(plan.source.path), *_asked_words(plan, config)]
+    words = ["python", "-m", "search.run", relative_to_here(plan.space_file.path), *_asked_words(plan, config)]
     # How a training set grows within one training is part of the configuration; a rule never ends a single trial.
     as_then = ["--stopping", plan.space.stopping, "--fidelity", "both"]
     stopping = as_then if plan.fidelity == "both" else ["--stopping", "none"]

@@ -19,7 +19,7 @@ from search.wording import did_you_mean
 
 
 @dataclass(frozen=True)
-class SpaceSource:
+class SpaceFile:
     """A space file as any process can run it: its text travels, its folders may differ from node to node."""
 
     path: str
@@ -96,8 +96,8 @@ def _docstring(text: str) -> str:
         return ""
 
 
-def read_space(path: str) -> SpaceSource:
-    """The source of a space file; raises SearchError naming the space files that there are."""
+def read_space(path: str) -> SpaceFile:
+    """Read a space file; raises SearchError naming the space files that there are."""
     file = Path(path)
     if file.is_dir():
         raise SearchError(f"{path} is a folder; expected a space file. {_expected(file)}")
@@ -107,7 +107,7 @@ def read_space(path: str) -> SpaceSource:
             f"jupyter nbconvert --to script {path}, and leave in it what `space` needs."
         )
     try:
-        return SpaceSource(str(file.resolve()), file.read_text(encoding="utf-8-sig"))
+        return SpaceFile(str(file.resolve()), file.read_text(encoding="utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
         raise SearchError(f"no space file at {path}. {_expected(file.parent, file.name)}") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -130,7 +130,7 @@ def _has_space(file: Path) -> bool:
         return False
 
 
-def load_space(path: str) -> tuple[SpaceSource, Space]:
+def load_space(path: str) -> tuple[SpaceFile, Space]:
     """Read and run a space file; a HyperModel in it is turned into declared parameters, which workers do not need."""
-    source = read_space(path)
-    return source, declare(source.execute())
+    space_file = read_space(path)
+    return space_file, declare(space_file.execute())

@@ -42,7 +42,7 @@ def _serve(link: Connection) -> None:
     assert isinstance(context, SearchContext)
     assert isinstance(resources, ProcessResources)
     sys.path[:] = [*dict.fromkeys([*context.import_path, *sys.path])]
-    space = cache(context.source.execute)
+    space = cache(context.space_file.execute)
     while True:
         spec = link.recv()
         if not isinstance(spec, TrialSpec):

@@ -7,7 +7,7 @@ from enum import Enum
 
 from search.experiment.remote.store import Store
 from search.experiment.states import TrialState
-from search.space.loading import SpaceSource
+from search.space.loading import SpaceFile
 from search.space.per_trial import Shape
 from trainables.trial import ALL_AT_ONCE, Growth
 
@@ -51,7 +51,7 @@ class Epochs:
 class SearchContext:
     """What all trials of a search share."""
 
-    source: SpaceSource
+    space_file: SpaceFile
     """The space file; its text travels to the training processes."""
     import_path: tuple[str, ...]
     """Folders from which a training process imports, the driver's own."""

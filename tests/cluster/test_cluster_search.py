@@ -15,12 +15,12 @@ from search.cluster.nodes import NodeView, check_view
 from search.errors import SearchError
 from search.planning.plan import Plan
 from search.planning.provenance import versions
-from search.space.loading import SpaceSource
+from search.space.loading import SpaceFile
 from tests.support.crashes import Driver, check_whole
 from tests.support.gated import EPOCHS, FREE, Gate
 from tests.support.search_world import SPACE
 
-PLAN = Plan(SpaceSource("space.py", ""), SPACE, "e", Path("results"), 5, 0, None, None, Path("/data"))
+PLAN = Plan(SpaceFile("space.py", ""), SPACE, "e", Path("results"), 5, 0, None, None, Path("/data"))
 
 
 def test_a_node_with_what_the_driver_has_is_accepted() -> None:

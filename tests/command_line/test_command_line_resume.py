@@ -35,7 +35,7 @@ def plan_of(line: str) -> Plan:
 
 def begin(line: str = "given.py") -> Experiment:
     plan = plan_of(line)
-    return Experiment.create(plan.root, plan.space, plan.source.text, make_manifest(plan))
+    return Experiment.create(plan.root, plan.space, plan.space_file.text, make_manifest(plan))
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:

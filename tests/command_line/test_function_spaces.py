@@ -14,7 +14,7 @@ from search.experiment.schema import read_trials
 from search.experiment.states import TrialState
 from search.planning.plan import Plan
 from search.space import Config, Space
-from search.space.loading import SpaceSource
+from search.space.loading import SpaceFile
 from search.trial.messages import Report, TrialEnd, TrialSpec
 
 
@@ -33,7 +33,7 @@ SPACE = Space(train, settings, metric="loss", mode="min", trials=6, sampler="ran
 
 def plan_in(root: Path, **changes: Any) -> Plan:
     space = dataclasses.replace(SPACE, **changes)
-    source = SpaceSource(str(root / "given.py"), "")
+    source = SpaceFile(str(root / "given.py"), "")
     return Plan(source, space, "e", root, 6, seed=3, dataset=None, asked_dataset=None, data_dir=None)
 
 

@@ -16,7 +16,7 @@ from search.experiment.folder import Experiment
 from search.experiment.manifest import read_manifest
 from search.experiment.remote.claim import MARKER, Claim
 from search.experiment.remote.resumable import ASIDE, newest
-from search.experiment.remote.store import Store, parse_location, parse_store
+from search.experiment.remote.store import Store, parse_results_path, parse_store
 from search.experiment.schema import read_trials
 from tests.support.s3_server import S3Server
 from tests.support.small_experiment import SPACE, row
@@ -146,7 +146,7 @@ def test_a_name_in_a_store_that_leads_out_of_the_folder_is_not_fetched(tmp_path:
 
 
 def test_a_local_path_is_no_store(tmp_path: Path) -> None:
-    assert parse_location(str(tmp_path)) == tmp_path
-    assert parse_location(f"file://{tmp_path}") == tmp_path
-    assert parse_location("s3://bucket/a/") == Store("s3", "bucket/a")
+    assert parse_results_path(str(tmp_path)) == tmp_path
+    assert parse_results_path(f"file://{tmp_path}") == tmp_path
+    assert parse_results_path("s3://bucket/a/") == Store("s3", "bucket/a")
     assert str(parse_store("s3://bucket/a?region=x").child("e")) == "s3://bucket/a/e?region=x"

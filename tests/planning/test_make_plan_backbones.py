@@ -56,7 +56,7 @@ def test_a_resume_with_other_weights_is_refused(tmp_path: Path, capsys: pytest.C
     (tmp_path / "own.h5").write_bytes(b"first")
     given = plan("--set network=mobilenet_v2 --set weights=own.h5")
     assert sorted(given.contents) == ["digits", "own.h5"]
-    Experiment.create(given.root, given.space, given.source.text, make_manifest(given)).close()
+    Experiment.create(given.root, given.space, given.space_file.text, make_manifest(given)).close()
     (tmp_path / "own.h5").write_bytes(b"other")
     assert main(["given.py", "--set", "network=mobilenet_v2", "--set", "weights=own.h5", "--resume"]) == USER_ERROR
     assert "'own.h5' is not the file that results/given was searched with" in capsys.readouterr().err

@@ -11,7 +11,7 @@ import pytest
 
 from search.errors import SearchError
 from search.space import Space
-from search.space.loading import SpaceSource, load_space, read_space
+from search.space.loading import SpaceFile, load_space, read_space
 from search.trial.messages import SearchContext, TrialSpec
 from search.trial.runner import TrialRunner
 
@@ -102,10 +102,10 @@ def test_traceback_shows_the_line_as_it_was_run_though_the_file_has_changed(tmp_
 
 
 def test_space_that_cannot_be_loaded_on_a_node_fails_its_trials_with_the_reason(tmp_path: Path) -> None:
-    source = SpaceSource(str(tmp_path / "given.py"), f"import only_on_the_driver\n{OWN}")
+    space_file = SpaceFile(str(tmp_path / "given.py"), f"import only_on_the_driver\n{OWN}")
     runner = TrialRunner(
         SearchContext(
-            source=source,
+            space_file=space_file,
             import_path=tuple(sys.path),
             experiment=str(tmp_path),
             metric="loss",
@@ -122,5 +122,5 @@ def test_space_that_cannot_be_loaded_on_a_node_fails_its_trials_with_the_reason(
         end = runner.proceed().end
     runner.close()
     assert end.state == "failed"
-    assert end.error == f"{source.path}, line 1: ModuleNotFoundError: No module named 'only_on_the_driver'"
+    assert end.error == f"{space_file.path}, line 1: ModuleNotFoundError: No module named 'only_on_the_driver'"
     assert "Traceback" in end.traceback

@@ -20,7 +20,7 @@ from search.experiment.schema import read_trials
 from search.experiment.states import TrialState
 from search.planning.plan import Plan
 from search.space import Choice, Float, Int, Space
-from search.space.loading import SpaceSource
+from search.space.loading import SpaceFile
 from search.trial.messages import Report, TrialEnd, TrialSpec, WorkerId
 from trainables.branin import train
 
@@ -40,7 +40,7 @@ class World:
 
     def __init__(self, root: Path, **changes: object) -> None:
         self.space = dataclasses.replace(SPACE, **changes)  # type: ignore[arg-type]  # a dict of mixed values
-        source = SpaceSource(str(root / "space.py"), "")
+        source = SpaceFile(str(root / "space.py"), "")
         trials = self.space.trials or 5
         self.plan = Plan(source, self.space, "e", root, trials, seed=3, dataset=None, asked_dataset=None, data_dir=None)
         self.experiment = Experiment.create(self.plan.root, self.space, "", {"name": "e"})

@@ -7,7 +7,7 @@ import textwrap
 import time
 from pathlib import Path
 
-from search.space.loading import SpaceSource
+from search.space.loading import SpaceFile
 from search.trial.messages import Report, SearchContext, TrialSpec
 from search.trial.runner import TrialRunner
 
@@ -60,7 +60,7 @@ SPACE = """
 
 def context(root: Path, **changes: object) -> SearchContext:
     options: dict[str, object] = {
-        "source": SpaceSource(str(root / "acts.py"), textwrap.dedent(SPACE)),
+        "space_file": SpaceFile(str(root / "acts.py"), textwrap.dedent(SPACE)),
         "import_path": (str(Path(__file__).parents[2]), *sys.path),
         "experiment": str(root),
         "metric": "score",

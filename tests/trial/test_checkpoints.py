@@ -17,7 +17,7 @@ from search.cluster.nodes import what_blind_nodes_lack
 from search.experiment.folder import Experiment
 from search.experiment.lock import sees
 from search.experiment.remote.store import Store, parse_store
-from search.space.loading import SpaceSource
+from search.space.loading import SpaceFile
 from search.trial.checkpoints import InFolder, InStore, OnThisNode, trial_storage
 from search.trial.messages import Report, TrialSpec
 from search.trial.runner import TrialRunner
@@ -41,7 +41,7 @@ Start = Callable[..., TrialRunner]
 
 def model_space() -> dict[str, object]:
     """Changes of a context that make its trials save models, and no checkpoints."""
-    return {"source": SpaceSource("models.py", textwrap.dedent(MODEL)), "checkpoint_every_s": 1e9}
+    return {"space_file": SpaceFile("models.py", textwrap.dedent(MODEL)), "checkpoint_every_s": 1e9}
 
 
 @pytest.fixture

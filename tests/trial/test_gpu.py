@@ -13,7 +13,7 @@ import pytest
 
 from search.errors import SearchError
 from search.experiment.states import TrialState
-from search.space.loading import SpaceSource
+from search.space.loading import SpaceFile
 from search.space.per_trial import Shape
 from search.trial.gpu import CONTEXT_MIB, Budget, Card, budget, parse_cards, read_cards, visible_cards, wait_until_free
 from search.trial.messages import Report
@@ -123,8 +123,8 @@ ACTS = """
 @pytest.fixture
 def half(tmp_path: Path) -> Iterator[TrialRunner]:
     """A worker with half of a card of 16 GiB."""
-    source = SpaceSource(str(tmp_path / "acts.py"), "\n".join(line[4:] for line in ACTS.split("\n")))
-    one = TrialRunner(context(tmp_path, source=source), "here", Shape(1, 0.5), lambda: parse_cards(LISTED)[:1])
+    space_file = SpaceFile(str(tmp_path / "acts.py"), "\n".join(line[4:] for line in ACTS.split("\n")))
+    one = TrialRunner(context(tmp_path, space_file=space_file), "here", Shape(1, 0.5), lambda: parse_cards(LISTED)[:1])
     yield one
     one.close()
 

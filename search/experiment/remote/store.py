@@ -128,7 +128,7 @@ class Store:
             )
 
 
-Location = Path | Store
+ResultsPath = Path | Store
 """Where an experiment, or a folder of them, lies: on this machine, or in an object store."""
 
 
@@ -146,7 +146,7 @@ def parse_store(address: str) -> Store:
     return Store(parts.scheme, path, parts.query)
 
 
-def parse_location(address: str) -> Location:
+def parse_results_path(address: str) -> ResultsPath:
     """Return the location that an address names, `file://` included; raises SearchError as `parse_store` does."""
     if address.startswith("file://"):
         return Path(urlsplit(address).path)
