@@ -96,6 +96,7 @@ def _context(search: Search, experiment: Experiment) -> SearchContext:
         mode=plan.space.mode,
         split_seed=plan.seed,
         data_dir=str(plan.data_dir.resolve()) if plan.data_dir else None,
+        contents=plan.contents,
         rungs=search.rule.rungs(),
         trial_timeout_s=plan.trial_timeout_s,
     )

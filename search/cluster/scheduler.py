@@ -36,6 +36,11 @@ class WorkerScheduler(DriverOnly, FIFOScheduler):
         if isinstance(result.get("started"), WorkerStarted):
             self._admit(number, result["started"])
             return str(TrialScheduler.CONTINUE)
+        if isinstance(report, Report) and report.end is not None and report.end.other_content:
+            self._keep_place(number)
+            reason = f"node {report.node}: {report.end.error}"
+            self._recorder.refuse_node(report.trial_id, reason, none_left=self._dispatcher.is_stuck())
+            return str(TrialScheduler.CONTINUE)
         if isinstance(report, Report) and not self._recorder.take(report) and report.end is None:
             return str(TrialScheduler.CONTINUE)
         found = self._dispatcher.next_trial(number)
@@ -54,10 +59,14 @@ class WorkerScheduler(DriverOnly, FIFOScheduler):
         self._dispatcher.start(number, Location(started.node_id, gpus))
         reason = self._refuse(started)
         if reason is not None:
-            started.actor.reserve_place.remote()
-            trial_id = self._dispatcher.reserve_place(number)
+            trial_id = self._keep_place(number)
             if trial_id is not None:
                 self._recorder.refuse_node(trial_id, reason)
+
+    def _keep_place(self, number: int) -> str | None:
+        """Let a worker on a node that does not fit keep its place without a trial; the id of the trial that it had."""
+        self._actors[number].reserve_place.remote()
+        return self._dispatcher.reserve_place(number)
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
         """A worker has ended."""

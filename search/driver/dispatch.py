@@ -118,6 +118,13 @@ class Dispatcher:
         worker.reserves, trial_id, worker.trial_id = True, worker.trial_id, None
         return trial_id
 
+    def is_stuck(self) -> bool:
+        """Whether all workers only keep their places, and no node has space for another."""
+        if self._usable():
+            return False
+        packing = self._reserve().packing
+        return not any(packing.find(shape) for shape in self._shapes)
+
     def remove(self, number: int) -> str | None:
         """The worker is gone; the id of the trial that it had."""
         worker = self.workers.pop(number, None)

@@ -34,8 +34,8 @@ class Faults:
         elif len(self._row) >= IN_A_ROW:
             self.verdict = f"{len(self._row)} trials in a row failed, the last with: {self._row[-1]}"
 
-    def refuse_node(self, reason: str, has_trained: bool) -> None:
-        """Take a worker whose node does not fit; `has_trained`: some other node does fit."""
+    def refuse_node(self, reason: str, has_trained: bool, none_left: bool) -> None:
+        """Take a worker whose node does not fit; `has_trained`: some other did fit; `none_left`: none does any more."""
         self._refused += 1
-        if self._refused >= REFUSED_NODES and not has_trained:
+        if none_left or (self._refused >= REFUSED_NODES and not has_trained):
             self.verdict = reason

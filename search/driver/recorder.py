@@ -143,12 +143,15 @@ class Recorder:
         else:
             self._end(trial, TrialEnd(TrialState.FAILED, error=f"its worker was lost {trial.lost_workers} times"))
 
-    def refuse_node(self, trial_id: str, reason: str) -> None:
-        """A worker's node does not fit: its trial is begun on another; the search ends where only such nodes come."""
+    def refuse_node(self, trial_id: str, reason: str, none_left: bool = False) -> None:
+        """A worker's node does not fit: its trial is begun on another; the search ends where there are no others.
+
+        `none_left`: every node has been refused, also those that have trained before.
+        """
         if reason not in self.events:
             self.note([reason])
         self._trials.put_back(trial_id)
-        self.faults.refuse_node(reason, has_trained=bool(self.workers))
+        self.faults.refuse_node(reason, has_trained=bool(self.workers), none_left=none_left)
 
     # Storing and telling
 

@@ -29,7 +29,7 @@ from search.trial.messages import (
 )
 from search.trial.out_of_memory import exhausted_line, lost_gpu, out_of_memory
 from search.wording import did_you_mean
-from trainables.errors import TrainableError, TrialDiverged
+from trainables.errors import ContentDiffers, TrainableError, TrialDiverged
 from trainables.trial import Trial
 
 EXPLODED = 1e6
@@ -106,6 +106,7 @@ def _failed(error: BaseException, spec: TrialSpec, resources: ProcessResources) 
         traceback="".join(traceback.format_exception(error)),
         out_of_memory=exhausted is not None,
         lost_gpu=resources.gpus > 0 and lost_gpu(error),
+        other_content=isinstance(error, ContentDiffers),
     )
 
 
@@ -130,6 +131,7 @@ class Attempt:
             gpus=resources.gpus,
             gpu_memory_mib=resources.gpu_memory_mib,
             growth=spec.growth,
+            contents=context.contents,
             checkpoint=checkpoint,
         )
         link.send(Began(time.time()))

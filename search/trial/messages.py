@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -67,6 +68,8 @@ class SearchContext:
     """The folder of data sets and weights; None: the cache of Keras."""
     rungs: tuple[int, ...] | None
     """Epochs after which a trial waits for a decision; None: after every one."""
+    contents: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the data and the files with which the search was planned: no trial may train on anything else."""
     token: str = ""
     """What the folder's lock says: a node that reads it there sees the folder. Empty: all nodes see it."""
     store: Store | None = None
@@ -178,3 +181,5 @@ class TrialEnd:
     """Whether it failed because memory ran out."""
     lost_gpu: bool = False
     """Whether it failed because its process can no longer use its GPU."""
+    other_content: bool = False
+    """Whether it refused to train, since its node holds other data or files than the search was planned with."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,7 +129,7 @@ def test_a_node_that_joins_late_with_other_versions_is_named_and_its_trial_begun
         driver.wait_for_ended(2)
         nodes.remove_node(first, allow_graceful=False)
         nodes.add_node(num_cpus=1, env_vars={"PYTHONPATH": str(other.parent)})
-        said = heard(driver, "has optuna 9.9, the driver has")
+        said = driver.wait_for_words("has optuna 9.9, the driver has")
         nodes.add_node(num_cpus=1)
         gate.open()
         assert driver.finish(200) == 0, said + driver.output
@@ -139,20 +137,3 @@ def test_a_node_that_joins_late_with_other_versions_is_named_and_its_trial_begun
         nodes.shutdown()
     states = read_trials(driver.root).table["state"].to_pylist()
     assert states == ["complete"] * 8
-
-
-def heard(driver: Driver, words: str) -> str:
-    """What a driver says until it says these words."""
-    assert driver.process.stdout is not None
-    descriptor = driver.process.stdout.fileno()
-    os.set_blocking(descriptor, False)
-    said = bytearray()
-
-    def holds() -> bool:
-        with contextlib.suppress(BlockingIOError):
-            said.extend(os.read(descriptor, 1 << 16))
-        return words in said.decode(errors="replace")
-
-    driver.wait_for(holds, 200)
-    os.set_blocking(descriptor, True)
-    return said.decode()

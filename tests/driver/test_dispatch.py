@@ -276,3 +276,15 @@ def test_a_trial_that_ran_out_of_memory_is_run_once_more_alone(tmp_path: Path, g
         world.search.recorder.take(Report(first.trial_id, end=exhausted))
     assert world.search.trials.counts()["failed"] == 1
     world.close()
+
+
+@pytest.mark.parametrize(("nodes", "stuck"), [((1,), True), ((1, 1), False)])
+def test_a_search_is_stuck_when_all_places_are_kept_from_trials(
+    make: Callable[..., Site], nodes: tuple[int, ...], stuck: bool
+) -> None:
+    site = make(6, nodes, big=1.0)
+    assert site.dispatcher.order_worker() is not None
+    site.dispatcher.start(1, Location("n0", (0,)))
+    assert not site.dispatcher.is_stuck()
+    refuse(site, 1, "node n0 has another data set")
+    assert site.dispatcher.is_stuck() is stuck

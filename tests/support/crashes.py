@@ -62,6 +62,21 @@ class Driver:
         """Wait until so many trials have a final row."""
         self.wait_for(lambda: ended(self.root) >= count)
 
+    def wait_for_words(self, words: str, timeout_s: float = 200) -> str:
+        """What the driver says until it says these words."""
+        assert self.process.stdout is not None
+        descriptor, said = self.process.stdout.fileno(), bytearray()
+        os.set_blocking(descriptor, False)
+
+        def holds() -> bool:
+            with suppress(BlockingIOError):
+                said.extend(os.read(descriptor, 1 << 16))
+            return words in said.decode(errors="replace")
+
+        self.wait_for(holds, timeout_s)
+        os.set_blocking(descriptor, True)
+        return said.decode()
+
     def kill(self, grace_s: float = 1.0) -> None:
         """End the driver as a crash does, and after the grace what it leaves of its cluster."""
         children = psutil.Process(self.process.pid).children(recursive=True)
