@@ -16,15 +16,21 @@ def ask_nodes(
 ) -> list[tuple[dict[str, Any], Answer | ray.exceptions.RayError]]:
     """Each living node, as Ray describes it, with what `question` gives there when it is called with its address.
 
-    A node that cannot run it, or not within `timeout_s` seconds, has Ray's error for an answer.
+    A node that cannot run it, or not within `timeout_s` seconds, has Ray's error for an answer. One that has died is
+    left out: Ray takes a node that was killed for alive for up to a quarter of a minute.
     """
     ask = ray.remote(num_cpus=0)(_answer)
     asked = []
-    for node in ray.nodes():
-        if node["Alive"]:
-            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            asked.append((node, ask.options(scheduling_strategy=there).remote(question, node["NodeManagerAddress"])))
-    return [(node, _wait(answer, timeout_s)) for node, answer in asked]
+    for node in _living():
+        there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        asked.append((node, ask.options(scheduling_strategy=there).remote(question, node["NodeManagerAddress"])))
+    answered = [(node, _wait(answer, timeout_s)) for node, answer in asked]
+    still_there = {node["NodeID"] for node in _living()}
+    return [(node, answer) for node, answer in answered if node["NodeID"] in still_there]
+
+
+def _living() -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]
 
 
 def _answer(question: Callable[[str], Answer], name: str) -> Answer:
