@@ -17,21 +17,22 @@ from search.planning.resources import Resources
 from search.space.per_trial import Shape
 
 REFRESH_S = 2.0
-"""How long an answer is good for: nodes come and go."""
+"""How old what is known of the nodes may be: nodes come and go."""
 _READ_BYTES = 1 << 20
+"""How much of a cluster file is read at most."""
 _KUBERAY = "RAY_USAGE_STATS_KUBERAY_IN_USE"
 """A variable that KubeRay's operator sets in its containers."""
 
 
 def nodes() -> dict[str, Resources]:
-    """Resources of the nodes that are alive, by their ids."""
+    """Ray's id -> resources of each node that is alive."""
     return {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
 
 
 def addable(config: Mapping[str, Any], alive: Mapping[str, Resources]) -> list[Resources]:
-    """The nodes that a cluster file allows beyond those that are alive.
+    """Resources of the nodes that the autoscaler may still add, by its cluster file `config`, to those `alive`.
 
-    A node that is alive counts for the kind with its CPUs and GPUs: which kind it is of it does not tell.
+    A node does not tell of which kind of the file it is, so that it counts for the kind with as many CPUs and GPUs.
     """
     kinds = config.get("available_node_types") or {}
     head = config.get("head_node_type", "ray.head.default")

@@ -25,7 +25,7 @@ def connected(address: str, cpus: int | None = None) -> Iterator[list[Resources]
     there is none.
     """
     logging.getLogger("ray").setLevel(logging.ERROR)
-    for name in ("ray.tune", "ray.train"):  # A lost worker is an event of ours, one line; Tune has a traceback for it.
+    for name in ("ray.tune", "ray.train"):  # A lost worker is told in one line; Tune would show a traceback.
         logging.getLogger(name).setLevel(logging.CRITICAL)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "include_dashboard": False}
     try:

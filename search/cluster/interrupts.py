@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish that is noted, from the start of the cluster until it has been left again."""
+"""Ctrl-C and SIGTERM are counted, and not raised, from the start of the cluster until it has been left again."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupts:
     """Counts the signals while the context lasts.
 
-    An exception in their place would be lost where it arises in a destructor, as Ray's start has many. Before `arm`
-    nobody looks at the count, so that from the second one on KeyboardInterrupt is raised.
+    An exception would be lost where a signal arrives in a destructor, and Ray's start runs many. Before `arm` nobody
+    looks at the count, so that from the second signal on KeyboardInterrupt is raised.
     """
 
     def __init__(self) -> None:

@@ -26,19 +26,23 @@ _MUST_MATCH = ("python", "ray", "tensorflow", "keras", "optuna", "numpy")
 
 @dataclass(frozen=True)
 class NodeView:
-    """What one node sees."""
+    """What one node has and sees."""
 
     name: str
+    """Its address."""
     versions: dict[str, str]
+    """Package -> version, as `search.planning.provenance.versions` tells it there."""
     sees_data: bool
+    """Whether the data directory of the search is there."""
     sees_results: bool
+    """Whether the driver's experiment folder is there."""
 
 
 def check_nodes(plan: Plan, experiment: Experiment, warn: Callable[[str], None]) -> tuple[str, ...]:
-    """Ask every node that is there, and give back their ids; raises SearchError naming one that does not fit.
+    """Ask every node that is there, and give back Ray's ids of them.
 
-    It has other versions or lacks the data. Results that a node cannot reach are only announced: metrics travel to
-    the driver by themselves, checkpoints and models do not.
+    Raises SearchError for a node that has other versions than the driver or lacks the data. That a node cannot reach
+    the results is only announced: metrics travel to the driver by themselves, checkpoints and models do not.
     """
     token = experiment.root / f".seen-by-all-{uuid.uuid4().hex}"
     token.touch()
@@ -65,7 +69,7 @@ def check_nodes(plan: Plan, experiment: Experiment, warn: Callable[[str], None])
 
 
 def look(name: str, data_dir: str | None, token: str) -> NodeView:
-    """What this node sees; `token` is a file of the results folder."""
+    """What the node on which this runs has and sees; `token` is a file of the experiment folder."""
     return NodeView(name, versions(), data_dir is None or Path(data_dir).is_dir(), Path(token).exists())
 
 
@@ -85,7 +89,7 @@ def check_view(view: NodeView, plan: Plan) -> None:
 
 
 def store_failures(store: Store | None) -> dict[str, str]:
-    """Why nodes cannot write to the store, by their address; those that can are left out."""
+    """Address of a node -> why it cannot write to the store; nodes that can are left out."""
     if store is None:
         return {}
     failures: dict[str, str] = {}
@@ -97,7 +101,7 @@ def store_failures(store: Store | None) -> dict[str, str]:
 
 
 def _try(store: Store, name: str) -> str | None:
-    """Runs on the node."""
+    """Why the node on which this runs cannot write to the store; None where it can."""
     probe = f".probe-{uuid.uuid4().hex}"
     try:
         store.write(probe, b"")
@@ -110,7 +114,10 @@ def _try(store: Store, name: str) -> str | None:
 def what_blind_nodes_lack(
     blind: Sequence[str], root: Path, store: Store | None, failures: Mapping[str, str]
 ) -> list[str]:
-    """One line for each thing that the user should know of nodes that do not see the folder."""
+    """Lines for the user about nodes (`blind`) that do not see the experiment folder `root`.
+
+    `failures` says of some of them why they cannot write to the store either.
+    """
     lost = "metrics are stored all the same, but trials there save no checkpoint and no model"
     blind = list(dict.fromkeys(blind))
     if store is None:

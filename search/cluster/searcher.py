@@ -51,4 +51,4 @@ class WorkerSearcher(DriverOnly, Searcher):
         """Nothing: the study's journal is the durable state."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing: see `save`."""
+        """Nothing, for the reason that `save` gives."""

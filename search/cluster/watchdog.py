@@ -1,4 +1,4 @@
-"""Ends a driver whose cluster has gone: Ray itself would wait a minute and then end it without a word of ours."""
+"""Ends a driver whose cluster has gone: Ray itself would wait a minute and then end it without saying why."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from types import TracebackType
 STUCK_S = 30.0
 """Time without a turn of Tune's loop, which otherwise turns ten times a second, after which the cluster is lost."""
 LOST = 1
-"""Exit code."""
+"""The exit code of the process then."""
 
 
 class Watchdog:
-    """Use as a context around the loop, and call `turn` in each of its turns.
+    """Ends the process when the loop inside this context has not called `turn` for `STUCK_S` seconds.
 
-    The loop hangs inside Ray's native code, where no exception reaches it: so when it has not turned for
-    `STUCK_S`, another thread calls `save`, says one line and ends the process.
+    A loop whose cluster has gone hangs inside Ray's native code, where no exception reaches it. So it is another thread
+    that then calls `save`, prints `line` and ends the process.
     """
 
     def __init__(self, save: Callable[[], None], line: str) -> None:
@@ -28,7 +28,7 @@ class Watchdog:
         self._over = threading.Event()
 
     def turn(self) -> None:
-        """The loop is alive."""
+        """Note that the loop is alive."""
         self._last = time.monotonic()
 
     def __enter__(self) -> Watchdog:

@@ -38,7 +38,7 @@ class WorkerStarted:
 
 
 class Worker(tune.Trainable):
-    """One slot of the search. Every failure of a trial is a report, so that for Tune only a lost actor is an error."""
+    """Runs one trial after another. A trial's failure is a report, so that for Tune only a lost actor is an error."""
 
     def setup(self, config: dict[str, Any], context: SearchContext, checked: tuple[str, ...] | None = None) -> None:
         """Called once by Tune; the training process starts with the first trial.
@@ -90,8 +90,8 @@ class Worker(tune.Trainable):
         """Nothing: trials save themselves into the experiment folder, where a resumed search finds their state."""
 
     def load_checkpoint(self, checkpoint: Any) -> None:
-        """Nothing: see `save_checkpoint`."""
+        """Nothing, for the reason that `save_checkpoint` gives."""
 
     def cleanup(self) -> None:
-        """The actor ends, and its training process with it."""
+        """End the training process: the actor ends."""
         self._runner.close()

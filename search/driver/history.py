@@ -17,24 +17,22 @@ from search.space import Space
 
 @dataclass(frozen=True)
 class History:
-    """Ended trials, and the reports of all trials in the order of their epochs."""
+    """What the tables of an experiment tell of its trials."""
 
     finished: dict[str, Finished]
-    """First runs for the study, by trial id."""
+    """First runs that have ended, by trial id, as the study takes them in."""
     ended: list[EndedTrial]
     """Every trial that has ended, repeats too, in the order in which they ended."""
     reports: list[tuple[str, int, float]]
-    """(trial id, epoch, value) of ended first runs, in the order in which the trials ended."""
+    """(trial id, epoch, value) of first runs that have ended and not failed, in the order in which they ended."""
     running: dict[str, dict[str, object]]
-    """Settings of first runs that were cut off, or are to be run again, by trial id."""
+    """Parameters of first runs that were cut off, or failed and are to be run again, by trial id."""
     begun: set[str]
     """Trials that were cut off, repeats too: they may have left checkpoints."""
-    skipped: tuple[str, ...]
-    """Files that could not be read."""
 
 
 def read_history(experiment: Experiment, space: Space, retry_failed: bool) -> History:
-    """Read the tables; failed trials count as not yet run where they are to be run again."""
+    """Read the tables; with `retry_failed`, failed trials count as not yet run."""
     trials, epochs = read_trials(experiment.root), read_epochs(experiment.root)
     values: dict[str, dict[int, float]] = defaultdict(dict)
     if space.metric in epochs.table.column_names:
@@ -42,7 +40,7 @@ def read_history(experiment: Experiment, space: Space, retry_failed: bool) -> Hi
         for trial_id, epoch, value in zip(*columns, strict=True):
             if value is not None:
                 values[trial_id][epoch] = value
-    history = History({}, [], [], {}, set(), (*trials.skipped, *epochs.skipped))
+    history = History({}, [], [], {}, set())
     translation = translate(space)
     for row in sorted(trials.table.to_pylist(), key=lambda row: str(row.get("finished_at"))):
         trial_id, first_run = row["trial_id"], row.get("repeat_of") is None

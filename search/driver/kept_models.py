@@ -10,7 +10,7 @@ BEST = "best.keras"
 
 
 class KeptModels:
-    """Keeps the models of the `keep` best trials while the search runs."""
+    """Keeps the models, predictions and class tables of the `keep` best trials while the search runs."""
 
     def __init__(self, experiment: Experiment, keep: int, mode: str) -> None:
         self._experiment, self._keep = experiment, keep

@@ -213,20 +213,20 @@ class Attempt:
             raise ValueError("the trainable ended without yielding metrics")
         if self._held:
             self._flush(waits=False)
-        return TrialEnd(TrialState.COMPLETE, summary=self._summary, model=self._keep_model())
+        self._keep_model()
+        return TrialEnd(TrialState.COMPLETE, summary=self._summary)
 
-    def _keep_model(self) -> str | None:
-        """Where the model lies within the experiment; None where it is not kept."""
+    def _keep_model(self) -> None:
+        """Keep the model, and what it says of the test images, if the driver has said that it would be of the best."""
         sign = 1 if self._context.mode == "max" else -1
         best = max(sign * values[self._context.metric] for values in comparable(self._epochs, self._spec.growth))
         if self._spec.keep_above is not None and best <= sign * self._spec.keep_above:
-            return None
+            return
         for name, save in (("predictions", self.trial.save_predictions), ("classes", self.trial.save_classes)):
             if save is not None:
                 self._storage.put(f"{name}/{self._spec.trial_id}.parquet", save)
-        model = f"models/{self._spec.trial_id}.keras"
-        save_model = self.trial.save_model
-        return model if save_model is not None and self._storage.put(model, save_model) else None
+        if self.trial.save_model is not None:
+            self._storage.put(f"models/{self._spec.trial_id}.keras", self.trial.save_model)
 
 
 def _numbers(metrics: Mapping[str, Any]) -> Metrics:

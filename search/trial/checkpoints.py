@@ -38,8 +38,8 @@ class TrialStorage(Protocol):
     def save(self, trial_id: str, epochs: list[Metrics], save: Save) -> None:
         """Let `save` write what continues the trial after the last of `epochs`, in place of earlier checkpoints."""
 
-    def put(self, name: str, save: Save) -> bool:
-        """Let `save` write one file, and keep it; False where no other process will find it."""
+    def put(self, name: str, save: Save) -> None:
+        """Let `save` write one file, and keep it where others find it, as far as this node can."""
 
 
 def trial_storage(context: SearchContext) -> TrialStorage:
@@ -84,10 +84,9 @@ class InFolder:
             if other.name != _name(epochs):
                 shutil.rmtree(other, ignore_errors=True)
 
-    def put(self, name: str, save: Save) -> bool:
+    def put(self, name: str, save: Save) -> None:
         """Write it in one step, as `save` does."""
         write_file(self._root / name, save)
-        return True
 
 
 class InStore:
@@ -117,7 +116,7 @@ class InStore:
             except (OSError, SearchError) as error:
                 _say_lost("this checkpoint", self._store, error)
 
-    def put(self, name: str, save: Save) -> bool:
+    def put(self, name: str, save: Save) -> None:
         """Write it here, then send it."""
         with tempfile.TemporaryDirectory() as folder:
             written = Path(folder) / Path(name).name
@@ -126,8 +125,6 @@ class InStore:
                 self._store.upload(written, name)
             except (OSError, SearchError) as error:
                 _say_lost(name, self._store, error)
-                return False
-        return True
 
 
 class OnThisNode:
@@ -147,9 +144,8 @@ class OnThisNode:
         """Keep it for the next attempt of this worker."""
         self._folder.save(trial_id, epochs, save)
 
-    def put(self, name: str, save: Save) -> bool:
-        """Keep nothing; return False."""
-        return False
+    def put(self, name: str, save: Save) -> None:
+        """Keep nothing: nobody would find it here."""
 
 
 def fetch_checkpoint(store: Store, trial_id: str, folder: Path) -> Path | None:

@@ -7,6 +7,7 @@ Between two decisions of the stopping rule it trains on without waiting; at a ru
 
 from __future__ import annotations
 
+import dataclasses
 import faulthandler
 import io
 import os
@@ -34,7 +35,7 @@ def main() -> None:
     try:
         _serve(link)
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # The worker is gone, and with it the reason to be here.
+        return  # The worker has ended, and nobody needs this process any more.
 
 
 def _serve(link: Connection) -> None:
@@ -54,12 +55,11 @@ def _serve(link: Connection) -> None:
         if end is not None:
             sys.stdout.flush()
             sys.stderr.flush()
-            end.own_bytes = _own_bytes()
-            link.send(end)
+            link.send(dataclasses.replace(end, own_bytes=_own_bytes()))
 
 
 def _own_bytes() -> int:
-    """Resident memory without pages of files, such as a data set that is mapped: those are no growth."""
+    """Resident memory without the pages of files, such as those of a data set that is mapped: they are no growth."""
     memory = psutil.Process().memory_info()
     return int(memory.rss - getattr(memory, "shared", 0))
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from search.errors import SearchError
 
 CONTEXT_MIB = 700
-"""What CUDA's context and the libraries of a process take beside what TensorFlow counts."""
+"""Memory that CUDA's context and the libraries of a process take beside what TensorFlow counts."""
 LEAST_MIB = 256
-"""Less than this trains nothing."""
+"""With less memory than this no network can be trained."""
 FREE_WITHIN_S = 30.0
 """Longest time for the memory of the process that ran before to become free."""
 
@@ -22,9 +22,12 @@ class Card:
     """One GPU, as nvidia-smi lists it."""
 
     index: str
+    """Its number on this machine."""
     uuid: str
+    """What NVIDIA calls it everywhere."""
     total_mib: int
     free_mib: int
+    """Memory that no process has taken."""
 
 
 def read_cards() -> list[Card]:
@@ -48,7 +51,7 @@ def parse_cards(text: str) -> list[Card]:
 
 
 def visible_cards(cards: Sequence[Card], visible: str | None) -> list[Card]:
-    """Those that a CUDA_VISIBLE_DEVICES names, by index or by (the beginning of) a UUID; None names all."""
+    """The cards that a CUDA_VISIBLE_DEVICES names, by index or by the beginning of a UUID; None names all."""
     if visible is None:
         return list(cards)
     names = [name.strip() for name in visible.split(",") if name.strip()]
@@ -60,8 +63,9 @@ class Budget:
     """What a training process may take of each of its GPUs."""
 
     limit_mib: int
-    """For TensorFlow's allocator; the context comes on top of it."""
+    """Memory for TensorFlow's allocator; CUDA's context comes on top of it."""
     total_mib: int
+    """Memory of the smallest of its GPUs."""
 
 
 def budget(cards: Sequence[Card], share: float) -> Budget | None:

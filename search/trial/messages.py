@@ -1,4 +1,4 @@
-"""What driver, worker and training process say to each other: plain values, no Ray."""
+"""What driver, worker and training process tell each other, as plain values."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class WorkerId:
 
 @dataclass(frozen=True)
 class TrialSpec:
-    """One trial, as the driver hands it out."""
+    """One trial, as the driver hands it to a worker."""
 
     trial_id: str
     config: dict[str, object]
@@ -137,13 +137,13 @@ class TrialSpec:
 
 @dataclass
 class Report:
-    """What one step of a worker tells the driver."""
+    """What a worker tells the driver of a trial, as soon as there is something to decide or to store."""
 
     trial_id: str
     epochs: list[Metrics] = field(default_factory=list)
     """Finished epochs in order, each with `epoch`."""
     started_at: float | None = None
-    """When the trial's first work began, in the first report of an attempt."""
+    """When the attempt's work began, in seconds since the epoch; None but in its first report."""
     worker: WorkerId | None = None
     """The training process; None where none could be started."""
     node: str = ""
@@ -158,7 +158,7 @@ class Report:
     """How the trial ended; None while it goes on."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class TrialEnd:
     """How a trial ended."""
 
@@ -173,8 +173,6 @@ class TrialEnd:
     traceback: str = ""
     output: str = ""
     """The end of what the trial printed to its standard output and error."""
-    model: str | None = None
-    """Where its model lies, relative to the experiment."""
     own_bytes: int = 0
     """Memory of the training process after the trial, without pages that it shares with files and other processes."""
     out_of_memory: bool = False

@@ -1,15 +1,18 @@
-"""What an exception says of the machine: memory that ran out, a GPU that is gone. Known by name and text, so that
-no training framework is imported here."""
+"""Whether an exception says that memory ran out, or that a GPU is gone.
+
+Exceptions are known by name and text, so that no training framework is imported here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 _BY_NAME = {"ResourceExhaustedError", "OutOfMemoryError", "MemoryError"}
-"""TensorFlow's; torch's; Python's and NumPy's own."""
+"""Names of TensorFlow's exception, of torch's, and of Python's and NumPy's."""
 _BY_TEXT = ("RESOURCE_EXHAUSTED", "CUDA_ERROR_OUT_OF_MEMORY", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_ALLOC_FAILED")
-"""In the text of XLA's and TensorFlow's internal errors."""
+"""Marks in the text of XLA's and TensorFlow's internal errors."""
 _ON_HOST = ("device:CPU", "by allocator cpu", "host memory")
+"""Marks of an error that is about the memory of the machine, not of a GPU."""
 _GPU_GONE = (
     "CUDA_ERROR_NO_DEVICE",
     "CUDA_ERROR_DEVICE_UNAVAILABLE",
@@ -22,7 +25,7 @@ _GPU_GONE = (
     "no CUDA-capable device",
     "GPU is lost",
 )
-"""After these a process cannot use its GPU any more, even where another process can."""
+"""Marks of errors after which a process can no longer use its GPU, even where another process can."""
 
 
 def out_of_memory(error: BaseException) -> str | None:

@@ -128,8 +128,7 @@ class TrialRunner:
         assert isinstance(message, TrialEnd)
         if message.lost_gpu:
             raise ProcessDied(Death.LOST_GPU, f"lost its GPU ({message.error})")
-        report.end = message
-        message.output = process.output()
+        report.end = dataclasses.replace(message, output=process.output())
         self._recycle_if_due(process, message, report)
         return True
 
