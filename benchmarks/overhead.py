@@ -20,6 +20,7 @@ from pathlib import Path
 
 from benchmarks.command import ROOT, Run, run
 from benchmarks.contestants import CONTESTANTS
+from benchmarks.printed import printed
 from benchmarks.where import where
 from search.planning.provenance import git_commit, hardware, versions
 
@@ -37,17 +38,10 @@ COLUMNS = (
 def main(words: Sequence[str] | None = None) -> None:
     """Measure and print a table."""
     options = parse(words)
-    lines: list[str] = []
-
-    def say(line: str) -> None:
-        print(line, flush=True)
-        lines.append(line)
-
-    say(heading(options.repetitions))
-    runs = measure(options, say if options.where else None)
-    say(table(runs))
-    if options.output:
-        options.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with printed(options.output) as say:
+        say(heading(options.repetitions))
+        runs = measure(options, say if options.where else None)
+        say(table(runs))
 
 
 def parse(words: Sequence[str] | None) -> argparse.Namespace:

@@ -17,6 +17,7 @@ from itertools import product
 from pathlib import Path
 
 from benchmarks.overhead import heading
+from benchmarks.printed import printed
 from benchmarks.scale_cell import Cell, Measured, measure
 
 RECORDED = (
@@ -58,20 +59,13 @@ COLUMNS: tuple[tuple[str, Callable[[Cell, Measured], str]], ...] = (
 def main(words: Sequence[str] | None = None) -> None:
     """Measure and print a table, row by row."""
     options = parse(words)
-    lines: list[str] = []
-
-    def say(line: str) -> None:
-        print(line, flush=True)
-        lines.append(line)
-
-    say(heading(1))
-    for row in ([name for name, _ in COLUMNS], ["---" for _ in COLUMNS]):
-        say(f"| {' | '.join(row)} |")
-    for cell in RECORDED if options.recorded else cells(options):
-        found = measure(cell)
-        say(f"| {' | '.join(show(cell, found) for _, show in COLUMNS)} |")
-    if options.output:
-        options.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with printed(options.output) as say:
+        say(heading(1))
+        for row in ([name for name, _ in COLUMNS], ["---" for _ in COLUMNS]):
+            say(f"| {' | '.join(row)} |")
+        for cell in RECORDED if options.recorded else cells(options):
+            found = measure(cell)
+            say(f"| {' | '.join(show(cell, found) for _, show in COLUMNS)} |")
 
 
 def parse(words: Sequence[str] | None) -> argparse.Namespace:

@@ -11,7 +11,7 @@ import pytest
 
 from trainables.data import Data
 from trainables.datasets.find import find_dataset
-from trainables.datasets.load import load_data, prepare_data
+from trainables.datasets.load import load_data
 from trainables.datasets.settings import check_data_settings
 from trainables.errors import ContentDiffers, TrainableError
 from trainables.trial import DatasetInfo, Trial
@@ -154,14 +154,6 @@ def test_images_are_decoded_once_and_shared_as_a_map(tmp_path: Path, own_cache: 
 def test_cache_folder_of_the_trial_is_used(tmp_path: Path) -> None:
     load_data({"dataset": "digits"}, Trial(cache_dir=tmp_path / "other"))
     assert list((tmp_path / "other").glob("images-*"))
-
-
-def test_prepared_sizes_are_not_decoded_again(own_cache: Path) -> None:
-    prepare_data({"dataset": ("digits",), "image_size": (8, 12)}, Trial())
-    before = {file: file.stat().st_ino for file in own_cache.rglob("images.npy")}
-    assert len(before) == 2
-    load("digits", image_size=12)
-    assert {file: file.stat().st_ino for file in own_cache.rglob("images.npy")} == before
 
 
 def test_training_images_that_the_test_set_holds_too_are_left_out_and_told(tmp_path: Path) -> None:

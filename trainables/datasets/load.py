@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from trainables.data import Data, Split
 from trainables.datasets.cache import default_cache_dir
@@ -46,17 +46,6 @@ def load_data(config: Mapping[str, object], trial: Trial) -> Data:
     parts = (rows.train[:sample_size], at_most(rows.validation, most), at_most(rows.test, most))
     train, validation, test = (Split(images, catalogue.labels, index) for index in parts)
     return Data(train, validation, test, info)
-
-
-def prepare_data(settings: Mapping[str, Sequence[object]], trial: Trial) -> None:
-    """Decode into this node's cache what trials with these settings (name -> the values it may take) will ask for."""
-    check_data_settings(settings, None)
-    cache_dir = trial.cache_dir or default_cache_dir()
-    for name in settings["dataset"]:
-        source = locate(str(name), trial.data_dir)
-        catalogue = open_catalogue(source, cache_dir)
-        for value in settings.get("image_size", (None,)):
-            open_images(source, catalogue, _size(source, catalogue, image_size_of(value)), cache_dir)
 
 
 def _fraction(config: Mapping[str, object], split: str) -> float | None:

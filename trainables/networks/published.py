@@ -59,6 +59,3 @@ PUBLISHED: dict[str, dict[str, Any]] = {
 
 SMALLEST_SIDE = {"two_conv": 4, "four_conv": 16, "simple": 2, "mid": 8, "resnet": 8, "inception": 21}
 """Network -> pixels of the shorter side."""
-
-NETWORK_SETTINGS = frozenset().union(*PUBLISHED.values())
-"""The settings that some network reads."""

@@ -1,0 +1,21 @@
+"""Lines of a benchmark that are printed as they are measured, and kept for a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def printed(output: Path | None) -> Iterator[Callable[[str], None]]:
+    """Yield a function that prints a line at once; at the end all lines are written to `output`, if there is one."""
+    lines: list[str] = []
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+        lines.append(line)
+
+    yield say
+    if output is not None:
+        output.write_text("\n".join(lines) + "\n", encoding="utf-8")
