@@ -40,7 +40,8 @@ ORDER_INSIDE = {
     "search.sampling": "sampling drawing samplers thinned journal translation",
     "search.experiment": "disk folder schema parts remote existing damage manifest states lock atomic",
     "search.experiment.remote": "copy mirror claim resumable store",
-    "search.space": "loading hypermodel definition per_trial pinned_function parameters values",
+    "search.space": "server loading space_process hypermodel exploration unloaded definition per_trial pinned_function "
+    "parameters values",
     "search.stopping": "rules fidelity",
 }
 """The files of each room, from the top down: each imports only files that stand behind it."""

@@ -27,7 +27,7 @@ def make_plan(given: Options, command: tuple[str, ...], warn: Callable[[str], No
 
     `warn` is told where what will be searched differs from what the space file says.
     """
-    space_file, space = load_space(given.space)
+    space_file, space = load_space(given.space, warn)
     name = given.name or space_file.stem
     results, stores = _results(given)
     manifest = manifest_to_resume(results, name, space_file, stores) if given.resume else None

@@ -70,6 +70,18 @@ class Options:
         str | None,
         _searched("--dataset", "another data set: a name, a folder of class folders, a tar", metavar="NAME"),
     ] = None
+    metric: Annotated[
+        str | None,
+        _searched("--metric", "the metric to search by (default: the space's, else val_accuracy)", metavar="NAME"),
+    ] = None
+    mode: Annotated[
+        str | None,
+        _searched(
+            "--mode",
+            "whether larger or smaller is better (default: min for a loss or an error, else max)",
+            choices=("max", "min"),
+        ),
+    ] = None
     pins: Annotated[
         Mapping[str, object],
         _searched("--set", "pin a setting; more may follow", action="append", type=read.setting, metavar="KEY=VALUE"),
@@ -155,6 +167,8 @@ class Options:
             "fidelity": self.fidelity,
             "seed": self.seed,
             "dataset": self.dataset,
+            "metric": self.metric,
+            "mode": self.mode,
             "set": pins or None,
             "smoke": self.smoke or None,
         }
@@ -184,7 +198,12 @@ def _parser() -> argparse.ArgumentParser:
         description="Search the space of a space file; results go to RESULTS/NAME.",
         allow_abbrev=False,
     )
-    parser.add_argument("space", nargs="?", metavar="SPACE", help="path of a space file, like spaces/mnist_filters.py")
+    parser.add_argument(
+        "space",
+        nargs="?",
+        metavar="SPACE",
+        help="path of a space file, like spaces/mnist_filters.py, or FILE:NAME of a function build(hp)",
+    )
     groups: dict[str, Any] = {}
     hints = get_type_hints(Options, include_extras=True)
     for option in dataclasses.fields(Options):

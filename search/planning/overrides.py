@@ -19,7 +19,7 @@ def with_options(space: Space, options: Options) -> Space:
 
 
 def _with_flags(space: Space, options: Options) -> Space:
-    names = ("sampler", "stopping", "dataset", "repeats", "cpus_per_trial", "gpus_per_trial")
+    names = ("sampler", "stopping", "dataset", "repeats", "cpus_per_trial", "gpus_per_trial", "metric", "mode")
     changes: dict[str, Any] = {name: value for name in names if (value := getattr(options, name)) is not None}
     if options.stopping not in (None, space.stopping):
         changes["stopping_options"] = {}  # Those of the space were meant for its own rule.
@@ -28,6 +28,8 @@ def _with_flags(space: Space, options: Options) -> Space:
         changes["stopping_options"] = {**others, "fidelity": options.fidelity}
     if options.dataset is not None:
         changes["offline_dataset"] = None  # A user who names a data set wants no other.
+    if options.metric not in (None, space.metric) and options.mode is None:
+        changes["mode"] = None  # It follows from the metric.
     return dataclasses.replace(space, **changes)
 
 
@@ -36,7 +38,7 @@ def _pinned(space: Space, options: Options) -> Space:
         if name in ("metric", "mode", "trainable", "dataset"):
             raise SearchError(
                 f"--set {name}=... cannot change the {name}; edit the space file"
-                + (", or use --dataset." if name == "dataset" else ".")
+                + ("." if name == "trainable" else f", or use --{name}.")
             )
         space = space.pin(name, _choice_option(space, name, value))
     return space

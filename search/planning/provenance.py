@@ -57,7 +57,7 @@ def describe_space(plan: Plan) -> dict[str, Any]:
     """Return the space as plain values."""
     space = plan.space
     return {
-        "file": relative_to_here(plan.space_file.path),
+        "file": relative_to_here(plan.space_file.address),
         "sha256": plan.space_file.sha256,
         "trainable": f"{space.trainable.__module__}:{getattr(space.trainable, '__qualname__', 'trainable')}",
         "dataset": space.dataset,
@@ -84,7 +84,9 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     if isinstance(parameter, Choice):
         shown["options"] = list(parameter.texts())
     else:
-        shown |= {name: getattr(parameter, name) for name in ("low", "high", "log", "step")}
+        shown |= {name: getattr(parameter, name) for name in ("low", "high", "step")}
+        shown |= {"log": parameter.log is True}  # What counts from the upper end has no logarithmic axis.
+        shown |= {"sampling": "reverse_log"} if parameter.log == "reverse" else {}
     if parameter.when:
         shown["when"] = {
             parent: [value if isinstance(value, str) else text_of(value) for value in values]

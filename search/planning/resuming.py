@@ -59,7 +59,9 @@ def resumed_options(given: Options, manifest: Manifest) -> Options:
     """
     _check_kept(given, manifest)
     asked = manifest["asked"]
-    deciding = {name: asked.get(name) for name in ("sampler", "stopping", "fidelity", "seed", "dataset")}
+    deciding = {
+        name: asked.get(name) for name in ("sampler", "stopping", "fidelity", "seed", "dataset", "metric", "mode")
+    }
     pins = {name: literal(text) for name, text in (asked.get("set") or {}).items()}
     kept = {name: manifest["options"].get(name) for name in KEPT if getattr(given, name) is None}
     return dataclasses.replace(given, **deciding, **kept, pins=pins, smoke=bool(asked.get("smoke")))
@@ -69,6 +71,7 @@ def _check_kept(given: Options, manifest: Manifest) -> None:
     """Raise SearchError for an option with another value than was first asked for, or is in force."""
     asked = manifest["asked"]
     in_force = {**manifest["options"], "dataset": (manifest.get("dataset") or {}).get("name")}
+    in_force |= {name: manifest["space"].get(name) for name in ("metric", "mode")}
     for name, value in given.deciding().items():
         if value is not None and value not in (asked.get(name), in_force.get(name)):
             before = in_force.get(name) if asked.get(name) is None else asked[name]

@@ -16,7 +16,8 @@ from optuna.distributions import (
 from optuna.trial import BaseTrial, FixedTrial
 
 from search.errors import SearchError
-from search.space import Choice, Config, Float, Parameter, Space, same
+from search.space import Choice, Config, Float, Int, Parameter, Space, fingerprint, same
+from search.space.space_process import BuildApart
 from search.space.values import plain
 
 Stored = dict[str, Any]
@@ -40,8 +41,10 @@ class Translation(Protocol):
 
 
 def translate(space: Space) -> Translation:
-    """The translation for declared parameters or for a define-by-run function."""
-    return Declared(space) if space.declared else DefinedByRun(space.parameters)
+    """The translation for declared parameters, for a define-by-run function, or for builds of a HyperModel."""
+    if space.declared:
+        return Declared(space)
+    return Built(space.parameters) if isinstance(space.parameters, BuildApart) else DefinedByRun(space.parameters)
 
 
 class Declared:
@@ -112,6 +115,50 @@ class DefinedByRun:
         return {name: value for name, value in row.items() if not _is_null(value)}
 
 
+class Built:
+    """A HyperModel that is built for each trial, which tells its hyperparameters."""
+
+    def __init__(self, build: BuildApart) -> None:
+        self._build = build
+        self._restored: dict[str, Config] = {}
+
+    def draw(self, trial: BaseTrial) -> Config:
+        """What a build asks for, with each value as suggested."""
+        return self._build(lambda name, p: _restored(p, _suggest(trial, _key(name, p), distribution(p))))
+
+    def store(self, config: Config) -> tuple[Stored, dict[str, BaseDistribution]]:
+        """What a build asks for when it is answered with the configuration; nothing if it asks for more."""
+        stored: Stored = {}
+        distributions: dict[str, BaseDistribution] = {}
+
+        def answer(name: str, parameter: Parameter) -> object:
+            key = _key(name, parameter)
+            stored[key], distributions[key] = _stored(parameter, config[name]), distribution(parameter)
+            return config[name]
+
+        try:
+            self._build(answer)
+        except (KeyError, StopIteration):
+            return {}, {}
+        return stored, distributions
+
+    def restore(self, stored: Stored) -> Config:
+        """What a build asks for when it is answered with the stored values; built once for each."""
+        text = fingerprint(stored)
+        if text not in self._restored:
+            self._restored[text] = self._build(lambda name, p: _restored(p, stored[_key(name, p)]))
+        return self._restored[text]
+
+    def read(self, row: Mapping[str, object]) -> Config:
+        """The row as it is, without what is null."""
+        return {name: value for name, value in row.items() if not _is_null(value)}
+
+
+def _key(name: str, parameter: Parameter) -> str:
+    """Name in Optuna's study, which holds a choice to one set of options; a HyperModel may have several of a name."""
+    return f"{name}: {parameter.describe()}" if isinstance(parameter, Choice) else name
+
+
 def distribution(parameter: Parameter) -> BaseDistribution:
     """Optuna's distribution of the parameter."""
     if isinstance(parameter, Choice):
@@ -119,8 +166,8 @@ def distribution(parameter: Parameter) -> BaseDistribution:
     if isinstance(parameter, Float):
         values = parameter.values()
         high = parameter.high if values is None else values[-1]
-        return FloatDistribution(parameter.low, high, log=parameter.log, step=parameter.step)
-    return IntDistribution(parameter.low, parameter.bounds()[-1], log=parameter.log, step=parameter.step)
+        return FloatDistribution(parameter.low, high, log=bool(parameter.log), step=parameter.step)
+    return IntDistribution(parameter.low, parameter.bounds()[-1], log=bool(parameter.log), step=parameter.step)
 
 
 def _choices(choice: Choice) -> tuple[CategoricalChoiceType, ...]:
@@ -142,7 +189,7 @@ def _suggest(trial: BaseTrial, name: str, of: BaseDistribution) -> Any:
 
 def _stored(parameter: Parameter, value: object) -> Any:
     if not isinstance(parameter, Choice):
-        return value
+        return _turned(parameter, value)
     position = next(i for i, option in enumerate(parameter.options) if same(option, value))
     return _choices(parameter)[position]
 
@@ -151,8 +198,13 @@ def _restored(parameter: Parameter, stored: Any) -> object:
     if isinstance(parameter, Choice):
         return parameter.options[_choices(parameter).index(stored)]
     if isinstance(parameter, Float):
-        return parameter.nearest(stored)  # 0.3, as the grid has it, and not 0.30000000000000004.
-    return stored
+        return parameter.nearest(_turned(parameter, stored))  # 0.3, as the grid has it, not 0.30000000000000004.
+    return _turned(parameter, stored)
+
+
+def _turned(parameter: Float | Int, value: Any) -> Any:
+    """Of a range whose logarithm counts from its upper end, Optuna has the mirror image; of others the value itself."""
+    return parameter.low + parameter.high - value if parameter.log == "reverse" else value
 
 
 def _read(name: str, parameter: Parameter, value: Any) -> object:

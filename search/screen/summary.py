@@ -87,7 +87,7 @@ def _print_best(console: Console, result: Result, config: Mapping[str, object]) 
     metric, plan = result.plan.space.metric, result.plan
     mean = f"mean of {result.best_runs} seeds" if result.best_runs > 1 else "one seed"
     console.result(f"best {metric}: {show_value(result.best_mean)} ({mean})")
-    words = ["python", "-m", "search.run", relative_to_here(plan.space_file.path), *_asked_words(plan, config)]
+    words = ["python", "-m", "search.run", relative_to_here(plan.space_file.address), *_asked_words(plan, config)]
     # How a training set grows within one training is part of the configuration; a rule never ends a single trial.
     as_then = ["--stopping", plan.space.stopping, "--fidelity", "both"]
     stopping = as_then if plan.fidelity == "both" else ["--stopping", "none"]
@@ -98,8 +98,8 @@ def _print_best(console: Console, result: Result, config: Mapping[str, object]) 
 def _asked_words(plan: Plan, config: Mapping[str, object]) -> list[str]:
     """Return the words that pin the configuration and repeat what was asked for on the first command line."""
     words = set_words({**plan.options.pins, **config})
-    if plan.options.dataset:
-        words += ["--dataset", plan.options.dataset]
+    chosen = {"--dataset": plan.options.dataset, "--metric": plan.options.metric, "--mode": plan.options.mode}
+    words += [word for flag, value in chosen.items() if value for word in (flag, value)]
     if plan.data_dir is not None and os.environ.get("SEARCH_DATA_DIR") != str(plan.data_dir):
         words += ["--data-dir", str(plan.data_dir)]
     if plan.options.smoke:

@@ -6,9 +6,8 @@ from search.space.definition import (
     Config,
     Space,
     fingerprint,
-    with_conditions,
 )
-from search.space.parameters import Choice, Float, Int, Parameter, same
+from search.space.parameters import Choice, Float, Int, Parameter, same, with_conditions
 
 __all__ = [
     "SAMPLERS",

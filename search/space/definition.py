@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
 from search.errors import SearchError
-from search.space.parameters import Choice, Float, Int, Parameter, same
+from search.space.parameters import Choice, Float, Int, Parameter, same, with_conditions
 from search.space.per_trial import Amounts, PerTrial, Shape, amounts, check_conditions, shapes
-from search.space.pinned_function import PinnedFunction
+from search.space.pinned_function import checked_function, pinned
 from search.space.values import plain, text_of
 from search.wording import did_you_mean
 
@@ -23,6 +23,7 @@ Config = dict[str, object]
 
 SAMPLERS = ("tpe", "random", "grid", "qmc", "gp", "cmaes")
 STOPPING_RULES = ("asha", "median", "none")
+_ERRORS = {"loss", "error", "mae", "mse", "rmse", "mape", "msle", "crossentropy", "divergence", "deviance"}
 _LEAST_PER_TRIAL: dict[str, Any] = {"cpus_per_trial": 0.01, "gpus_per_trial": 0}
 
 
@@ -31,15 +32,17 @@ class Space:
     """A question put to a trainable, checked when it is made; raises SearchError.
 
     `parameters` maps names to Float, Int or Choice; in its place stand an Optuna define-by-run function
-    (`trial` -> dict of settings) or a KerasTuner HyperModel.
+    (`trial` -> dict of settings), a KerasTuner HyperModel, or a function `build(hp)` of its hyperparameters.
     """
 
-    trainable: Callable[..., Any]
-    parameters: Any
+    trainable: Any = None
+    """May be missing where a HyperModel or a `build` function stands for the parameters: that is what is trained."""
+    parameters: Any = None
     dataset: str | None = None
     fixed: Mapping[str, object] = field(default_factory=dict)
     metric: str = "val_accuracy"
-    mode: Literal["max", "min"] = "max"
+    mode: Literal["max", "min"] = None  # type: ignore[assignment]  # not once the space is made
+    """Whether a larger metric is better; not given: a smaller one where the metric is called a loss or an error."""
     trials: int | None = None
     offline_dataset: str | None = None
     sampler: str = "tpe"
@@ -60,11 +63,9 @@ class Space:
             object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
             self._check_parameters()
             object.__setattr__(self, "parameters", MappingProxyType(self._in_order()))
-        elif not callable(self.parameters) and not hasattr(self.parameters, "build"):
-            raise SearchError(
-                f"parameters={self.parameters!r}; expected a dict of Float, Int and Choice, a define-by-run function, "
-                "or a KerasTuner HyperModel."
-            )
+        else:
+            object.__setattr__(self, "parameters", checked_function(self.parameters))
+        object.__setattr__(self, "mode", vars(self)["mode"] or _mode_of(str(self.metric)))
         self._check_options()
 
     @property
@@ -145,7 +146,7 @@ class Space:
         return ordered
 
     def _check_options(self) -> None:
-        if not callable(self.trainable):
+        if not callable(self.trainable) and (self.trainable is not None or self.declared):
             raise SearchError(f"trainable={self.trainable!r}; expected a function of (config, trial).")
         if not isinstance(self.metric, str) or not self.metric:
             raise SearchError(f"metric={self.metric!r}; expected the name of a metric, like 'val_accuracy'.")
@@ -167,7 +168,7 @@ class Space:
                 raise SearchError(f"{name}={count!r}; expected a whole number above 0.")
         for name in _LEAST_PER_TRIAL:
             check_conditions(name, self._amounts(name), self._values)
-        if isinstance(self.trials, type(None)) and (not self.declared or self.size() is None):
+        if self.trials is None and self.declared and self.size() is None:
             raise SearchError(
                 "trials is not given, and the space has no finite grid; expected trials=N, like trials=40."
             )
@@ -248,7 +249,7 @@ class Space:
     def pin(self, name: str, value: object) -> Space:
         """The space with a setting fixed; children whose condition can no longer hold are dropped."""
         if not self.declared:
-            function = PinnedFunction(self.parameters, {name: value})
+            function = pinned(self.parameters, name, value)
             return dataclasses.replace(self, parameters=function, fixed={**self.fixed, name: value})
         fixed = {**self.fixed, name: value}
         left = {other: parameter for other, parameter in self.parameters.items() if other != name}
@@ -273,11 +274,9 @@ class Space:
         return {**{name: (value,) for name, value in self.fixed.items()}, **searched}
 
 
-def with_conditions(parameter: Parameter, when: Mapping[str, tuple[object, ...]]) -> Parameter:
-    """The same range or choice under other conditions."""
-    if isinstance(parameter, Choice):
-        return Choice(*parameter.options, when=when)
-    return dataclasses.replace(parameter, when=when)
+def _mode_of(metric: str) -> str:
+    """`min` for a metric that is an error by its name, like val_loss or mse; else `max`."""
+    return "min" if _ERRORS & set(metric.lower().split("_")) else "max"
 
 
 def fingerprint(config: Mapping[str, object]) -> str:

@@ -1,139 +1,202 @@
-"""A KerasTuner HyperModel as declared parameters, so that it can be printed, checked, gridded and sampled like any.
+"""KerasTuner's hyperparameters in our terms, and builds of a HyperModel that show which it asks for.
 
-Its `build` is called on the driver until every option of every choice was built once, which is how its ranges come to
-light. KerasTuner and TensorFlow are imported for this, and only for this.
+All that builds a model is called in a process apart, which imports TensorFlow; no driver does.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from types import FrameType
 from typing import Any
 
 from search.errors import SearchError
-from search.space import Space
-from search.space.parameters import Choice, Conditions, Float, Int, Parameter
+from search.space.exploration import Build, Constant, Values
+from search.space.parameters import Choice, Float, Int, Parameter
 
-_BUILDS = 100
-"""Builds after which a model that goes on to show new ranges is given up."""
-
-
-def declare(space: Space) -> Space:
-    """The space with a HyperModel replaced by Float, Int and Choice; any other as it is. Raises SearchError."""
-    if space.declared or not hasattr(space.parameters, "build"):
-        return space
-    found = _explore(space.parameters)
-    constants: dict[str, object] = {}
-    parameters: dict[str, Parameter] = {}
-    for name, ranges in found.items():
-        options = _options(name, ranges[0])
-        if options is not None and len(options) == 1:
-            constants[name] = options[0]
-        else:
-            parameters[name] = _parameter(name, ranges)
-    others = {name: value for name, value in space.fixed.items() if name not in parameters}
-    declared = dataclasses.replace(space, parameters=parameters, fixed={**constants, **others})
-    for name in parameters.keys() & space.fixed.keys():
-        declared = declared.pin(name, space.fixed[name])
-    return declared
+FIT_S = 20
+"""How long `fit` of a HyperModel may go on, when it is called to see which hyperparameters it asks for."""
+_BLANK = 2
+"""Blank samples that it is given for this."""
 
 
-def _explore(hypermodel: Any) -> dict[str, list[Any]]:
-    """KerasTuner's ranges by name, one for each condition under which the name occurs, from builds of the model."""
-    found: dict[str, list[Any]] = {}
-    waiting: list[dict[str, object]] = [{}]
-    tried: set[tuple[str, str]] = set()
-    for _ in range(_BUILDS):
-        if not waiting:
-            return found
-        forced = waiting.pop(0)
-        hp = _build(hypermodel, forced)
-        tried |= {(name, repr(value)) for name, value in hp.values.items()}
-        for shown in hp.space:
-            known = found.setdefault(shown.name, [])
-            if not any(shown.get_config() == other.get_config() for other in known):
-                known.append(shown)
-        for name, option, parents in _alternatives(hp.space):
-            if (name, repr(option)) not in tried:
-                tried.add((name, repr(option)))
-                waiting.append({**forced, **parents, name: option})
-    raise SearchError(f"the HyperModel shows new parameters after {_BUILDS} builds; expected a finite set of them.")
+class _Touched(BaseException):
+    """What a function asked its argument for, first of all."""
 
 
-def _build(hypermodel: Any, forced: dict[str, object]) -> Any:
-    import keras_tuner  # noqa: PLC0415  # brings TensorFlow, which no other space needs on the driver
+class _Argument:
+    """Stands in for an Optuna trial or for KerasTuner's hyperparameters, until it is asked for something."""
 
-    hp = keras_tuner.HyperParameters()
-    hp.values = dict(forced)
+    def __getattr__(self, name: str) -> Any:
+        raise _Touched(name)
+
+
+class _Reached(BaseException):
+    """The training began: all that `fit` asks for before is known."""
+
+
+def is_build(parameters: Any) -> bool:
+    """Whether this is a HyperModel or a function like `build(hp)`, and not one of an Optuna trial.
+
+    A function is called with something that answers nothing: what it asks for first tells. One that fails before is
+    taken for a function of an Optuna trial, which says by itself what is wrong with it.
+    """
+    if hasattr(parameters, "build"):
+        return True
     try:
-        hypermodel.build(hp)
-    except Exception as error:
-        raise SearchError(
-            f"the HyperModel's `build` fails with {forced or 'its defaults'}: {type(error).__name__}: {error}"
-        ) from error
-    return hp
+        returned = parameters(_Argument())
+    except _Touched as touched:
+        name = str(touched)
+        return not name.startswith(("suggest", "_")) and (name[:1].isupper() or name in _OF_HYPERPARAMETERS)
+    except Exception:
+        return False
+    return returned is not None and not isinstance(returned, Mapping)
 
 
-def _alternatives(ranges: list[Any]) -> Iterator[tuple[str, object, dict[str, object]]]:
-    """(name, option, what its conditions ask for): the options of every choice, to be built each in its turn."""
-    for hp in ranges:
-        if type(hp).__name__ in ("Choice", "Boolean"):
-            parents = {condition.name: condition.values[0] for condition in hp.conditions}
-            for option in (False, True) if type(hp).__name__ == "Boolean" else hp.values:
-                yield hp.name, option, parents
+_OF_HYPERPARAMETERS = ("conditional_scope", "name_scope", "get", "values", "space", "merge", "copy", "is_active")
 
 
-def _parameter(name: str, ranges: list[Any]) -> Parameter:
-    first = ranges[0]
-    if any(_range(other) != _range(first) for other in ranges):
-        raise SearchError(
-            f"the HyperModel uses the name {name!r} for two different ranges; expected one. Give each its own name."
-        )
-    when = _conditions(name, ranges)
-    options = _options(name, first)
-    if options is not None:
-        return Choice(*options, when=when)
-    kind = Int if type(first).__name__ == "Int" else Float
-    log = first.sampling == "log"
-    if first.step is None:
-        return kind(first.min_value, first.max_value, log=log, when=when)
-    return kind(first.min_value, first.max_value, step=first.step, when=when)
+def build_once(hypermodel: Any, values: Values, hp: Any = None) -> Build:
+    """Build the model with values for some of its hyperparameters and the defaults of the others.
+
+    `hp`: KerasTuner's HyperParameters to be asked; None: new ones with the values.
+    """
+    import keras_tuner  # noqa: PLC0415  # see the top: only a process apart comes here
+
+    sys.modules["keras"].backend.clear_session(free_memory=False)  # KerasTuner has imported it.
+    if hp is None:
+        hp = keras_tuner.HyperParameters()
+        hp.values = dict(values)
+    error, layers = None, 1
+    try:
+        if hasattr(hypermodel, "declare_hyperparameters"):
+            hypermodel.declare_hyperparameters(hp)
+        model = hypermodel.build(hp) if hasattr(hypermodel, "build") else hypermodel(hp)
+        layers = len(getattr(model, "layers", ()))
+        if hasattr(model, "fit") and _has_own_fit(hypermodel):
+            _begin_fit(hypermodel, hp, model)
+    except Exception as failure:
+        error = f"{type(failure).__name__}: {' '.join(str(failure).split())}"
+    active = {one.name: one for one in reversed(hp.space) if hp.is_active(one)}  # The first of a name counts.
+    asked = {one.name: hp.values[one.name] for one in hp.space if one.name in active}
+    ranges = {name: as_parameter(active[name]) for name in asked}
+    named: dict[str, list[object]] = {}
+    for condition in (condition for one in hp.space for condition in one.conditions):
+        named.setdefault(condition.name, []).extend(condition.values)
+    return Build(asked, ranges, named, layers, error)
 
 
-def _range(hp: Any) -> dict[str, object]:
-    return {name: value for name, value in hp.get_config().items() if name not in ("conditions", "default")}
+def _has_own_fit(hypermodel: Any) -> bool:
+    import keras_tuner  # noqa: PLC0415  # as in `build_once`
+
+    own = getattr(type(hypermodel), "fit", None)
+    return own is not None and own is not keras_tuner.HyperModel.fit
 
 
-def _options(name: str, hp: Any) -> tuple[object, ...] | None:
-    """The values of a choice, a switch, a constant, or a range in multiplying steps; None for any other range."""
+def _begin_fit(hypermodel: Any, hp: Any, model: Any) -> None:
+    """Call `fit` with blank samples until it trains, so that what it asks for shows; its outcome is of no interest."""
+    import numpy as np  # noqa: PLC0415  # only where there is a model
+
+    def reached(*_: Any, **__: Any) -> None:
+        raise _Reached
+
+    def blank(shape: Any) -> Any:
+        return np.zeros((_BLANK, *(side or 1 for side in shape[1:])), "float32")
+
+    with contextlib.suppress(Exception, _Reached), _time_limit(FIT_S):
+        inputs = getattr(model, "input_shape", None)
+        x = [blank(shape) for shape in inputs] if isinstance(inputs, list) else blank(inputs or (None, 1))
+        y = np.zeros((_BLANK,), "int64")
+        model.fit = reached
+        hypermodel.fit(hp, model, x, y, validation_data=(x, y), epochs=1, callbacks=[], verbose=0)
+
+
+@contextlib.contextmanager
+def _time_limit(seconds: int) -> Iterator[None]:
+    def over(_: int, __: FrameType | None) -> None:
+        raise _Reached
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def as_parameter(hp: Any) -> Parameter | Constant:
+    """A hyperparameter of KerasTuner as one of ours, without its conditions; a single value is a constant."""
     kind = type(hp).__name__
     if kind == "Fixed":
-        return (hp.value,)
+        return Constant(hp.value)
     if kind == "Boolean":
-        return (False, True)
+        return Choice(False, True)
     if kind == "Choice":
-        return tuple(hp.values)
-    if hp.sampling == "reverse_log":
-        raise SearchError(f"the HyperModel's {name!r} is sampled by 'reverse_log'; expected 'linear' or 'log'.")
-    if hp.min_value == hp.max_value:
-        return (hp.min_value,)
-    if hp.step is None or hp.sampling != "log":
-        return None
-    values = [hp.min_value]
-    while values[-1] * hp.step <= hp.max_value:
-        values.append(values[-1] * hp.step)
-    return tuple(values)
+        return _one_of(hp.values)
+    return _range(hp, Int if kind == "Int" else Float)
 
 
-def _conditions(name: str, ranges: list[Any]) -> Conditions:
-    """What must hold for one of the ranges to be active: they may differ in the values of one parent only."""
-    whens = [{condition.name: tuple(condition.values) for condition in hp.conditions} for hp in ranges]
-    if any(not when for when in whens):
-        return {}
-    names = {parent for when in whens for parent in when}
-    differing = [parent for parent in names if any(when.get(parent) != whens[0].get(parent) for when in whens)]
-    if len(differing) > 1 or any(when.keys() != names for when in whens):
-        raise SearchError(
-            f"the HyperModel uses {name!r} under unlike conditions; expected one parent to differ. Use another name."
-        )
-    return {parent: tuple(dict.fromkeys(value for when in whens for value in when[parent])) for parent in names}
+def _range(hp: Any, make: type[Int | Float]) -> Parameter | Constant:
+    if hp.step is not None and hp.sampling != "linear":  # The step multiplies.
+        return _one_of([int(value) for value in hp.values] if make is Int else list(hp.values))
+    if hp.min_value == hp.max_value or (hp.step is not None and hp.min_value + hp.step > hp.max_value):
+        return Constant(hp.min_value)
+    if hp.step is not None:
+        return make(hp.min_value, hp.max_value, step=hp.step)
+    log: Any = {"log": True, "reverse_log": "reverse"}.get(hp.sampling, False)
+    return make(hp.min_value, hp.max_value, log=log)
+
+
+def _one_of(values: Any) -> Choice | Constant:
+    distinct = list(dict.fromkeys(values))
+    return Choice(*distinct) if len(distinct) > 1 else Constant(distinct[0])
+
+
+def propose(hypermodel: Any, suggest: Callable[[str, Parameter], object]) -> dict[str, object]:
+    """The configuration that a build asks for when each hyperparameter, as it shows, gets the value suggested for it.
+
+    Raises SearchError where the build fails.
+    """
+    hp = _asking(suggest)
+    built = build_once(hypermodel, {}, hp)
+    if built.error is not None and not built.values:
+        raise SearchError(f"the HyperModel's `build` fails: {built.error}")
+    return {name: value for name, value in built.values.items() if not isinstance(built.ranges[name], Constant)}
+
+
+def _asking(suggest: Callable[[str, Parameter], object]) -> Any:
+    """KerasTuner's HyperParameters that ask for a value wherever they would take a default."""
+    import keras_tuner  # noqa: PLC0415  # as in `build_once`
+
+    class Asking(keras_tuner.HyperParameters):
+        def _ask(self, known: int) -> None:
+            for one in self.space[known:]:
+                parameter = as_parameter(one)
+                if self.is_active(one) and not isinstance(parameter, Constant) and one.name not in answered:
+                    self.values[one.name] = suggest(one.name, parameter)
+                    answered.add(one.name)
+
+        def merge(self, *words: Any, **options: Any) -> None:
+            known = len(self.space)
+            super().merge(*words, **options)
+            self._ask(known)
+
+    answered: set[str] = set()
+
+    def asks(kind: str) -> Callable[..., Any]:
+        plain = getattr(keras_tuner.HyperParameters, kind)
+
+        def asked(self: Any, *words: Any, **options: Any) -> Any:
+            known = len(self.space)
+            plain(self, *words, **options)
+            self._ask(known)
+            return plain(self, *words, **options)
+
+        return asked
+
+    for kind in ("Boolean", "Choice", "Float", "Int"):
+        setattr(Asking, kind, asks(kind))
+    return Asking()

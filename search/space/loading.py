@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
+import difflib
 import hashlib
+import importlib
 import linecache
 import re
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from search.errors import SearchError
 from search.space import Space
-from search.space.hypermodel import declare
+from search.space.hypermodel import is_build
+from search.space.space_process import BuildApart, FunctionApart, SpaceProcess, TrainableApart, made_of
+from search.space.unloaded import FrameworkNeeded, frameworks_unloaded
 from search.wording import did_you_mean
+
+SPACE = "space"
+"""The name of the Space in a space file."""
+TRIALS = 10
+"""Trials of a search without a space file, as KerasTuner has them by default."""
+DEFAULT_TRAINABLE = "trainables.hypermodel:train_hypermodel"
+"""Makes a trainable of what builds a model; found by its name, so that nothing here knows of image classifiers."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +39,18 @@ class SpaceFile:
     path: str
     """Where the driver read it; tracebacks name it."""
     text: str
+    name: str = SPACE
+    """The name in it of what is searched: a Space, or a HyperModel or a `build` function, which make one."""
 
     @property
     def stem(self) -> str:
-        """The file's name without `.py`, the default name of an experiment."""
-        return Path(self.path).stem
+        """The file's name without `.py`, and the name in it where that is another: the default of an experiment's."""
+        return Path(self.path).stem + ("" if self.name == SPACE else f"-{self.name}")
+
+    @property
+    def address(self) -> str:
+        """What a command line names it by."""
+        return self.path if self.name == SPACE else f"{self.path}:{self.name}"
 
     @property
     def sha256(self) -> str:
@@ -42,7 +63,14 @@ class SpaceFile:
         return _docstring(self.text).strip().split("\n")[0]
 
     def execute(self) -> Space:
-        """Run the text and return its `space`; raises SearchError with file and line for what its author can mend."""
+        """Run the text and return its space, which has a trainable; raises SearchError with file and line.
+
+        Where a model is all that is given, the trainable trains that: see `DEFAULT_TRAINABLE`.
+        """
+        return with_trainable(self.run())
+
+    def run(self) -> Space:
+        """As `execute`, but for the trainable, which may be missing where `parameters` is no dict."""
         module = ModuleType(f"space_{self.sha256[:12]}")
         module.__file__ = self.path
         # Dataclasses and pickle look a module up by its name.
@@ -57,22 +85,29 @@ class SpaceFile:
         except SyntaxError as error:
             where = f"{error.filename or self.path}, line {error.lineno}"
             raise SearchError(f"{where} is no Python: {error.msg}. Mend that line.") from None
-        except SearchError as error:
-            raise SearchError(f"{self._where(error)}: {error}") from None
         except (Exception, SystemExit) as error:
-            text = f"{type(error).__name__}: {error}".rstrip(": ")
-            raise SearchError(f"{self._where(error)}: {text}{_origin(error, self.path)}") from error
+            raise self.line_of(error) from error
         return self._space_of(module)
 
+    def line_of(self, error: BaseException) -> SearchError:
+        """The error in one line: file and line in the space file, what, and where else if in another file of theirs."""
+        if isinstance(error, SearchError):
+            return SearchError(f"{self._where(error)}: {error}")
+        text = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
+        return SearchError(f"{self._where(error)}: {text}{_hint(error)}{_origin(error, self.path)}")
+
     def _space_of(self, module: ModuleType) -> Space:
-        space = getattr(module, "space", None)
-        if isinstance(space, Space):
-            return space
-        if space is not None:
-            raise SearchError(f"`space` in {self.path} is {space!r}; expected a search.space.Space.")
-        near = [name for name, value in vars(module).items() if isinstance(value, Space)]
-        hint = f" `{near[0]}` is one: rename it." if near else ""
-        raise SearchError(f"{self.path} has no `space`; expected `space = Space(...)`.{hint}")
+        value = getattr(module, self.name, None)
+        if isinstance(value, Space):
+            return value
+        if value is None:
+            raise SearchError(f"{self.path} has no `{self.name}`; {_expected_in(module, self.name)}")
+        if self.name == SPACE:
+            raise SearchError(f"`space` in {self.path} is {value!r}; expected a search.space.Space.")
+        try:
+            return Space(parameters=value, trials=TRIALS)
+        except SearchError as error:
+            raise SearchError(f"{self.address}: {error}") from None
 
     def _where(self, error: BaseException) -> str:
         """File and line in the space file where an error arose."""
@@ -80,6 +115,40 @@ class SpaceFile:
             if frame.filename == self.path:
                 return f"{self.path}, line {frame.lineno}"
         return self.path
+
+
+def _expected_in(module: ModuleType, name: str) -> str:
+    """What a space file should have, and what of this one comes near to it."""
+    found = {other: value for other, value in vars(module).items() if not other.startswith("_")}
+    if name != SPACE:
+        return f"expected a HyperModel or a function build(hp). {did_you_mean(name, found)}"
+    near = [other for other, value in found.items() if isinstance(value, Space)]
+    builds = [other for other, value in found.items() if other.startswith("build") and callable(value)]
+    hint = f" `{near[0]}` is one: rename it." if near else ""
+    hint = f" A search needs none to build models: FILE:{builds[0]}." if builds and not near else hint
+    return f"expected `space = Space(...)`.{hint}"
+
+
+def with_trainable(space: Space) -> Space:
+    """The space with the default trainable where it has none of its own and a model to build in place of parameters."""
+    if space.trainable is not None:
+        return space
+    module, _, name = DEFAULT_TRAINABLE.partition(":")
+    make = getattr(importlib.import_module(module), name)
+    return dataclasses.replace(space, trainable=make(space.parameters))
+
+
+def is_pruning(error: BaseException) -> bool:
+    """Whether it is Optuna's TrialPruned, told without importing Optuna."""
+    return any(c.__name__ == "TrialPruned" and c.__module__.startswith("optuna") for c in type(error).__mro__)
+
+
+def _hint(error: BaseException) -> str:
+    """The name that was meant, where an attribute is missing."""
+    if not isinstance(error, AttributeError) or not error.name or error.obj is None:
+        return ""
+    near = difflib.get_close_matches(error.name, dir(error.obj), n=1)
+    return f". Did you mean {near[0]}?" if near else ""
 
 
 def _origin(error: BaseException, path: str) -> str:
@@ -97,7 +166,8 @@ def _docstring(text: str) -> str:
 
 
 def read_space(path: str) -> SpaceFile:
-    """Read a space file; raises SearchError naming the space files that there are."""
+    """Read a space file, `FILE` or `FILE:NAME`; raises SearchError naming the space files that there are."""
+    path, _, name = path.rpartition(":") if re.search(r"\.py:[A-Za-z_]\w*$", path) else (path, "", SPACE)
     file = Path(path)
     if file.is_dir():
         raise SearchError(f"{path} is a folder; expected a space file. {_expected(file)}")
@@ -107,7 +177,7 @@ def read_space(path: str) -> SpaceFile:
             f"jupyter nbconvert --to script {path}, and leave in it what `space` needs."
         )
     try:
-        return SpaceFile(str(file.resolve()), file.read_text(encoding="utf-8-sig"))
+        return SpaceFile(str(file.resolve()), file.read_text(encoding="utf-8-sig"), name)
     except (FileNotFoundError, NotADirectoryError):
         raise SearchError(f"no space file at {path}. {_expected(file.parent, file.name)}") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -130,7 +200,49 @@ def _has_space(file: Path) -> bool:
         return False
 
 
-def load_space(path: str) -> tuple[SpaceFile, Space]:
-    """Read and run a space file; a HyperModel in it is turned into declared parameters, which workers do not need."""
+def load_space(path: str, say: Callable[[str], None] = lambda line: None) -> tuple[SpaceFile, Space]:
+    """Read and run a space file, `FILE` or `FILE:NAME`; raises SearchError. `say` is told what to know beforehand.
+
+    What a HyperModel asks for becomes declared parameters. Where the file imports TensorFlow, or a model must be built
+    for this, it is done in a process apart, and the driver has the plain values.
+    """
     space_file = read_space(path)
-    return space_file, declare(space_file.execute())
+    try:
+        with frameworks_unloaded():
+            space = space_file.run()
+            builds = not space.declared and is_build(space.parameters)
+            if not builds:
+                return space_file, _checked(space)
+    except FrameworkNeeded:
+        pass
+    return space_file, _checked(_space_apart(space_file, say))
+
+
+def _checked(space: Space) -> Space:
+    """The space, whose parameters are known now; raises SearchError for what is missing."""
+    if space.trainable is None:
+        raise SearchError("the space has no trainable; expected trainable=, a generator `train(config, trial)`.")
+    if not space.declared and space.trials is None:
+        raise SearchError("trials is not given, and the space has no finite grid; expected trials=N, like trials=40.")
+    return space
+
+
+def _space_apart(space_file: SpaceFile, say: Callable[[str], None]) -> Space:
+    process = SpaceProcess(space_file)
+    described = process.described()
+    for note in described.notes:
+        say(note)
+    try:
+        trainable: Any = TrainableApart(described)
+    except (FrameworkNeeded, ImportError, AttributeError):
+        trainable = space_file.execute().trainable  # What it declares needs TensorFlow itself: the driver pays for it.
+    if described.parameters is not None:
+        process.close()
+        parameters: Any = {name: made_of(plain) for name, plain in described.parameters.items()}
+    else:
+        parameters = BuildApart(process, {}) if described.builds else FunctionApart(process)
+    values = {**described.values, "fixed": {}}
+    space = Space(trainable=trainable, parameters=parameters, **values)
+    for name, value in described.values["fixed"].items():
+        space = space.pin(name, value)
+    return space

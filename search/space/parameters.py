@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from search.errors import SearchError
 from search.space.values import plain, text_of
@@ -49,7 +50,11 @@ def _decimals(*numbers: float) -> tuple[Decimal, ...]:
     return tuple(Decimal(repr(float(number))) for number in numbers)
 
 
-def _check_range(kind: str, low: object, high: object, step: object, log: bool) -> None:
+Log = bool | Literal["reverse"]
+"""Whether a range is sampled evenly in its logarithm, or, `reverse`, in that of the distance from its upper end."""
+
+
+def _check_range(kind: str, low: object, high: object, step: object, log: Log) -> None:
     shown = f"{kind}({low!r}, {high!r})"
     if not _is_number(low) or not _is_number(high):
         raise SearchError(f"{shown} has a bound that is no finite number; expected two numbers, low < high.")
@@ -59,15 +64,21 @@ def _check_range(kind: str, low: object, high: object, step: object, log: bool) 
         raise SearchError(
             f"{shown} has low={low!r} and high={high!r}; expected low < high. Swap them, or move a constant to `fixed`."
         )
+    if log not in (False, True, "reverse"):
+        raise SearchError(f"{shown} has log={log!r}; expected True, False or 'reverse'.")
     if log and low <= 0:
-        raise SearchError(f"{shown} has log=True and low={low!r}; a logarithm needs low > 0.")
+        raise SearchError(f"{shown} has log={log!r} and low={low!r}; a logarithm needs low > 0.")
     if step is not None:
         if not _is_number(step) or float(step) <= 0:  # type: ignore[arg-type]  # a number, as just checked
             raise SearchError(f"{shown} has step={step!r}; expected a number above 0.")
         if low + step > high:  # type: ignore[operator]  # a number, as just checked
             raise SearchError(f"{shown} has step={step!r}, which leaves {low!r} alone; expected a smaller step.")
         if log and (kind, step) != ("Int", 1):  # The least step of integers is none.
-            raise SearchError(f"{shown} has both log=True and step={step!r}; expected one of them.")
+            raise SearchError(f"{shown} has both log={log!r} and step={step!r}; expected one of them.")
+
+
+def _in_words(log: Log) -> str:
+    return ", reverse log" if log == "reverse" else ", log" if log else ""
 
 
 def _hold_plain(parameter: Float | Int) -> None:
@@ -81,7 +92,7 @@ class Float:
 
     low: float
     high: float
-    log: bool = False
+    log: Log = False
     step: float | None = None
     when: Conditions = field(default_factory=dict)
 
@@ -115,7 +126,7 @@ class Float:
     def describe(self) -> str:
         """The range in words."""
         step = f", step {self.step:g}" if self.step is not None else ""
-        return f"{self.low:g} to {self.high:g}{step}{', log' if self.log else ''}"
+        return f"{self.low:g} to {self.high:g}{step}{_in_words(self.log)}"
 
 
 @dataclass(frozen=True)
@@ -124,7 +135,7 @@ class Int:
 
     low: int
     high: int
-    log: bool = False
+    log: Log = False
     step: int = 1
     when: Conditions = field(default_factory=dict)
 
@@ -151,7 +162,7 @@ class Int:
     def describe(self) -> str:
         """The range in words."""
         step = f", step {self.step}" if self.step != 1 else ""
-        return f"{self.low} to {self.high}{step}{', log' if self.log else ''}"
+        return f"{self.low} to {self.high}{step}{_in_words(self.log)}"
 
 
 @dataclass(frozen=True, init=False)
@@ -214,3 +225,10 @@ class Choice:
 
 
 Parameter = Float | Int | Choice
+
+
+def with_conditions(parameter: Parameter, when: Mapping[str, tuple[object, ...]]) -> Parameter:
+    """The same range or choice under other conditions."""
+    if isinstance(parameter, Choice):
+        return Choice(*parameter.options, when=when)
+    return dataclasses.replace(parameter, when=when)

@@ -1,10 +1,42 @@
-"""A define-by-run function with some of its settings pinned."""
+"""What may stand in place of declared parameters, and with some of its settings pinned."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from search.errors import SearchError
+
+
+def checked_function(parameters: Any) -> Any:
+    """What stands in place of declared parameters, a class of HyperModels as an instance; raises SearchError."""
+    if hasattr(parameters, "run_trial"):
+        raise SearchError(
+            f"parameters={parameters!r} is a tuner, whose `run_trial` a search does not call; expected what it tunes. "
+            "Write its loop as a trainable: a generator `train(config, trial)` that yields metrics after each "
+            "epoch; see docs/kerastuner.md."
+        )
+    if isinstance(parameters, type) and hasattr(parameters, "build"):
+        try:
+            return parameters()
+        except TypeError as error:
+            raise SearchError(
+                f"the HyperModel {parameters.__name__} needs arguments ({error}); give an instance."
+            ) from None
+    if not callable(parameters) and not hasattr(parameters, "build"):
+        raise SearchError(
+            f"parameters={parameters!r}; expected a dict of Float, Int and Choice, a define-by-run function, "
+            "or a KerasTuner HyperModel."
+        )
+    return parameters
+
+
+def pinned(parameters: Any, name: str, value: object) -> Any:
+    """The function with a setting that is no longer searched."""
+    return (
+        parameters.pinned(name, value) if hasattr(parameters, "pinned") else PinnedFunction(parameters, {name: value})
+    )
 
 
 @dataclass(frozen=True)

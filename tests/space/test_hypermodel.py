@@ -1,8 +1,6 @@
-"""KerasTuner's HyperModels as spaces."""
+"""KerasTuner's HyperModels as spaces: each hyperparameter under its conditions, as KerasTuner's oracle finds it."""
 
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,75 +8,69 @@ import pytest
 
 from search.errors import SearchError
 from search.sampling import Sampling
-from search.space import Config, Space
-from search.space.hypermodel import declare
-from search.space.parameters import Choice, Float, Int
-from trainables.hypermodel import build_with
-from trainables.image_classifier import train_with
-from trainables.trial import Trial
+from search.space import Space
+from search.space.exploration import Found, Undeclarable, explore
+from search.space.hypermodel import build_once, is_build, propose
+from search.space.parameters import Choice, Float, Int, Parameter
+from tests.support.hypermodel_examples import Layers, Network, layer_of_two, nested, oracle_finds, threshold
 
 
-def train(config: Config, trial: object) -> Iterator[dict[str, float]]:
+def train(config: dict[str, object], trial: object) -> Iterator[dict[str, float]]:
     yield {"value": 0.0}
 
 
-class Network:
-    """A HyperModel but for the network: what it asks for is what counts."""
-
-    def build(self, hp: Any) -> None:
-        kind = hp.Choice("kind", ["dense", "conv"])
-        with hp.conditional_scope("kind", ["conv"]):
-            if kind == "conv":
-                hp.Int("filters", 8, 64, step=2, sampling="log")
-                if hp.Boolean("deep"):
-                    with hp.conditional_scope("deep", [True]):
-                        hp.Int("blocks", 1, 4)
-        for other in ("dense", "conv"):
-            with hp.conditional_scope("kind", [other]):
-                hp.Float("dropout", 0.0, 0.5, step=0.25)
-        hp.Float("learning_rate", 1e-4, 1e-2, sampling="log")
-        hp.Fixed("units", 10)
-
-
-def space(hypermodel: object, **others: Any) -> Space:
-    return Space(trainable=train, parameters=hypermodel, metric="value", trials=5, **others)
+def found(hypermodel: Any) -> Found:
+    return explore(lambda values: build_once(hypermodel, values))
 
 
 def test_hypermodel_becomes_parameters_with_its_conditions() -> None:
-    declared = declare(space(Network()))
-    assert dict(declared.parameters) == {
+    shown = found(Network())
+    assert shown.parameters == {
         "kind": Choice("dense", "conv"),
-        "dropout": Float(0.0, 0.5, step=0.25, when={"kind": ("dense", "conv")}),
+        "dropout": Float(0.0, 0.5, step=0.25),
         "learning_rate": Float(1e-4, 1e-2, log=True),
+        "warmth": Float(0.1, 1.0, log="reverse"),
         "filters": Choice(8, 16, 32, 64, when={"kind": "conv"}),
         "deep": Choice(False, True, when={"kind": "conv"}),
         "blocks": Int(1, 4, when={"kind": "conv", "deep": True}),
     }
-    assert declared.fixed == {"units": 10}
+    assert shown.constants == {"units": 10, "only": "one"}
 
 
-def test_what_is_sampled_is_what_the_hypermodel_is_built_with() -> None:
-    import keras_tuner
-
-    sampling = Sampling(declare(space(Network())), None, sampler="random", seed=0)
-    for _ in range(20):
-        proposal = sampling.ask()
-        assert proposal
-        hp = keras_tuner.HyperParameters()
-        hp.values = dict(proposal.config)
-        Network().build(hp)
-        assert {name: value for name, value in hp.values.items() if name != "units"} == proposal.config
+def test_layers_behind_an_int_are_found_with_the_values_at_which_they_are_there() -> None:
+    width = Int(8, 64, step=8)
+    assert found(Layers()).parameters == {
+        "levels": Int(1, 3),
+        "width_0": width,
+        "width_1": Int(8, 64, step=8, when={"levels": (2, 3)}),
+        "width_2": Int(8, 64, step=8, when={"levels": 3}),
+    }
 
 
-def test_pinned_and_fixed_settings_are_not_searched() -> None:
-    declared = declare(space(Network(), fixed={"kind": "dense"}))
-    assert set(declared.parameters) == {"dropout", "learning_rate"}
+def test_loops_in_loops_depend_on_the_counts_of_both() -> None:
+    when = {name: dict(parameter.when) for name, parameter in found(nested).parameters.items()}
+    assert when == {
+        "blocks": {},
+        "convs_0": {},
+        "size_0_0": {},
+        "convs_1": {"blocks": (2,)},
+        "size_1_0": {"blocks": (2,)},
+        "size_0_1": {"convs_0": (2,)},
+        "size_1_1": {"blocks": (2,), "convs_1": (2,)},
+    }
 
 
-def test_other_spaces_are_left_as_they_are() -> None:
-    declared, defined = space({"a": Int(0, 1)}), space(lambda trial: {})
-    assert declare(declared) is declared
-    assert declare(defined) is defined
+def test_boundary_within_a_long_range_is_found_to_the_value() -> None:
+    extra = found(threshold).parameters["extra"]
+    assert extra.when["units"] == tuple(range(322, 1001))
+
+
+def test_what_shows_only_where_two_conditions_meet_is_found() -> None:
+    assert found(layer_of_two).parameters["both"] == Int(1, 2, when={"a": "y", "b": "y"})
+
+
+def test_choice_of_many_options_is_a_choice_of_them_all() -> None:
+    assert found(lambda hp: hp.Choice("seed", list(range(130)))).parameters == {"seed": Choice(*range(130))}
 
 
 def endless(hp: Any) -> None:
@@ -88,55 +80,72 @@ def endless(hp: Any) -> None:
 
 
 def ambiguous(hp: Any) -> None:
-    hp.Choice("kind", [1, 2])
     for kind in (1, 2):
-        with hp.conditional_scope("kind", [kind]):
-            hp.Int("depth", 0, 3 * kind)
+        hp.Choice("kind", [1, 2])
+        hp.Choice("depth", [kind, 3 * kind], parent_name="kind", parent_values=[kind])
 
 
-def reversed_log(hp: Any) -> None:
-    hp.Float("rate", 0.1, 1.0, sampling="reverse_log")
+def behind_a_float(hp: Any) -> None:
+    if hp.Float("rate", 0.0, 0.5) > 0.25:
+        hp.Int("patience", 1, 9)
 
 
-def broken(hp: Any) -> None:
-    if hp.Choice("kind", ["dense", "conv"]) == "conv":
-        raise ValueError("no room")
+@pytest.mark.parametrize("build", [endless, ambiguous, behind_a_float])
+def test_what_no_table_can_show_is_told_by_a_build_for_each_trial(build: Callable[[Any], None]) -> None:
+    with pytest.raises(Undeclarable):
+        found(build)
+    chosen: dict[str, Parameter] = {}
+
+    def last(name: str, parameter: Parameter) -> object:
+        chosen[name] = parameter
+        return parameter.bounds()[-1] if len(chosen) < 5 else parameter.bounds()[0]
+
+    config = propose(build, last)
+    assert config.keys() == chosen.keys()
+    assert len(config) == {"endless": 5}.get(build.__name__, 2)
 
 
-@pytest.mark.parametrize(
-    ("build", "words"),
-    [
-        (endless, "after 100 builds"),
-        (ambiguous, "'depth' for two different ranges"),
-        (broken, "fails with {'kind': 'conv'}: ValueError: no room"),
-        (reversed_log, "'rate' is sampled by 'reverse_log'"),
-    ],
-)
-def test_hypermodel_without_a_counterpart_is_refused(build: Any, words: str) -> None:
-    with pytest.raises(SearchError, match=words):
-        declare(space(type("Odd", (), {"build": staticmethod(build)})()))
+def test_failing_build_is_told_where_it_fails_and_refused_where_its_defaults_do() -> None:
+    def at_conv(hp: Any) -> None:
+        if hp.Choice("kind", ["dense", "conv"]) == "conv":
+            raise ValueError("no room")
+
+    assert found(at_conv).failures == ["kind='conv': ValueError: no room"]
+    with pytest.raises(ValueError, match=r"AttributeError: .* has no attribute 'Integer'"):
+        found(lambda hp: hp.Integer("a", 1, 2))
 
 
-class Dense:
-    """A HyperModel of one hidden layer."""
+def test_functions_of_a_build_and_of_a_trial_are_told_apart_by_what_they_ask_for() -> None:
+    def late(hp: Any) -> object:
+        return None if hp.Choice("a", [1, 2]) else hp
 
-    def build(self, hp: Any) -> Any:
-        import keras
-
-        inputs = keras.Input((8, 8, 1))
-        hidden = keras.layers.Dense(hp.Int("units", 4, 64), "relu")(keras.layers.Flatten()(inputs))
-        return keras.Model(inputs, keras.layers.Dense(10, "softmax")(hidden))
-
-
-@pytest.mark.slow
-def test_trial_trains_what_the_hypermodel_builds_from_its_configuration(tmp_path: Path) -> None:
-    trial = Trial(cache_dir=tmp_path)
-    config = {"dataset": "digits", "sample_size": 200, "epochs": 2, "units": 7}
-    *epochs, last = train_with(build_with(Dense()))(config, trial)
-    assert [metrics["epoch"] for metrics in epochs] == [1, 2]
-    assert last["num_parameters"] == 64 * 7 + 7 + 7 * 10 + 10
+    assert is_build(late)
+    assert is_build(Network())
+    assert not is_build(lambda trial: {"a": trial.suggest_int("a", 1, 2)})
+    assert not is_build(lambda trial: {"a": trial.number})
+    assert not is_build(lambda trial: {})
 
 
-def test_spaces_without_a_hypermodel_import_neither_keras_nor_its_tuner() -> None:
-    code = "import sys, search.space.hypermodel; assert not {'keras', 'tensorflow', 'keras_tuner'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+@pytest.mark.parametrize("hypermodel", [Layers(), nested, layer_of_two])
+def test_search_has_the_parameters_that_the_oracle_of_kerastuner_finds(hypermodel: Any, tmp_path: Path) -> None:
+    shown = found(hypermodel)
+    assert shown.parameters.keys() | shown.constants.keys() == oracle_finds(hypermodel, tmp_path)
+
+
+def test_what_is_sampled_is_what_the_hypermodel_is_built_with() -> None:
+    shown = found(Network())
+    space = Space(trainable=train, parameters=shown.parameters, metric="value", trials=5)
+    sampling = Sampling(space, None, sampler="random", seed=0)
+    for _ in range(10):
+        proposal = sampling.ask()
+        assert proposal
+        built = build_once(Network(), proposal.config)
+        assert {n: v for n, v in built.values.items() if n not in shown.constants} == proposal.config
+
+
+def test_tuner_is_refused_with_the_trainable_to_write() -> None:
+    class Tuner:
+        def run_trial(self) -> None: ...
+
+    with pytest.raises(SearchError, match=r"a generator `train\(config, trial\)` that yields metrics"):
+        Space(parameters=Tuner())

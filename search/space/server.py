@@ -1,0 +1,141 @@
+"""The process apart that runs a space file, finds what a HyperModel asks for, and draws from functions.
+
+    python -m search.space.server DESCRIPTOR
+
+It ends when the driver's end of the pipe is closed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+from typing import Any
+
+from search.errors import SearchError
+from search.space import Space
+from search.space.exploration import Undeclarable, explore
+from search.space.hypermodel import build_once, is_build, propose
+from search.space.loading import SpaceFile, is_pruning
+from search.space.space_process import Described, PlainParameter, plain_parameter
+
+SHOWN_FAILURES = 3
+
+
+def main() -> None:
+    """Describe the space, then draw as often as asked."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The driver decides what Ctrl-C means.
+    link = Connection(int(sys.argv[1]))
+    try:
+        space_file = link.recv()
+        assert isinstance(space_file, SpaceFile)
+        _serve(space_file, link)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+
+
+def _serve(space_file: SpaceFile, link: Connection) -> None:
+    try:
+        space = space_file.execute()
+        builds = not space.declared and is_build(space.parameters)
+        link.send(_described(space, builds))
+    except SearchError as error:
+        link.send(error)
+        return
+    while link.recv() == "draw":
+        try:
+            draw = _proposed if builds else _drawn
+            link.send(("drawn", draw(space.parameters, link)))
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise
+        except SearchError as error:
+            link.send(error)
+        except Exception as error:
+            link.send(error if is_pruning(error) else space_file.line_of(error))
+
+
+def _described(space: Space, builds: bool) -> Described:
+    values = {
+        field.name: _plain(getattr(space, field.name))
+        for field in dataclasses.fields(space)
+        if field.name not in ("trainable", "parameters")
+    }
+    trainable = space.trainable
+    declaration = getattr(trainable, "declaration", None)
+    described = Described(
+        values=values,
+        parameters=_plain_parameters(space.parameters) if space.declared else None,
+        builds=builds,
+        trainable=(trainable.__module__, getattr(trainable, "__qualname__", "trainable")),
+        declaration=None if declaration is None else pickle.dumps(declaration),
+    )
+    return _explored(space, described) if builds else described
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _plain_parameters(parameters: Mapping[str, Any]) -> dict[str, PlainParameter]:
+    return {name: plain_parameter(parameter) for name, parameter in parameters.items()}
+
+
+def _explored(space: Space, described: Described) -> Described:
+    """With the parameters declared that builds ask for, where they can be."""
+    try:
+        found = explore(lambda values: build_once(space.parameters, values))
+    except ValueError as error:
+        raise SearchError(f"the HyperModel's `build` fails with its defaults: {error}") from None
+    except Undeclarable as reason:
+        note = f"NOTE: a build tells the hyperparameters of each trial, since no table can show them all: {reason}."
+        return dataclasses.replace(described, notes=(note,))
+    if not found.parameters:
+        raise SearchError("the HyperModel asks for no hyperparameter with more than one value; expected one to search.")
+    declared = dataclasses.replace(space, parameters=found.parameters, fixed={})
+    notes = [f"NOTE: the HyperModel's build fails with {failure}" for failure in found.failures[:SHOWN_FAILURES]]
+    if len(found.failures) > SHOWN_FAILURES:
+        notes.append(f"NOTE: and with {len(found.failures) - SHOWN_FAILURES} other values.")
+    others = {name: value for name, value in found.constants.items() if name not in space.fixed}
+    return dataclasses.replace(
+        described,
+        values={**described.values, "fixed": {**others, **space.fixed}},
+        parameters=_plain_parameters(declared.parameters),
+        notes=tuple(notes),
+    )
+
+
+class _TrialThere:
+    """An Optuna trial whose methods and attributes are the driver's."""
+
+    def __init__(self, link: Connection) -> None:
+        self._link = link
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if not name.startswith(("suggest", "report", "should", "set")):
+            return _answer(self._link, "get", name)
+        return lambda *words, **options: _answer(self._link, "call", name, words, options)
+
+
+def _answer(link: Connection, *question: object) -> Any:
+    link.send(("ask", *question))
+    kind, answer = link.recv()
+    if kind == "raise":
+        raise answer
+    return answer
+
+
+def _drawn(function: Callable[[Any], Any], link: Connection) -> Any:
+    return function(_TrialThere(link))
+
+
+def _proposed(hypermodel: Any, link: Connection) -> dict[str, object]:
+    return propose(hypermodel, lambda name, parameter: _answer(link, name, plain_parameter(parameter)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""Space files that import TensorFlow, or whose models must be built: read in a process apart, to the same effect."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from search.errors import SearchError
+from search.sampling import Finished, Sampling
+from search.space import Choice, Float, Int
+from search.space.loading import load_space
+from search.space.space_process import BuildApart, FunctionApart
+
+FILE = """
+import keras
+import keras_tuner
+from search.space import Choice, Space
+from trainables.hypermodel import build_with
+from trainables.image_classifier import train_with
+
+print("chatter")
+
+def build_model(hp):
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])
+    model.add(keras.layers.Dense(hp.Int("units", 8, 24, step=8)))
+    if hp.Boolean("dropout"):
+        model.add(keras.layers.Dropout(hp.Float("rate", 0.1, 0.5)))
+    model.add(keras.layers.Dense(10, "softmax"))
+    return model
+
+class WithFit(keras_tuner.HyperModel):
+    def build(self, hp):
+        return build_model(hp)
+    def fit(self, hp, model, *args, **kwargs):
+        return model.fit(*args, batch_size=hp.Choice("batch_size", [16, 32]), shuffle=hp.Boolean("shuffle"), **kwargs)
+
+def behind_a_float(hp):
+    if hp.Float("x", 0.0, 1.0) > 0.5:
+        hp.Choice("width", [1, 2])
+    else:
+        hp.Choice("width", [2, 3])
+    return build_model(hp)
+
+def drawn(trial):
+    return {"rate": trial.suggest_float("rate", 0.1, 0.5), "twice": 2 * trial.suggest_int("n", 1, 3)}
+
+def wrong(trial):
+    return {"n": trial.suggest_integer("n", 1, 3)}
+
+space = Space(train_with(build_with(build_model)), {"units": Choice(8, 16)}, dataset="digits")
+function = Space(train_with(build_with(build_model)), drawn, dataset="digits", trials=3)
+mistaken = Space(train_with(build_with(build_model)), wrong, dataset="digits", trials=3)
+"""
+
+pytestmark = pytest.mark.slow  # Each test starts a process that imports TensorFlow.
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("apart") / "given.py"
+    path.write_text(FILE)
+    return str(path)
+
+
+def test_driver_reads_such_a_file_without_tensorflow_and_its_chatter(file: str) -> None:
+    code = (
+        "import sys; from search.space.loading import load_space; space = load_space(sys.argv[1])[1]; "
+        "assert not {'keras', 'tensorflow', 'keras_tuner'} & set(sys.modules); "
+        "print(dict(space.parameters), space.trainable.declaration.metrics >= {'val_accuracy'})"
+    )
+    done = subprocess.run([sys.executable, "-c", code, file], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("True\n")
+    assert "options=(8, 16)" in done.stdout
+    assert done.stderr == ""
+
+
+def test_build_function_needs_no_space_and_what_its_fit_asks_for_is_found(file: str) -> None:
+    source, space = load_space(f"{file}:WithFit")
+    assert source.stem == "given-WithFit"
+    assert dict(space.parameters) == {
+        "units": Int(8, 24, step=8),
+        "dropout": Choice(False, True),
+        "batch_size": Choice(16, 32),
+        "shuffle": Choice(False, True),
+        "rate": Float(0.1, 0.5, when={"dropout": True}),
+    }
+
+
+def test_hypermodel_that_no_table_can_show_is_proposed_and_resumed_by_builds(file: str, tmp_path: Path) -> None:
+    notes: list[str] = []
+    space = load_space(f"{file}:behind_a_float", notes.append)[1]
+    assert "'width' has several ranges" in notes[0]
+    assert isinstance(space.parameters, BuildApart)
+    sampling = Sampling(space, tmp_path / "journal", sampler="tpe", seed=0)
+    configs = {}
+    for number in range(12):
+        proposal = sampling.ask()
+        assert proposal
+        configs[proposal.trial_id] = proposal.config
+        sampling.tell(proposal.trial_id, "complete", float(number))
+        x, width = proposal.config["x"], proposal.config["width"]
+        assert isinstance(x, float)
+        assert width in ([1, 2] if x > 0.5 else [2, 3])
+        assert ("rate" in proposal.config) == proposal.config["dropout"]
+    again = Sampling(space, tmp_path / "journal", sampler="tpe", seed=0)
+    again.resume({trial_id: Finished("complete", 1.0, config) for trial_id, config in configs.items()})
+    assert again.configurations() == configs
+    space.parameters.process.close()
+
+
+def test_function_in_such_a_file_is_drawn_from_there_and_its_error_names_its_line(file: str) -> None:
+    space = load_space(f"{file}:function")[1]
+    assert isinstance(space.parameters, FunctionApart)
+    proposal = Sampling(space, None, sampler="random", seed=0).ask()
+    assert proposal is not None
+    assert proposal.config.keys() == {"rate", "n", "twice"}
+    space.parameters.process.close()
+    mistaken = load_space(f"{file}:mistaken")[1]
+    with pytest.raises(SearchError, match=r"given.py, line \d+: AttributeError: .*'suggest_integer'"):
+        Sampling(mistaken, None, sampler="random", seed=0).ask()
+    mistaken.parameters.process.close()
