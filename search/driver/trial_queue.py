@@ -9,8 +9,9 @@ from enum import Enum
 from search.driver.ranking import next_repeat, repeat_id
 from search.driver.recorder import Recorder
 from search.driver.trials import ActiveTrial, Trials
+from search.errors import SearchError
 from search.planning.plan import Plan
-from search.sampling import Sampling
+from search.sampling import Proposal, Sampling
 from search.stopping import StoppingRule
 from search.trial.messages import TrialSpec
 from trainables.trial import ALL_AT_ONCE, Growth
@@ -66,18 +67,26 @@ class TrialQueue:
             return again
         if self._trials.configurations() < self._plan.trials and not self.exhausted:
             began = time.monotonic()
-            proposal = self._sampling.ask()
+            proposal = self._propose()
             self.proposal_s = time.monotonic() - began
             if proposal is not None:
                 return self._begin(proposal.trial_id, proposal.number, proposal.config)
-            self.exhausted = True
-        repeat = next_repeat(self._trials, self._plan.space)
+            self.exhausted = self.fault is None
+        repeat = None if self.fault else next_repeat(self._trials, self._plan.space)
         if repeat is not None:
             first, k = repeat
             return self._begin(repeat_id(first.trial_id, k), first.number, dict(first.config), first.trial_id, k)
         if not self._trials.running:
             return NoTrial.SEARCH_OVER
         return NoTrial.KEEP_WORKER if self._plan.space.repeats > 1 else NoTrial.END_WORKER
+
+    def _propose(self) -> Proposal | None:
+        """The sampler's next configuration; an error in the space's function ends the search in order."""
+        try:
+            return self._sampling.ask()
+        except SearchError as error:
+            self._recorder.faults.verdict = str(error)
+            return None
 
     def _begin(
         self, trial_id: str, number: int, config: dict[str, object], repeat_of: str | None = None, seed_offset: int = 0

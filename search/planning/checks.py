@@ -13,6 +13,7 @@ import psutil
 from search.errors import SearchError
 from search.planning.plan import Plan
 from search.planning.resources import local_resources, slots
+from search.space.space_process import BuildApart
 from search.stopping import make_rule
 from search.wording import did_you_mean
 from trainables.errors import TrainableError
@@ -35,6 +36,7 @@ def checked(plan: Plan) -> Plan:
     _check_stopping(plan)
     files = _check_trainable(plan)
     _check_sampler(plan)
+    _check_function(plan)
     _check_resources(plan)
     return dataclasses.replace(plan, files=files)
 
@@ -79,6 +81,14 @@ def _check_sampler(plan: Plan) -> None:
         from search.sampling.samplers import make_sampler  # noqa: PLC0415  # Optuna takes half a second to import
 
         make_sampler(plan.space.sampler, plan.seed)
+
+
+def _check_function(plan: Plan) -> None:
+    parameters = plan.space.parameters
+    if not plan.space.declared and not isinstance(parameters, BuildApart):
+        from search.sampling.translation import check_function  # noqa: PLC0415  # Optuna takes half a second to import
+
+        check_function(parameters)
 
 
 def _check_resources(plan: Plan) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+import optuna
 from optuna.distributions import (
     BaseDistribution,
     CategoricalChoiceType,
@@ -13,12 +15,14 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.samplers import RandomSampler
 from optuna.trial import BaseTrial, FixedTrial
 
-from search.errors import SearchError
+from search.errors import SearchError, is_pruning
 from search.space import Choice, Config, Float, Int, Parameter, Space, fingerprint, same
 from search.space.space_process import BuildApart
 from search.space.values import plain
+from search.wording import error_text, users_line
 
 Stored = dict[str, Any]
 """Values as Optuna holds them."""
@@ -45,6 +49,18 @@ def translate(space: Space) -> Translation:
     if space.declared:
         return Declared(space)
     return Built(space.parameters) if isinstance(space.parameters, BuildApart) else DefinedByRun(space.parameters)
+
+
+def check_function(function: Callable[[BaseTrial], Mapping[str, object] | None]) -> None:
+    """Draw from a define-by-run function a few times; raises SearchError with file and line for what is wrong in it."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # Optuna would tell of the study.
+    study = optuna.create_study(sampler=RandomSampler(seed=0))
+    for _ in range(_TRIED):
+        with contextlib.suppress(optuna.TrialPruned):
+            DefinedByRun(function).draw(study.ask())
+
+
+_TRIED = 3
 
 
 class Declared:
@@ -88,7 +104,21 @@ class DefinedByRun:
         self._function = function
 
     def draw(self, trial: BaseTrial) -> Config:
-        """What was suggested, and what was returned, which wins."""
+        """What was suggested, and what was returned, which wins.
+
+        Raises SearchError with the line for whatever goes wrong in the function, but for its TrialPruned.
+        """
+        try:
+            return self._drawn(Strict(trial))  # type: ignore[arg-type]  # answers all that a trial does
+        except SearchError as error:
+            where = users_line(error)
+            raise SearchError(f"{where}: {error}" if where else str(error)) from error
+        except Exception as error:
+            if is_pruning(error):
+                raise
+            raise SearchError(f"{users_line(error) or 'the function'}: {error_text(error)}") from error
+
+    def _drawn(self, trial: BaseTrial) -> Config:
         returned = self._function(trial)
         if returned is not None and not isinstance(returned, Mapping):
             raise SearchError(f"the function in `parameters` returned {returned!r}; expected a dict of settings.")
@@ -101,7 +131,7 @@ class DefinedByRun:
         """
         trial = FixedTrial(dict(config))
         try:
-            again = self.draw(trial)
+            again = self._drawn(trial)
         except ValueError:  # The configuration lacks what the function asks for.
             return {}, {}
         return (dict(trial.params), dict(trial.distributions)) if again == config else ({}, {})
@@ -113,6 +143,29 @@ class DefinedByRun:
     def read(self, row: Mapping[str, object]) -> Config:
         """The row as it is, without what is null."""
         return {name: value for name, value in row.items() if not _is_null(value)}
+
+
+class Strict:
+    """A trial that refuses two ranges for one name, of which Optuna would take the first without a word."""
+
+    def __init__(self, trial: BaseTrial) -> None:
+        self._trial = trial
+        self._ranges: dict[str, str] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        asked = getattr(self._trial, name)
+        if not name.startswith("suggest_"):
+            return asked
+
+        def suggest(setting: str, *words: Any, **options: Any) -> Any:
+            arguments = [*map(repr, words), *(f"{key}={value!r}" for key, value in options.items())]
+            range_ = f"{name}({', '.join([repr(setting), *arguments])})"
+            before = self._ranges.setdefault(setting, range_)
+            if before != range_:
+                raise SearchError(f"{range_} differs from {before}; expected one range for a name. Use two names.")
+            return asked(setting, *words, **options)
+
+        return suggest
 
 
 class Built:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import difflib
 import hashlib
 import importlib
 import linecache
@@ -22,7 +21,7 @@ from search.space import Space
 from search.space.hypermodel import is_build
 from search.space.space_process import BuildApart, FunctionApart, SpaceProcess, TrainableApart, made_of
 from search.space.unloaded import FrameworkNeeded, frameworks_unloaded
-from search.wording import did_you_mean
+from search.wording import did_you_mean, error_text, users_line
 
 SPACE = "space"
 """The name of the Space in a space file."""
@@ -91,10 +90,10 @@ class SpaceFile:
 
     def line_of(self, error: BaseException) -> SearchError:
         """The error in one line: file and line in the space file, what, and where else if in another file of theirs."""
+        where = users_line(error, self.path) or self.path
         if isinstance(error, SearchError):
-            return SearchError(f"{self._where(error)}: {error}")
-        text = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
-        return SearchError(f"{self._where(error)}: {text}{_hint(error)}{_origin(error, self.path)}")
+            return SearchError(f"{where}: {error}")
+        return SearchError(f"{where}: {error_text(error)}{_origin(error, self.path)}")
 
     def _space_of(self, module: ModuleType) -> Space:
         value = getattr(module, self.name, None)
@@ -108,13 +107,6 @@ class SpaceFile:
             return Space(parameters=value, trials=TRIALS)
         except SearchError as error:
             raise SearchError(f"{self.address}: {error}") from None
-
-    def _where(self, error: BaseException) -> str:
-        """File and line in the space file where an error arose."""
-        for frame in reversed(traceback.extract_tb(error.__traceback__)):
-            if frame.filename == self.path:
-                return f"{self.path}, line {frame.lineno}"
-        return self.path
 
 
 def _expected_in(module: ModuleType, name: str) -> str:
@@ -136,19 +128,6 @@ def with_trainable(space: Space) -> Space:
     module, _, name = DEFAULT_TRAINABLE.partition(":")
     make = getattr(importlib.import_module(module), name)
     return dataclasses.replace(space, trainable=make(space.parameters))
-
-
-def is_pruning(error: BaseException) -> bool:
-    """Whether it is Optuna's TrialPruned, told without importing Optuna."""
-    return any(c.__name__ == "TrialPruned" and c.__module__.startswith("optuna") for c in type(error).__mro__)
-
-
-def _hint(error: BaseException) -> str:
-    """The name that was meant, where an attribute is missing."""
-    if not isinstance(error, AttributeError) or not error.name or error.obj is None:
-        return ""
-    near = difflib.get_close_matches(error.name, dir(error.obj), n=1)
-    return f". Did you mean {near[0]}?" if near else ""
 
 
 def _origin(error: BaseException, path: str) -> str:

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from search.errors import SearchError
+from search.errors import SearchError, is_pruning
 from search.experiment.states import TrialState
 from search.stopping.fidelity import comparable
 from search.trial.checkpoints import REPORTED, trial_storage
@@ -68,6 +68,8 @@ def run_attempt(
     except (EOFError, BrokenPipeError, ConnectionResetError):
         raise
     except BaseException as error:  # SystemExit too: a trial that calls exit() fails, and takes nothing along.
+        if is_pruning(error):
+            return attempt.pruned()
         return _failed(error, spec, resources)
     finally:
         if generator is not None:
@@ -206,6 +208,12 @@ class Attempt:
         if self._closing:
             self._flush(waits=False)
             raise _Interrupted
+
+    def pruned(self) -> TrialEnd:
+        """The trainable ends its trial, as Optuna's users do, by raising TrialPruned."""
+        if self._held:
+            self._flush(waits=False)
+        return TrialEnd(TrialState.PRUNED)
 
     def complete(self) -> TrialEnd:
         """The trainable has ended by itself: send what is held back, keep the model if it is among the best."""

@@ -32,6 +32,9 @@ SPACE = """
             trial.save = save
             if act == "raise" and epoch == 2:
                 raise KeyError("no such layer")
+            if act == "prune" and epoch == 2:
+                import optuna
+                raise optuna.TrialPruned()
             if act == "exit":
                 sys.exit(7)
             if act == "vanish" and epoch == 2:

@@ -60,6 +60,13 @@ def test_a_failed_trial_says_why_and_the_next_one_runs(
     assert scores(run(runner, "00001", act="good")) == [1.0, 2.0, 3.0]
 
 
+def test_trial_that_raises_trial_pruned_is_pruned_with_what_it_reported(runner: TrialRunner) -> None:
+    reports = run(runner, act="prune")
+    assert reports[-1].end is not None
+    assert reports[-1].end.state is TrialState.PRUNED
+    assert scores(reports) == [1.0]
+
+
 def test_what_a_trial_prints_comes_back_with_its_end_and_no_other(runner: TrialRunner) -> None:
     first, second = run(runner, act="print")[-1].end, run(runner, "00001", act="good")[-1].end
     assert first is not None
