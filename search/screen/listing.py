@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,20 +41,28 @@ def print_experiments(console: Console, results: ResultsPath) -> None:
 def _rows_in_store(stores: Store) -> list[list[str]]:
     stores.check()
     found = experiments_in(stores)
-    newest_first = sorted(found, key=lambda name: str(found[name].get("created_at")), reverse=True)
-    return [_row(stores.child(name), partial(found.__getitem__, name)) for name in newest_first]
+    begun = {name: "" if isinstance(read, SearchError) else str(read.get("created_at")) for name, read in found.items()}
+    return [_row(stores.child(name), found[name]) for name in sorted(found, key=begun.__getitem__, reverse=True)]
 
 
 def _rows_in_folder(results: Path) -> list[list[str]]:
     if results.exists() and not results.is_dir():
         raise SearchError(f"{results} is not a folder; expected the folder of experiments. Name it with --results.")
-    return [_row(root, partial(read_manifest, root)) for root in find_experiments(results)]
+    return [_row(root, _manifest_or_error(root)) for root in find_experiments(results)]
 
 
-def _row(experiment: ResultsPath, read: Callable[[], dict[str, Any]]) -> list[str]:
-    """Return a row of the table; `read` returns the manifest, or raises SearchError."""
+def _manifest_or_error(root: Path) -> dict[str, Any] | SearchError:
     try:
-        manifest = read()
+        return read_manifest(root)
+    except SearchError as error:
+        return error
+
+
+def _row(experiment: ResultsPath, manifest: dict[str, Any] | SearchError) -> list[str]:
+    """Return a row of the table, which tells the error where there is no manifest."""
+    try:
+        if isinstance(manifest, SearchError):
+            raise manifest
         trials = read_trials(experiment) if isinstance(experiment, Path) else _stored_trials(experiment)
         return [
             experiment.name,
