@@ -157,7 +157,7 @@ def test_a_damaged_manifest_in_a_store_hides_no_other_experiment(tmp_path: Path,
     assert found["e"] == manifest(store, "monday")
     assert "torn/manifest.json cannot be read" in str(found["torn"])
     file = io.StringIO()
-    print_experiments(Console(screen=rich.console.Console(file=file, width=200)), results)
+    print_experiments(Console(screen=rich.console.Console(file=file, width=400)), results)
     assert [line.split()[0] for line in file.getvalue().splitlines()] == ["name", "e", "torn"]
 
 
