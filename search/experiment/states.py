@@ -13,7 +13,7 @@ class TrialState(StrEnum):
     COMPLETE = "complete"
     """It trained to its own end."""
     PRUNED = "pruned"
-    """The stopping rule ended it."""
+    """It was ended early, by the stopping rule or by a trainable that raised Optuna's TrialPruned."""
     FAILED = "failed"
     """It raised an error, diverged, or lost its training process or its worker too often."""
     INTERRUPTED = "interrupted"

@@ -163,7 +163,7 @@ class TrialEnd:
     """How a trial ended."""
 
     state: TrialState
-    """COMPLETE, FAILED or INTERRUPTED; the driver itself makes the end of a trial that the stopping rule prunes."""
+    """COMPLETE, FAILED, INTERRUPTED, or PRUNED where the trainable says so; the driver asks the stopping rule."""
     summary: Metrics = field(default_factory=dict)
     """Values of the whole trial: test metrics, numbers of parameters."""
     error: str | None = None
