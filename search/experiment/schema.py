@@ -75,6 +75,11 @@ def trial_schema(space: Space) -> pa.Schema:
     return pa.schema([pa.field(*field) for field in (*_TRIAL_FIELDS, *configs, *_RESULT_FIELDS)])
 
 
+def stored_trial_fields() -> list[pa.Field]:
+    """The columns of `trials.parquet` that are the same for every space."""
+    return [pa.field(*field) for field in (*_TRIAL_FIELDS, *_RESULT_FIELDS)]
+
+
 def epoch_schema() -> pa.Schema:
     """Return the columns of `epochs.parquet`, which has a row for each epoch of each trial."""
     return pa.schema([pa.field(*field) for field in _EPOCH_FIELDS])
