@@ -106,7 +106,7 @@ class Recorder:
         if end.state is TrialState.INTERRUPTED:
             self._trials.put_back(trial_id)  # Its row stays `running`.
             return
-        alone = with_whole_gpu(trial.spec.shape) if end.out_of_memory and self._plan.oom_retry else None
+        alone = with_whole_gpu(trial.spec.shape) if end.out_of_memory and self._plan.options.oom_retry else None
         if alone is not None:
             self.note([f"trial {trial_id} is run once more, alone on a whole GPU: {end.error}"])
             self._trials.put_back(trial_id, shape=alone)

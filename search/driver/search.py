@@ -38,7 +38,7 @@ def open_search(plan: Plan, experiment: Experiment) -> Search:
     trials = Trials(space.mode)
     recorder = Recorder(plan, experiment, trials, sampling, rule)
     search = Search(plan, rule, trials, recorder, TrialQueue(plan, trials, recorder, sampling, rule))
-    _restore(search, sampling, read_history(experiment, space, plan.retry_failed))
+    _restore(search, sampling, read_history(experiment, space, plan.options.retry_failed))
     return search
 
 

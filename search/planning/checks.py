@@ -96,15 +96,15 @@ def _check_resources(plan: Plan) -> None:
     for shape in shapes:
         if shape.gpus > 1 and shape.gpus % 1:
             raise SearchError(f"gpus_per_trial={shape.gpus}; expected a whole number, or a share of one GPU like 0.5.")
-    if plan.oom_retry and not any(0 < shape.gpus < 1 for shape in shapes):
+    if plan.options.oom_retry and not any(0 < shape.gpus < 1 for shape in shapes):
         raise SearchError(
             "--oom-retry runs a trial that ran out of memory once more, alone on a whole GPU; expected trials that "
             "share one, like --gpus-per-trial 0.5."
         )
-    if plan.address != "local":
-        _check_address(plan.address)
+    if plan.options.address != "local":
+        _check_address(plan.options.address)
     else:
-        slots(local_resources(), shapes, plan.max_concurrent)
+        slots(local_resources(), shapes, plan.options.max_concurrent)
 
 
 def _check_address(address: str) -> None:

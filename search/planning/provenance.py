@@ -126,8 +126,8 @@ def describe_options(plan: Plan) -> dict[str, Any]:
         # A table by condition is not recorded: a resumed search reads it from the space file again.
         "cpus_per_trial": space.cpus_per_trial if isinstance(space.cpus_per_trial, (int, float)) else None,
         "gpus_per_trial": space.gpus_per_trial if isinstance(space.gpus_per_trial, (int, float)) else None,
-        "max_concurrent": plan.max_concurrent,
-        "oom_retry": plan.oom_retry,
+        "max_concurrent": plan.options.max_concurrent,
+        "oom_retry": bool(plan.options.oom_retry),
     }
 
 
