@@ -124,6 +124,7 @@ def _result(outcome: Outcome, seconds: float) -> Result:
         workers=len(outcome.search.recorder.workers),
         exhausted=outcome.end is SearchEnd.EXHAUSTED,
         on_a_part=count_on_a_part(ended),
+        unread=outcome.search.recorder.unread.lines(),
     )
 
 

@@ -16,10 +16,15 @@ def did_you_mean(name: object, known: Iterable[str], prefix: str = "") -> str:
     `trainables.wording` says the same in the same words, for neither package may import the other.
     """
     names = sorted(known)
-    near = [prefix + other for other in difflib.get_close_matches(str(name), names, n=3)]
+    near = [prefix + other for other in near_names(name, names)]
     if near:
         return f"Did you mean {' or '.join(near)}?"
     return f"Expected one of: {', '.join(prefix + other for other in names)}." if names else "There is none."
+
+
+def near_names(name: object, known: Iterable[str]) -> list[str]:
+    """The known names that are near to `name`, the nearest first."""
+    return difflib.get_close_matches(str(name), sorted(known), n=3)
 
 
 def error_text(error: BaseException) -> str:

@@ -16,7 +16,7 @@ from trainables.datasets.find import find_dataset
 from trainables.datasets.load import load_data
 from trainables.datasets.settings import DATA_SETTINGS
 from trainables.image_settings import IMAGE_SETTINGS, check_image_settings
-from trainables.settings import check_settings
+from trainables.settings import OF_THE_SEARCH, check_settings
 from trainables.training.runtime import configure
 from trainables.trial import Config, DatasetInfo, Declaration, Metrics, Trial
 
@@ -32,7 +32,8 @@ SMOKE = {"epochs": 1, "sample_size": 200, "evaluation_size": 200}
 
 def train(config: Config, trial: Trial) -> Generator[Metrics, None, None]:
     """Train one image classifier and yield its metrics after every epoch, and its test metrics at the end."""
-    check_settings({name: (value,) for name, value in config.items()}, IMAGE_SETTINGS | DATA_SETTINGS)
+    own = {name: (value,) for name, value in config.items() if name not in OF_THE_SEARCH}
+    check_settings(own, IMAGE_SETTINGS | DATA_SETTINGS)
     data = load_data(config, trial)
     yield from train_on(data, config, trial)
 
@@ -61,13 +62,13 @@ def train_with(build: Callable[[Config, Data], Any]) -> Callable[[Config, Trial]
     """
 
     def train_own(config: Config, trial: Trial) -> Generator[Metrics, None, None]:
-        data = load_data(config, trial)
+        data = load_data({**config, **trial.asked}, trial)
         configure(trial.cpus, trial.gpus, trial.gpu_memory_mib)
         from trainables.training.fitting import fit  # noqa: PLC0415  # needs TensorFlow, see above
         from trainables.training.prepared import own_program  # noqa: PLC0415  # needs TensorFlow, see above
 
         with own_program(build, config, data, trial.seed) as program:
-            yield from fit(program, data, config, trial)
+            yield from fit(program, data, {**config, **trial.asked}, trial)
 
     train_own.declaration = Declaration(  # type: ignore[attr-defined]
         METRICS, _check_own, find_dataset, smoke=SMOKE, grows=True

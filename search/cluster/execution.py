@@ -97,6 +97,7 @@ def _context(search: Search, experiment: Experiment) -> SearchContext:
         split_seed=plan.seed,
         data_dir=str(plan.data_dir.resolve()) if plan.data_dir else None,
         contents=plan.contents,
+        asked=plan.asked,
         rungs=search.rule.rungs(),
         trial_timeout_s=plan.options.trial_timeout_s,
     )

@@ -20,6 +20,7 @@ from search.planning.plan import Plan
 from search.sampling import Sampling
 from search.stopping import Decision, StoppingRule
 from search.trial.messages import Metrics, Report, TrialEnd, WorkerId
+from search.trial.reads import Unread
 
 STORE_EVERY_S = 2.0
 """Longest time for which the epochs of running trials are held in memory only."""
@@ -38,6 +39,7 @@ class Recorder:
         self._plan, self._experiment, self._trials = plan, experiment, trials
         self._sampling, self._rule = sampling, rule
         self.faults = Faults()
+        self.unread = Unread()
         self.models = KeptModels(experiment, keep=1 if plan.space.repeats == 1 else LEADERS, mode=plan.space.mode)
         self.events: list[str] = []
         """What befell workers and trials, one line each, oldest first."""
@@ -128,6 +130,7 @@ class Recorder:
             self._rule.forget(trial_id)
             self.latest_failure = (trial_id, error)
         self.models.offer(ended)
+        self.note(self.unread.take({**self._plan.space.fixed, **trial.config}, end))
 
     # Workers that are gone
 

@@ -82,10 +82,18 @@ class Plan:
         """What early rungs have less of: `epochs`, `sample_size` (training images) or `both`."""
         return str(self.space.stopping_options.get("fidelity", "epochs"))
 
-    def trial_config(self, config: dict[str, object]) -> dict[str, object]:
-        """What the trainable is handed: parameters, fixed settings, the data set and what is optimised."""
+    @property
+    def asked(self) -> dict[str, object]:
+        """What the search says to every trainable beside settings: `metric`, `mode`, and `dataset` if it has one."""
         asked: dict[str, object] = {"metric": self.space.metric, "mode": self.space.mode}
         dataset = self.dataset.name if self.dataset is not None else self.space.dataset
         if dataset is not None:
             asked["dataset"] = dataset
-        return {**self.space.fixed, **config, **asked}
+        return asked
+
+    def trial_config(self, config: dict[str, object]) -> dict[str, object]:
+        """What the trainable is handed: the data set and what is optimised, fixed settings, parameters.
+
+        Settings of the space's own that are called `dataset`, `metric` or `mode` stand there as they are.
+        """
+        return {**self.asked, **self.space.fixed, **config}

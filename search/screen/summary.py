@@ -40,6 +40,8 @@ class Result:
     seconds: float
     workers: int
     exhausted: bool
+    unread: Sequence[str] = ()
+    """Lines on settings that no trial has read."""
     on_a_part: int = 0
     """How many trials were stopped while they trained on a part of their training set."""
 
@@ -53,6 +55,8 @@ def print_summary(console: Console, result: Result) -> None:
     if not result.workers and any(result.counts.values()):
         work = "(no trial was left to do)"
     console.result(f"\n{plan.name}: {counts}{repeats} {work}.")
+    for line in result.unread:
+        console.result(line)
     if result.on_a_part:
         console.result(stopped_on_a_part(result.on_a_part))
     if result.exhausted:

@@ -74,6 +74,8 @@ class SearchContext:
     """What the folder's lock says: a node that reads it there sees the folder. Empty: all nodes see it."""
     store: Store | None = None
     """Where checkpoints and models go on nodes that do not see the folder; None: nowhere."""
+    asked: Mapping[str, object] = field(default_factory=dict)
+    """`dataset`, `metric` and `mode`, which a configuration may hold as settings of its own."""
     report_every_s: float = 0.25
     """Longest time for which finished epochs are held back to be reported together."""
     trial_timeout_s: float | None = None
@@ -173,6 +175,10 @@ class TrialEnd:
     traceback: str = ""
     output: str = ""
     """The end of what the trial printed to its standard output and error."""
+    unread: tuple[str, ...] | None = None
+    """Settings that the trainable of a complete trial has not read; None where that is not known."""
+    missed: tuple[str, ...] = ()
+    """Names that it has asked its configuration for in vain."""
     own_bytes: int = 0
     """Memory of the training process after the trial, without pages that it shares with files and other processes."""
     out_of_memory: bool = False
