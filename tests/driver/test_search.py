@@ -81,6 +81,7 @@ def test_a_trial_whose_worker_is_lost_is_begun_again_first_and_fails_the_third_t
         world.search.recorder.lose_worker(lost.trial_id)
         again = world.start()
         assert (again.trial_id, again.config, again.seed) == (lost.trial_id, lost.config, lost.seed)
+        assert again.begun  # An earlier attempt may have left a checkpoint, perhaps only in a store.
     world.search.recorder.lose_worker(lost.trial_id)
     world.run()
     assert world.states()[lost.trial_id] == "failed"
