@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from search.console import Console
-from search.driver.ranking import best, count_on_a_part, ranked, values_by_configuration
+from search.driver.ranking import best, count_on_a_part, ranked, row_with_means, values_by_configuration
 from search.errors import SearchError, StorageLost
 from search.experiment.folder import Experiment
 from search.experiment.manifest import read_manifest
@@ -115,7 +115,7 @@ def _result(outcome: Outcome, seconds: float) -> Result:
         plan=plan,
         counts=trials.counts(),
         repeats=trials.repeats(),
-        ranked=[trial.row for trial in ranked(ended, plan.space.mode)[:20]],
+        ranked=[row_with_means(trial, ended) for trial in ranked(ended, plan.space.mode)[:20]],
         best_config=leader.config if leader else None,
         best_runs=len(runs),
         best_mean=sum(runs) / len(runs) if runs else None,

@@ -84,6 +84,7 @@ def snapshot(search: Search, slots: int, begun: float) -> Snapshot:
         left_s=None if pace is None else pace * (plan.trials - sum(counts.values())),
         max_epochs=_longest(search),
         closing=search.queue.closing,
+        repeats_due=plan.space.repeats > 1,
         latest_failure=recorder.latest_failure,
         events=tuple(recorder.events),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pyarrow as pa
@@ -67,13 +68,13 @@ def _row(experiment: ResultsPath, manifest: dict[str, Any] | SearchError) -> lis
         return [
             experiment.name,
             _state(experiment, manifest),
-            str(sum(state != "running" for state in _column(trials.table, "state"))),
+            str(_ended(trials.table)),
             _best(trials.table, manifest["space"]),
             f"{disk_use(experiment).total / 2**20:.1f}",
             str(manifest["created_at"])[:16].replace("T", " "),
-            manifest["question"],
+            str(manifest["question"]),
         ]
-    except (SearchError, KeyError) as error:
+    except (SearchError, KeyError, TypeError, ValueError, AttributeError) as error:  # A manifest from elsewhere.
         return [experiment.name, "damaged", "", "", "", "", str(error)]
     except OSError as error:
         return [experiment.name, "unreadable", "", "", "", "", reason(error)]
@@ -88,12 +89,25 @@ def _column(table: pa.Table, name: str) -> list[Any]:
 
 
 def _best(table: pa.Table, space: Mapping[str, Any]) -> str:
-    """Return the best value of the metric among the complete trials, an empty text where there is none."""
-    metric = space["metric"]
-    values = zip(_column(table, metric), _column(table, "state"), strict=False)
-    complete = [value for value, state in values if state == "complete" and value is not None]
+    """Return the best value of the metric among the complete trials, an empty text where there is none.
+
+    Of a configuration with several runs it is their mean, as the summary of a search and the analysis have it.
+    """
+    metric, runs = space["metric"], dict[str, list[float]]()
+    columns = [_column(table, name) for name in (metric, "state", "trial_id")]
+    first = _column(table, "repeat_of") or [None] * len(table)
+    for value, state, trial_id, repeat_of in zip(*columns, first, strict=False):
+        if state == "complete" and value is not None:
+            runs.setdefault(repeat_of or trial_id, []).append(value)
     choose = max if space["mode"] == "max" else min
-    return f"{metric} {show_value(choose(complete))}" if complete else ""
+    return f"{metric} {show_value(choose(map(fmean, runs.values())))}" if runs else ""
+
+
+def _ended(table: pa.Table) -> int:
+    """Return how many configurations have ended; repeats are none."""
+    states = _column(table, "state")
+    again = _column(table, "repeat_of") or [None] * len(states)
+    return sum(state != "running" and not first for state, first in zip(states, again, strict=True))
 
 
 def _state(experiment: ResultsPath, manifest: Mapping[str, Any]) -> str:

@@ -124,12 +124,15 @@ def _print_failures(console: Console, result: Result) -> None:
 def best_table(result: Result, a_column_each: bool = False) -> Table:
     """Return a table of the leading trials by the metric; test values are shown and choose nothing.
 
+    What was measured of a trial with several runs is the mean over them.
+
     A trial has a row, or a column where the terminal is too narrow for that.
     """
     space = result.plan.space
     metrics = [name for name in dict.fromkeys((space.metric, *_METRICS)) if _any(result.ranked, name)]
     configs = [name for name in _columns(result.ranked) if _any(result.ranked, name)]
-    names = [*metrics, "epochs", *configs]
+    repeated = any(isinstance(row.get("runs"), int) and row["runs"] != 1 for row in result.ranked)
+    names = [*["runs"] * repeated, *metrics, "epochs", *configs]
     rows = [["trial", *(name.removeprefix(CONFIG_PREFIX) for name in names), "seconds"]]
     for row in result.ranked[:ROWS]:
         seconds = f"{float(str(row['train_seconds'])):.1f}"

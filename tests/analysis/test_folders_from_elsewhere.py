@@ -15,7 +15,9 @@ from analysis.listing import experiments
 from analysis.load import load
 from analysis.report import page
 from analysis.tables import trial_table
+from search.console import Console
 from search.errors import SearchError
+from search.screen.listing import print_experiments
 from tests.support.analysis_world import searched, trial, write, write_predictions
 from tests.support.mutations import Mutation, manifest_mutations, mutated, table_mutations
 
@@ -43,6 +45,7 @@ def ways_to_read(folder: Path, kind: str) -> list[Callable[[], object]]:
         lambda: make(kind, load(folder)),
         lambda: page(load(folder), []),
         lambda: experiments(folder.parent),
+        lambda: print_experiments(Console(), folder.parent),
     ]
 
 
@@ -62,7 +65,7 @@ def test_no_mutation_of_a_folder_ends_in_a_traceback(whole: Path, tmp_path: Path
     for index, mutation in enumerate(chosen[part::4]):
         folder = mutated(whole, mutation, tmp_path / "results" / "a")
         try:
-            ways_to_read(folder, kinds[(index // 5) % len(kinds)])[(index + part) % 5]()
+            ways_to_read(folder, kinds[(index // 6) % len(kinds)])[(index + part) % 6]()
         except SearchError as refusal:
             told.append(str(refusal))
         except Exception as error:
@@ -84,6 +87,18 @@ def test_what_is_wrong_is_named_and_the_rest_is_shown(tmp_path: Path) -> None:
     assert "a: manifest.json: dataset.num_test is 'many'; expected a whole number, and nothing is taken." in told
     assert "a: trials: column val_loss is string; expected numbers, and it is left out." in told
     assert any(note.startswith("Best: trial ") for note in told)
+
+
+def test_lists_count_and_rank_configurations_not_their_repeats(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [trial(0, 0.96, {"filters": 32}), trial(1, 0.95, {"filters": 64})]
+    rows.append(trial(2, 0.80, {"filters": 32}, seed=1, repeat_of="t00000"))
+    write(tmp_path / "a", rows)
+    print_experiments(Console(), tmp_path)
+    assert capsys.readouterr().out.splitlines()[1].split()[:5] == ["a", "finished", "2", "val_accuracy", "0.95"]
+    listed = experiments(tmp_path).frame.iloc[0]
+    assert (listed["trials"], listed["complete"], listed["best"]) == (2, 2, 0.95)
 
 
 def test_metric_that_is_text_leaves_no_best_and_says_so_in_one_line(tmp_path: Path) -> None:
