@@ -137,7 +137,7 @@ def _open(plan: Plan, before: dict[str, Any] | None, fetch: bool) -> Experiment:
     if before is None:
         return Experiment.create(plan.root, plan.space, plan.space_file.text, make_manifest(plan), plan.store)
     sessions = [*before["sessions"], new_session(plan)]
-    changes = {"state": "running", "options": describe_options(plan), "sessions": sessions}
+    changes = {"state": str(SearchEnd.RUNNING), "options": describe_options(plan), "sessions": sessions}
     if plan.store is not None:
         changes["store"] = plan.store.plain
     return Experiment.reopen(plan.root, plan.space, {**before, **changes}, plan.store, fetch)

@@ -21,7 +21,7 @@ class TrialState(StrEnum):
 
 
 class SearchEnd(StrEnum):
-    """How a session of a search ended, as its manifest says under `end`."""
+    """How a search stands or ended: `end` of each session in its manifest, and `state` of the manifest as a whole."""
 
     RUNNING = "running"
     """It has not ended, or was killed before it could say how."""

@@ -22,6 +22,7 @@ from search.experiment.remote.claim import is_claimed
 from search.experiment.remote.resumable import experiments_in
 from search.experiment.remote.store import ResultsPath, Store, reason
 from search.experiment.schema import read_trials
+from search.experiment.states import SearchEnd, TrialState
 from search.wording import show_value
 
 
@@ -97,7 +98,7 @@ def _best(table: pa.Table, space: Mapping[str, Any]) -> str:
     columns = [_column(table, name) for name in (metric, "state", "trial_id")]
     first = _column(table, "repeat_of") or [None] * len(table)
     for value, state, trial_id, repeat_of in zip(*columns, first, strict=False):
-        if state == "complete" and value is not None:
+        if state == TrialState.COMPLETE and value is not None:
             runs.setdefault(repeat_of or trial_id, []).append(value)
     choose = max if space["mode"] == "max" else min
     return f"{metric} {show_value(choose(map(fmean, runs.values())))}" if runs else ""
@@ -107,12 +108,12 @@ def _ended(table: pa.Table) -> int:
     """Return how many configurations have ended; repeats are none."""
     states = _column(table, "state")
     again = _column(table, "repeat_of") or [None] * len(states)
-    return sum(state != "running" and not first for state, first in zip(states, again, strict=True))
+    return sum(state != TrialState.RUNNING and not first for state, first in zip(states, again, strict=True))
 
 
 def _state(experiment: ResultsPath, manifest: Mapping[str, Any]) -> str:
     """Return the manifest's state, or `cut off` where that is `running` and no driver holds the experiment."""
     state = str(manifest["state"])
-    if state != "running":
+    if state != SearchEnd.RUNNING:
         return state
     return state if (is_held(experiment) if isinstance(experiment, Path) else is_claimed(experiment)) else "cut off"

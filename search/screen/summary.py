@@ -14,6 +14,7 @@ from rich.text import Text
 from search.console import Console
 from search.experiment.disk import disk_use
 from search.experiment.schema import CONFIG_PREFIX
+from search.experiment.states import TrialState
 from search.planning.option_values import set_words
 from search.planning.plan import RESULTS, Plan
 from search.planning.provenance import relative_to_here
@@ -136,7 +137,7 @@ def best_table(result: Result, a_column_each: bool = False) -> Table:
     rows = [["trial", *(name.removeprefix(CONFIG_PREFIX) for name in names), "seconds"]]
     for row in result.ranked[:ROWS]:
         seconds = f"{float(str(row['train_seconds'])):.1f}"
-        state = "" if row["state"] == "complete" else f" {row['state']}"
+        state = "" if row["state"] == TrialState.COMPLETE else f" {row['state']}"
         rows.append([f"{row['trial_id']}{state}", *(_cell(row.get(name)) for name in names), seconds])
     headings, *body = zip(*rows, strict=True) if a_column_each else rows
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
