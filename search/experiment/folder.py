@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,7 +20,7 @@ from search.experiment.parts import PartWriter, Row
 from search.experiment.remote.copy import StoredCopy
 from search.experiment.remote.resumable import check_free, fetch_tables, set_aside
 from search.experiment.remote.store import Store
-from search.experiment.schema import EPOCH_KEY, EPOCHS, TRIAL_KEY, TRIALS, epoch_schema, trial_schema
+from search.experiment.schema import EPOCH_KEY, EPOCHS, TRIAL_KEY, TRIALS, epoch_schema, trial_schema, with_meanings
 from search.space import Space
 
 
@@ -48,8 +49,11 @@ class Experiment:
         lock.flush()
         remove_leftovers(root)
         self.damaged = [name for table in (TRIALS, EPOCHS) for name in move_damaged(root, table)]
-        self._trials = PartWriter(root, TRIALS, TRIAL_KEY, trial_schema(space), self._removed)
-        self._epochs = PartWriter(root, EPOCHS, EPOCH_KEY, epoch_schema(), self._removed)
+        meanings = {name: partial(with_meanings, table=name) for name in (TRIALS, EPOCHS)}
+        self._trials = PartWriter(
+            root, TRIALS, TRIAL_KEY, trial_schema(space), self._removed, describe=meanings[TRIALS]
+        )
+        self._epochs = PartWriter(root, EPOCHS, EPOCH_KEY, epoch_schema(), self._removed, describe=meanings[EPOCHS])
 
     @classmethod
     def create(

@@ -141,7 +141,8 @@ def _latest(tables: Sequence[pa.Table], key: Sequence[str]) -> pa.Table:
 class PartWriter:
     """Appends rows to one table of an experiment; a single process writes at a time (the experiment's lock).
 
-    `removed` is told which parts were merged and removed.
+    `removed` is told which parts were merged and removed; `describe` adds to the schema of the one file in the end what
+    its columns mean.
     """
 
     def __init__(
@@ -151,9 +152,11 @@ class PartWriter:
         key: Sequence[str],
         schema: pa.Schema,
         removed: Callable[[Sequence[Path]], None] = lambda parts: None,
+        *,
+        describe: Callable[[pa.Schema], pa.Schema] = lambda schema: schema,
     ) -> None:
         self._root, self._name, self._key, self._schema = root, name, tuple(key), schema
-        self._removed = removed
+        self._removed, self._describe = removed, describe
         self._folder = root / name
         self._levels: dict[int, list[Path]] = {}
         self._fresh: dict[Path, pa.Table] = {}
@@ -194,6 +197,7 @@ class PartWriter:
         table = read_parts(self._root, self._name, self._key).table
         if table.num_columns:
             table = table.sort_by([(name, "ascending") for name in self._key])
+        table = pa.Table.from_arrays(table.columns, schema=self._describe(table.schema))
         table = table.replace_schema_metadata({_HOLDS: str(self._next)})
         write_file(self._root / f"{self._name}.parquet", lambda path: pq.write_table(table, path))
         self._remove(parts)
