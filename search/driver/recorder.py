@@ -75,6 +75,7 @@ class Recorder:
         if trial is None:
             return True
         trial.node, trial.worker = report.node or trial.node, report.worker or trial.worker
+        trial.facts |= report.facts
         if trial.started_at is None:
             trial.started_at = report.started_at
         decision = Decision.CONTINUE

@@ -56,6 +56,7 @@ def finished_row(plan: Plan, trial: ActiveTrial, end: TrialEnd, log: str | None)
         **at_best,
         **_part_seen(trial),
         **end.summary,
+        **trial.facts,
         "state": str(end.state),
         "error": end.error,
         "epochs": len(trial.epochs),

@@ -113,8 +113,8 @@ _ARROW = {"double": pa.float64(), "int64": pa.int64(), "bool": pa.bool_(), "stri
 def trial_schema(space: Space) -> pa.Schema:
     """Return the columns of `trials.parquet`: `config.<parameter>` is null where the parameter is inactive.
 
-    Metrics beyond these are appended under their own names; `log` names the file of a trial's own output,
-    relative to the experiment folder, where there is one.
+    Metrics and words of the trainable (`engine`) beyond these are appended under their own names; `log` names the file
+    of a trial's own output, relative to the experiment folder, where there is one.
     """
     configs = []
     if space.declared:

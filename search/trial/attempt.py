@@ -186,7 +186,7 @@ class Attempt:
 
     def _flush(self, waits: bool) -> None:
         """Send the held epochs; with `waits`, wait for the decision and raise `_Stopped` if that is the end."""
-        self._link.send(Epochs(self._held, waits))
+        self._link.send(Epochs(self._held, waits, dict(self.trial.facts)))
         self._held = []
         self._last_report = time.monotonic()
         if waits and self._decision() is not Command.GO_ON:

@@ -46,6 +46,8 @@ class Epochs:
     """Finished epochs in order, each with `epoch`."""
     waits: bool
     """Whether the trial waits for GO_ON or STOP."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """What the trainable says of the trial in words, by column."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,8 @@ class Report:
     """Address of the node."""
     events: list[str] = field(default_factory=list)
     """What befell the training process, one line each: it was recycled, died or hung."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """What the trainable says of the trial in words, by column."""
     waits: bool = False
     """Whether the trial waits for a decision on its last epoch."""
     output: str = ""

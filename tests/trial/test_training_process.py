@@ -122,6 +122,14 @@ def test_a_trial_waits_at_its_rungs_only_and_stops_when_told(tmp_path: Path) -> 
     runner.close()
 
 
+def test_a_trial_that_waits_when_the_worker_ends_runs_its_finally(tmp_path: Path) -> None:
+    runner = TrialRunner(context(tmp_path, rungs=(1,)), "here")
+    runner.begin(TrialSpec("00000", {"act": "tidy", "folder": str(tmp_path)}, seed=0, proposed_at=time.time()))
+    assert runner.proceed().waits
+    runner.close()
+    assert (tmp_path / "tidied").exists()
+
+
 def test_a_trial_that_waits_has_told_what_it_printed(tmp_path: Path) -> None:
     runner = TrialRunner(context(tmp_path, rungs=(1,)), "here")
     runner.begin(TrialSpec("00000", {"act": "print"}, seed=0, proposed_at=time.time()))
