@@ -191,16 +191,17 @@ class PartWriter:
 
     def compact(self) -> None:
         """Write everything as `NAME.parquet` and remove the parts."""
-        parts = [path for level in self._levels.values() for path in level]
-        if not parts and (self._root / f"{self._name}.parquet").exists():
+        if not any(self._levels.values()) and (self._root / f"{self._name}.parquet").exists():
             return
         table = read_parts(self._root, self._name, self._key).table
-        if table.num_columns:
-            table = table.sort_by([(name, "ascending") for name in self._key])
-        table = pa.Table.from_arrays(table.columns, schema=self._describe(table.schema))
-        table = table.replace_schema_metadata({_HOLDS: str(self._next)})
-        write_file(self._root / f"{self._name}.parquet", lambda path: pq.write_table(table, path))
-        self._remove(parts)
+        self.replace(table.sort_by([(name, "ascending") for name in self._key]) if table.num_columns else table)
+
+    def replace(self, table: pa.Table) -> None:
+        """Write `table` as `NAME.parquet` in place of all that is stored."""
+        described = pa.Table.from_arrays(table.columns, schema=self._describe(table.schema))
+        whole = described.replace_schema_metadata({_HOLDS: str(self._next)})
+        write_file(self._root / f"{self._name}.parquet", lambda path: pq.write_table(whole, path))
+        self._remove([path for level in self._levels.values() for path in level])
         self._levels, self._fresh = {}, {}
 
     def _table(self, rows: Sequence[Row]) -> pa.Table:
