@@ -43,7 +43,11 @@ class Options:
     ] = None
     sampler: Annotated[
         str | None,
-        _searched("--sampler", "what proposes configurations (default: the space's, else tpe)", choices=SAMPLERS),
+        _searched(
+            "--sampler",
+            "what proposes configurations (default: the space's, else tpe); mfgp learns from stopped trials as well",
+            choices=SAMPLERS,
+        ),
     ] = None
     stopping: Annotated[
         str | None,

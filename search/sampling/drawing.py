@@ -14,6 +14,7 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.errors import SearchError
+from search.sampling.learning_curves import DISCARDED
 from search.sampling.samplers import make_sampler
 from search.sampling.thinned import ThinnedStorage
 from search.sampling.translation import Stored, Translation
@@ -23,6 +24,8 @@ _DRAWS = 10
 """Draws of the sampler before chance takes over."""
 _BY_CHANCE = 1000
 """Draws by chance before a space that cannot be listed counts as exhausted."""
+_KNOW_FAILED = ("mfgp",)
+"""Samplers that learn from failed trials as such."""
 _KNOW_ONLY_COMPLETE = ("gp", "cmaes")
 """Samplers that learn nothing from pruned and failed trials."""
 _LISTED = 10_000
@@ -49,6 +52,8 @@ class Drawing:
             next(space.grid())  # Names a parameter that has no grid.
         self._space, self._translation = space, translation
         self._sampler, self._seed = sampler, seed
+        epochs = space.fixed.get("epochs")
+        self._max_epochs = epochs if isinstance(epochs, int) else None
         self._size = space.size() if space.declared else None
         self._grid = space.grid() if sampler == "grid" else None
         self._worse = min if space.mode == "max" else max
@@ -56,7 +61,7 @@ class Drawing:
         self._storage = ThinnedStorage(space.mode) if sampler == "tpe" else InMemoryStorage()
         self._study = optuna.create_study(
             storage=self._storage,
-            sampler=make_sampler(sampler, seed),
+            sampler=make_sampler(sampler, seed, self._max_epochs),
             direction="maximize" if space.mode == "max" else "minimize",
         )
         self._study_id = self._storage.get_study_id_from_name(self._study.study_name)
@@ -70,7 +75,7 @@ class Drawing:
         """
         for trial in trials:
             state, value = self._shown(trial.state, trial.value, trial.number in failed)
-            if state != TrialState.FAIL:
+            if state != TrialState.FAIL or (trial.number in failed and self._sampler in _KNOW_FAILED):
                 self._study.add_trial(
                     create_trial(
                         state=state,
@@ -82,7 +87,7 @@ class Drawing:
                 )
         if trials:
             seed = int(np.random.SeedSequence([self._seed, len(trials)]).generate_state(1)[0])
-            self._study.sampler = make_sampler(self._sampler, seed)
+            self._study.sampler = make_sampler(self._sampler, seed, self._max_epochs)
             self._chance = np.random.default_rng(seed)
 
     def seen(self, config: Config) -> None:
@@ -97,19 +102,12 @@ class Drawing:
             return self._first_new()
         for _ in range(_DRAWS):
             trial = self._study.ask()
-            config = self._new_from(trial)
-            if config is not None:
+            config = self._translation.draw(trial)
+            if self._is_new(config):
                 return Draw(config, trial.params, trial.distributions, trial.number)
+            trial.set_user_attr(DISCARDED, True)
             self._study.tell(trial, state=TrialState.FAIL)
         return self._by_chance()
-
-    def _new_from(self, trial: optuna.Trial) -> Config | None:
-        """What the trial suggests; None where that was drawn before, or where the function prunes it."""
-        try:
-            config = self._translation.draw(trial)
-        except optuna.TrialPruned:
-            return None
-        return config if self._is_new(config) else None
 
     def _first_new(self) -> Draw | None:
         assert self._grid is not None
@@ -124,9 +122,9 @@ class Drawing:
         study = optuna.create_study(sampler=RandomSampler(seed=int(self._chance.integers(2**31))))
         for _ in range(_BY_CHANCE):
             trial = study.ask()
-            new = self._new_from(trial)
-            if new is not None:
-                return Draw(new, trial.params, trial.distributions, None)
+            config = self._translation.draw(trial)
+            if self._is_new(config):
+                return Draw(config, trial.params, trial.distributions, None)
         return None
 
     def _outside(self, config: Config) -> Draw:
@@ -151,6 +149,9 @@ class Drawing:
     def finish(self, number: int, state: TrialState, value: float | None, failed: bool) -> None:
         """Let the sampler see the end of a trial; `failed`: by itself, and not because it was cut off."""
         state, value = self._shown(state, value, failed)
+        if state == TrialState.FAIL and not failed:
+            trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+            self._storage.set_trial_user_attr(trial_id, DISCARDED, True)
         self._study.tell(number, value if state == TrialState.COMPLETE else None, state)
 
     def _shown(self, state: TrialState, value: float | None, failed: bool) -> tuple[TrialState, float | None]:
@@ -160,6 +161,8 @@ class Drawing:
         without a value, the worst there is. GP and CMA-ES know complete trials only: to them a pruned trial is one that
         completed with its last value, a failed one has the worst value so far.
         """
+        if self._sampler in _KNOW_FAILED:
+            return state, value
         if self._sampler not in _KNOW_ONLY_COMPLETE:
             return (TrialState.PRUNED, None) if failed else (state, value)
         if value is not None and math.isfinite(value):

@@ -10,12 +10,15 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, QMCSampler, RandomSampler, TPESampler
 
 from search.errors import SearchError
+from search.sampling.multi_fidelity import MultiFidelitySampler
 
 _NEEDS = {"gp": "torch", "cmaes": "cmaes"}
 
 
-def make_sampler(name: str, seed: int) -> BaseSampler:
-    """Optuna's sampler of that name; raises SearchError for a missing package."""
+def make_sampler(name: str, seed: int, max_epochs: int | None = None) -> BaseSampler:
+    """The sampler of that name; raises SearchError for a missing package. `max_epochs`: of a training, if known."""
+    if name == "mfgp":
+        return MultiFidelitySampler(seed, max_epochs)
     package = _NEEDS.get(name)
     if package and importlib.util.find_spec(package) is None:
         raise SearchError(

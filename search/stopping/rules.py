@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from enum import Enum
+from itertools import islice
 from statistics import fmean, median
 from typing import Literal, Protocol
 
@@ -65,9 +66,11 @@ class SuccessiveHalving:
     """Asynchronous successive halving over epochs, by stopping (Li et al., MLSys 2020).
 
     Rungs stand at min_epochs * reduction_factor ** k. A trial that arrives at one goes on if it is in the best
-    1 / reduction_factor of those that have arrived there so far, itself included, measured by its best value up to
-    the rung; ties go on. Until min_records trials have arrived at a rung, it cuts nobody. With a fidelity other than
-    epochs (see `search.stopping.fidelity`) the best value is that on the part of the images that belongs to the rung.
+    1 / reduction_factor of the latest `window` that have arrived there, itself included, measured by its best value up
+    to the rung; ties go on. (As published, all are compared; of a sampler that improves, the latest trials are all
+    among the best of all, and less and less is cut.) Until min_records trials have arrived at a rung, it cuts nobody.
+    With a fidelity other than epochs (see `search.stopping.fidelity`) the best value is that on the part of the images
+    that belongs to the rung.
     """
 
     def __init__(
@@ -77,14 +80,15 @@ class SuccessiveHalving:
         *,
         reduction_factor: float = 3,
         min_epochs: int = 1,
-        min_records: int = 3,
+        min_records: int = 2,
+        window: int = 18,
         fidelity: str = "epochs",
     ) -> None:
         self._sign = 1 if mode == "max" else -1
         rungs = _geometric(min_epochs, reduction_factor, max_epochs)
         self._ladder = ladder(fidelity, rungs, reduction_factor, max_epochs)
         self._factor = reduction_factor
-        self._min_records = min_records
+        self._min_records, self._window = min_records, window
         self._best: dict[str, tuple[float, float]] = {}
         """Share of the images, best score with it."""
         self._arrived: dict[int, dict[str, float]] = {rung: {} for rung in self._ladder.rungs}
@@ -112,11 +116,12 @@ class SuccessiveHalving:
                     decision = Decision.STOP
         return decision
 
-    def _goes_on(self, score: float, arrived: Mapping[str, float]) -> bool:
+    def _goes_on(self, score: float, arrived: dict[str, float]) -> bool:
         if len(arrived) < self._min_records:
             return True
-        kept = max(1, math.floor(len(arrived) / self._factor))
-        return sum(other > score for other in arrived.values()) < kept
+        latest = list(islice(reversed(arrived.values()), self._window))
+        kept = max(1, math.floor(len(latest) / self._factor))
+        return sum(other > score for other in latest) < kept
 
     def forget(self, trial_id: str) -> None:
         """Drop the records of the trial at all rungs."""
@@ -185,9 +190,9 @@ def make_rule(name: str, mode: Mode, options: Mapping[str, float | str], max_epo
     return NoStopping()
 
 
-_WHOLE = ("min_epochs", "min_records")
+_WHOLE = ("min_epochs", "min_records", "window")
 _OPTIONS = {
-    "asha": ("reduction_factor", "min_epochs", "min_records", "fidelity"),
+    "asha": ("reduction_factor", "min_epochs", "min_records", "window", "fidelity"),
     "median": ("min_epochs", "min_records"),
     "none": (),
 }

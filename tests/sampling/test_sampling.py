@@ -15,7 +15,7 @@ from search.sampling import Finished, Proposal, Sampling
 from search.space import Choice, Float, Int, Space, fingerprint
 from trainables.branin import branin
 
-SAMPLERS = ["tpe", "random", "grid", "qmc", "gp", "cmaes"]
+SAMPLERS = ["mfgp", "tpe", "random", "grid", "qmc", "gp", "cmaes"]
 PACKAGES = {"gp": "torch", "cmaes": "cmaes"}
 
 

@@ -87,7 +87,8 @@ def test_halving_stops_at_rungs_only() -> None:
 
 def test_halving_cuts_nobody_before_its_minimum_of_records() -> None:
     values = [0.9, 0.8, 0.7, 0.6, 0.5]
-    assert decisions(make_rule("asha", "max", {}, 27), 1, values) == [GO, GO, STOP, STOP, STOP]
+    assert decisions(make_rule("asha", "max", {}, 27), 1, values) == [GO, STOP, STOP, STOP, STOP]
+    assert decisions(make_rule("asha", "max", {"min_records": 3}, 27), 1, values) == [GO, GO, STOP, STOP, STOP]
     assert decisions(make_rule("asha", "max", {"min_records": 5}, 27), 1, values) == [GO, GO, GO, GO, STOP]
 
 
@@ -99,7 +100,13 @@ def test_halving_measures_a_trial_by_its_best_epoch_so_far() -> None:
     rule = make_rule("asha", "max", {"min_epochs": 3}, 27)
     for epoch, value in ((1, 0.9), (2, 0.2), (3, 0.2)):
         rule.decide("dipped", epoch, value)
-    assert decisions(rule, 3, [0.8, 0.7]) == [GO, STOP]
+    assert decisions(rule, 3, [0.8, 0.95, 0.9]) == [STOP, GO, STOP]
+
+
+def test_halving_compares_a_trial_with_the_latest_arrivals_only() -> None:
+    risen = [0.1] * 40 + [0.5 + number / 100 for number in range(18)]
+    assert decisions(make_rule("asha", "max", {}, 27), 1, [*risen, 0.55]) == [GO] * 58 + [STOP]
+    assert decisions(make_rule("asha", "max", {"window": 59}, 27), 1, [*risen, 0.55]) == [GO] * 59
 
 
 def test_trial_that_starts_behind_a_rung_arrives_at_it_with_its_first_report() -> None:

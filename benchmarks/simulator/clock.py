@@ -1,0 +1,102 @@
+"""Simulated time: workers that train trials epoch by epoch, and a search that says what they train."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from benchmarks.simulator.task import Task
+from search.space import Config
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is to do: train the trial from behind `after` epochs up to and including epoch `until`."""
+
+    trial_id: str
+    config: Config
+    seed: int
+    """Of the noise: a trial that is continued under another id has the seed of the first."""
+    after: int = 0
+    until: int | None = None
+
+
+class Search(Protocol):
+    """Anything that proposes configurations and ends trials: the product, or a peer."""
+
+    def ask(self) -> Job | None:
+        """What a free worker does next; None: nothing until something else has ended."""
+
+    def report(self, trial_id: str, epoch: int, value: float) -> bool:
+        """Take a report; True: the trial ends here. Not called for what has failed."""
+
+    def end(self, trial_id: str, value: float | None) -> None:
+        """The trial has done what it was to do, with its best value; None: it failed. Not called for what was ended."""
+
+
+@dataclass(order=True)
+class _Training:
+    at: float
+    order: int
+    job: Job = field(compare=False)
+    epoch: int = field(compare=False)
+    reports: np.ndarray = field(compare=False)
+    true: np.ndarray = field(compare=False)
+
+
+@dataclass
+class Found:
+    """What a search has in hand after so many epochs, as regret x 100, and how its trials ended."""
+
+    regret: list[float]
+    started: int = 0
+    complete: int = 0
+    first_epoch_only: int = 0
+
+
+def simulate(task: Task, search: Search, workers: int, budgets: Sequence[float], seed: int) -> Found:
+    """Run the search until the largest budget is spent; budgets are in epochs of whole trainings.
+
+    In hand is the report with the best value so far; its regret is that of its value without noise.
+    """
+    found, sign = Found([]), 1 if task.mode == "max" else -1
+    limits = [math.ceil(budget * task.epochs) for budget in budgets]
+    running: list[_Training] = []
+    spent, clock, best, in_hand = 0, 0.0, -math.inf, task.scale[1]
+    order = 0
+    while len(found.regret) < len(limits):
+        while len(running) < workers and (job := search.ask()) is not None:
+            reports, true = task.training(job.config, seed * 100_003 + job.seed)
+            order += 1
+            found.started += job.after == 0
+            # A slight jitter: no two workers are in step for ever.
+            at = clock + task.seconds(job.config) * (1 + 1e-3 * (order % 97) / 97)
+            heapq.heappush(running, _Training(at, order, job, job.after, reports, true))
+        if not running:
+            found.regret += [task.regret(in_hand)] * (len(limits) - len(found.regret))
+            break
+        training = heapq.heappop(running)
+        clock, training.epoch = training.at, training.epoch + 1
+        job, epoch = training.job, training.epoch
+        value, spent = training.reports[epoch - 1], spent + 1
+        if sign * value > best:
+            best, in_hand = sign * value, sign * training.true[epoch - 1]
+        if spent >= limits[len(found.regret)]:
+            found.regret.append(task.regret(in_hand))
+        last = epoch == (job.until or task.epochs)
+        if np.isnan(value):
+            search.end(job.trial_id, None)
+        elif search.report(job.trial_id, epoch, float(value)):
+            found.first_epoch_only += epoch == 1
+        elif last:
+            found.complete += epoch == task.epochs
+            search.end(job.trial_id, sign * float(np.max(sign * training.reports[:epoch])))
+        else:
+            training.at += task.seconds(job.config)
+            heapq.heappush(running, training)
+    return found

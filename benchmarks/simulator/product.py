@@ -1,0 +1,40 @@
+"""This project's own sampler and stopping rule, in simulated time: the real ones, as the driver asks and tells them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from benchmarks.simulator.clock import Job
+from benchmarks.simulator.task import Task
+from search.sampling import Sampling
+from search.stopping import Decision, make_rule
+
+
+class Product:
+    """A search as the command line runs it, without a folder: proposals, reports, decisions, ends."""
+
+    def __init__(
+        self, task: Task, seed: int, sampler: str, stopping: str, options: Mapping[str, float | str] | None = None
+    ) -> None:
+        self._sampling = Sampling(task.space, None, sampler=sampler, seed=seed)
+        self._rule = make_rule(stopping, task.mode, options or {}, task.epochs)
+
+    def ask(self) -> Job | None:
+        """The next proposal."""
+        proposal = self._sampling.ask()
+        return None if proposal is None else Job(proposal.trial_id, proposal.config, proposal.number)
+
+    def report(self, trial_id: str, epoch: int, value: float) -> bool:
+        """Tell the sampler and ask the rule."""
+        self._sampling.report(trial_id, epoch, value)
+        stopped = self._rule.decide(trial_id, epoch, value) is Decision.STOP
+        if stopped:
+            self._sampling.tell(trial_id, "pruned", None)
+        return stopped
+
+    def end(self, trial_id: str, value: float | None) -> None:
+        """A complete trial, or a failed one, which the rule forgets."""
+        if value is None or math.isnan(value):
+            self._rule.forget(trial_id)
+        self._sampling.tell(trial_id, "failed" if value is None else "complete", value)

@@ -1,0 +1,203 @@
+"""A sampler that learns from learning curves, however early they were broken off: for searches that stop trials early.
+
+Optuna's own samplers see a pruned trial as worse than any complete one (TPE), or not at all. This one models the score
+of any configuration after any epoch (`search.sampling.gaussian_process`), and proposes where it expects the largest
+improvement at the end of a training. It needs neither a reference to the search space nor more than numpy and scipy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial
+from threadpoolctl import ThreadpoolController
+
+from search.sampling.encoding import Array, Encoding
+from search.sampling.expected_improvement import Proposer, conditions
+from search.sampling.gaussian_process import Observations, Posterior, Process
+from search.sampling.learning_curves import Curve, Curves, curve_of, standardized
+
+_FIRST = 8
+"""Trials by chance before there is a model."""
+_BY_CHANCE, _WITHOUT_TRUST = 0.125, 0.6
+"""Share of proposals by chance, while the model predicts better than chance and while it does not."""
+_GROWTH = 1.2
+"""The model's parameters are learnt anew whenever there are so many times the trials."""
+_STEPS = 15
+"""Of the optimizer, each time."""
+_ABOUT, _AT_MOST = 0.1, 2.0
+"""Trust in the model: what counts as the same time, and what one trial can add or take."""
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What the model is told, and the places of the trials that it comes from."""
+
+    seen: Observations
+    places: Array
+
+
+class MultiFidelitySampler(BaseSampler):
+    """Gaussian process over configurations and epochs, with expected improvement at the last epoch.
+
+    Steps of `trial.report` are epochs, from 1; without reports it models final values alone. `max_epochs`: of a whole
+    training; None: the largest that any trial has reported. A trial that ends FAIL counts as one that the
+    configuration is to blame for, unless it has the user attribute `discarded`.
+    """
+
+    def __init__(self, seed: int | None = None, max_epochs: int | None = None) -> None:
+        self._chance = np.random.default_rng(seed)
+        self._independent = RandomSampler(seed=seed)
+        self._max_epochs = max_epochs
+        self._blas = ThreadpoolController()
+        self._distributions: dict[str, BaseDistribution] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        self._encoding = Encoding(self._distributions)
+        self._ended, self._running = Curves(), list[Curve]()
+        self._read, self._open = 0, set[int]()
+        self._theta: Array | None = None
+        self._fitted, self._trust = 0, 0.0
+
+    def reseed_rng(self) -> None:
+        """As Optuna asks of a sampler that is used in several processes."""
+        self._chance = np.random.default_rng()
+        self._independent.reseed_rng()
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Every parameter that any trial has had, also those under a condition."""
+        self._take_in(study)
+        return dict(self._distributions)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Values of all parameters that the proposal has; none where chance is to propose."""
+        self._take_in(study)  # Again: Optuna asks for values when the first is needed, and more may have come in.
+        share = _BY_CHANCE if self._trust >= 0 else _WITHOUT_TRUST
+        if len(self._ended) < _FIRST or self._chance.random() < share or not self._encoding.axes:
+            return {}
+        try:
+            with self._blas.limit(limits=1, user_api="blas"):  # More threads cost time, and trials need the cores.
+                return self._propose()
+        except (np.linalg.LinAlgError, FloatingPointError, ValueError):
+            return {}  # A model that cannot be computed costs a proposal by chance, and never the search.
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """By chance: what no trial has had so far, and all of a proposal by chance."""
+        return self._independent.sample_independent(study, trial, param_name, param_distribution)
+
+    # What the study knows
+
+    def _take_in(self, study: Study) -> None:
+        trials = study._storage.get_all_trials(study._study_id, deepcopy=False)
+        sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
+        fresh = [trials[number] for number in sorted(self._open)] + trials[self._read :]
+        if self._widen(fresh):
+            self._forget()
+            fresh = trials
+        self._read, self._open, self._running = len(trials), set(), []
+        for trial in fresh:
+            curve = curve_of(trial, self._encoding, sign)
+            if not trial.state.is_finished():
+                self._open.add(trial.number)
+                self._running += [] if curve is None else [curve]
+            elif curve is not None:
+                self._ended.add(curve)
+
+    def _widen(self, trials: Sequence[FrozenTrial]) -> bool:
+        """Make room for their parameters; whether anything has changed. A range that moves is taken at its widest."""
+        before = dict(self._distributions)
+        for trial in trials:
+            for name, of in trial.distributions.items():
+                self._distributions[name] = _widest(self._distributions.get(name, of), of)
+        return before != self._distributions
+
+    # The model
+
+    def _propose(self) -> dict[str, Any]:
+        curves = self._ended.select()
+        told = self._tell([*curves, *(curve for curve in self._running if curve.points)])
+        if told is None:
+            return {}
+        process = Process(len(self._encoding.axes), self._theta)
+        if len(self._ended) >= _GROWTH * self._fitted:
+            self._check(process, told, len(curves))
+            process.fit(told.seen, _STEPS)
+            self._theta, self._fitted = process.theta, len(self._ended)
+        posterior, tried = self._with_running(process, told)
+        proposer = Proposer(self._encoding, conditions(tried, self._encoding), self._chance)
+        return self._encoding.values(proposer.propose(posterior, tried))
+
+    def _tell(self, curves: Sequence[Curve]) -> _Told | None:
+        rows = [(i, epoch, score) for i, curve in enumerate(curves) for epoch, score in curve.points]
+        scores = standardized([score for *_, score in rows])
+        if scores is None:
+            return None
+        places = np.array([curve.places for curve in curves])
+        training = np.array([i for i, *_ in rows])
+        epochs = np.array([epoch for _, epoch, _ in rows])
+        last = max([self._max_epochs or 1, *epochs[np.isfinite(epochs)]])
+        time = np.log(np.minimum(epochs, last)) / math.log(last) if last > 1 else np.ones(len(epochs))
+        features = self._encoding.features(places)[training]
+        return _Told(Observations(features, self._encoding.groups, time, training, scores), places)
+
+    def _check(self, process: Process, told: _Told, ended: int) -> None:
+        """Trust the model by how well it foresaw, with its former parameters, what has come in since it was fitted.
+
+        Measured is the logarithm of the density that it gave to the last score of each new trial, against that of a
+        normal distribution around all older scores of about the same epoch.
+        """
+        new = told.seen.training >= ended - (len(self._ended) - self._fitted)
+        if self._theta is None or not new.any() or new.all():
+            return
+        last = np.diff(told.seen.training, append=-1) != 0
+        gains = _gains(process, told.seen.at(~new), told.seen.at(new & last))
+        if gains:
+            self._trust = 0.5 * self._trust + 0.5 * float(np.mean(gains))
+
+    def _with_running(self, process: Process, told: _Told) -> tuple[Posterior, Array]:
+        """The model as if the running trials had already ended as it expects, so that none is proposed twice."""
+        posterior = process.posterior(told.seen)
+        if not self._running:
+            return posterior, told.places
+        places = np.array([curve.places for curve in self._running])
+        features = self._encoding.features(places)
+        mean, _ = posterior.predict(features, 1.0)
+        return process.posterior(told.seen.with_ends(features, mean)), np.concatenate([told.places, places])
+
+
+def _gains(process: Process, older: Observations, newer: Observations) -> list[float]:
+    """What the model adds to the logarithm of the density of each newer score that there is something to measure by."""
+    posterior, gains = process.posterior(older), []
+    for row, score in enumerate(newer.score):
+        about = older.score[np.abs(older.time - newer.time[row]) < _ABOUT]
+        if len(about) >= _FIRST:
+            mean, sd = posterior.predict(newer.features[row : row + 1], float(newer.time[row]))
+            model = _log_density(score, float(mean[0]), math.hypot(float(sd[0]), process.deviation))
+            chance = _log_density(score, float(about.mean()), float(about.std()) + process.deviation)
+            gains.append(min(_AT_MOST, max(-_AT_MOST, model - chance)))
+    return gains
+
+
+def _log_density(value: float, mean: float, sd: float) -> float:
+    return -0.5 * ((value - mean) / sd) ** 2 - math.log(sd)
+
+
+def _widest(known: BaseDistribution, of: BaseDistribution) -> BaseDistribution:
+    if known == of or isinstance(known, CategoricalDistribution) or type(known) is not type(of):
+        return of
+    assert isinstance(known, FloatDistribution | IntDistribution)
+    assert isinstance(of, FloatDistribution | IntDistribution)
+    low, high = min(known.low, of.low), max(known.high, of.high)
+    return type(of)(low, high, log=of.log, step=of.step)  # type: ignore[arg-type]  # both of one kind

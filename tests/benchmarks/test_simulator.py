@@ -1,0 +1,94 @@
+"""Searches in simulated time."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.simulator import compare, design, report
+from benchmarks.simulator.clock import Job, simulate
+from benchmarks.simulator.product import Product
+from benchmarks.simulator.task import Task, random_config
+from search.space import Config, Float
+
+BUDGETS = (1, 2, 4)
+
+
+def rising(config: Config) -> np.ndarray:
+    return np.asarray(float(str(config["x"])) * np.arange(1, 5) / 4)
+
+
+TASK = Task("rising", {"x": Float(0, 1)}, epochs=4, curve=rising)
+
+
+class OneAfterAnother:
+    """Proposes given values, continues each where it was left after two epochs, and notes what it is told."""
+
+    def __init__(self, values: list[float]) -> None:
+        self.left = [Job(str(i), {"x": value}, i, 0, 2) for i, value in enumerate(values)]
+        self.told: list[tuple[str, int]] = []
+
+    def ask(self) -> Job | None:
+        return self.left.pop(0) if self.left else None
+
+    def report(self, trial_id: str, epoch: int, value: float) -> bool:
+        self.told.append((trial_id, epoch))
+        return False
+
+    def end(self, trial_id: str, value: float | None) -> None:
+        if len(self.told) < 6:
+            self.left.append(Job(f"{trial_id} again", {"x": 1.0}, 0, 2, 4))
+
+
+def test_a_continued_trial_costs_only_its_further_epochs() -> None:
+    search = OneAfterAnother([0.2, 1.0])
+    found = simulate(TASK, search, 1, BUDGETS, 0)
+    assert search.told[4:] == [("0 again", 3), ("0 again", 4), ("1 again", 3), ("1 again", 4)]
+    assert (found.started, found.complete) == (2, 2)
+
+
+def test_workers_train_at_once_and_epochs_are_counted_over_all() -> None:
+    search = OneAfterAnother([0.2, 0.4, 0.6])
+    simulate(TASK, search, 3, (1,), 0)
+    assert [epoch for _, epoch in search.told[:3]] == [1, 1, 1]
+
+
+def test_regret_is_that_of_the_value_in_hand_without_its_noise() -> None:
+    noisy = Task("noisy", TASK.parameters, 4, rising, noise=0.05)
+    found = simulate(noisy, OneAfterAnother([0.9]), 1, (0.5,), 0)
+    assert found.regret == [pytest.approx(noisy.regret(0.45))]
+    assert noisy.regret(noisy.scale[0]) == 0
+    assert noisy.regret(noisy.scale[1]) == 100
+
+
+@pytest.mark.parametrize("families", [design.FAMILIES, report.FAMILIES])
+def test_every_family_gives_curves_of_its_length_and_most_of_them_end(families: dict[str, object]) -> None:
+    chance = np.random.default_rng(0)
+    for make in families.values():
+        task: Task = make(0)  # type: ignore[operator]  # a family
+        configs = [random_config(task.space, chance) for _ in range(20)]
+        assert {len(task.curve(config)) for config in configs} == {task.epochs}
+        assert sum(math.isfinite(task.best_of(config)) for config in configs) > 5, task.name
+
+
+def test_no_family_is_in_both_groups() -> None:
+    assert not set(design.FAMILIES) & set(report.FAMILIES)
+
+
+def test_the_product_stops_what_its_rule_stops_and_is_repeatable() -> None:
+    found = [simulate(TASK, Product(TASK, 1, "mfgp", "asha"), 2, (5,), 1) for _ in range(2)]
+    assert found[0] == found[1]
+    assert found[0].complete < found[0].started
+
+
+def test_a_store_is_continued_and_summed_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(compare.FAMILIES, "design", {"rising": lambda instance: TASK})
+    monkeypatch.setattr(compare, "searches", lambda: {"random + asha": compare._product("random", "asha")})
+    store = tmp_path / "runs"
+    compare.Comparison("design", 1, 2, 1, []).run(store)
+    compare.Comparison("design", 1, 2, 2, []).run(store)
+    assert [run["seed"] for run in compare.read(store)] == [0, 1]
+    assert "| design | 2 | random + asha |" in compare.table(store)
