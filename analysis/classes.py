@@ -58,7 +58,7 @@ def best_predictions(results: Results) -> Predictions:
 def _names(source: Source, frame: pd.DataFrame) -> tuple[str, ...]:
     """The class names, from the columns of probabilities, else from the manifest, else numbers."""
     named = [name.removeprefix(_PREFIX) for name in frame.columns if name.startswith(_PREFIX)]
-    known = [str(name) for name in source.dataset.get("class_names") or []]
+    known = [str(name) for name in (source.dataset.class_names if source.dataset else ())]
     size = int(max(frame["label"].max(), frame["predicted"].max())) + 1
     names = known if len(known) >= max(size, len(named)) else named
     return tuple(names) if len(names) >= size else tuple(map(str, range(size)))

@@ -18,7 +18,8 @@ def with_configuration(results: Results, trials: pd.DataFrame) -> pd.DataFrame:
     """The trials with a column `configuration`: the key of the first run, for repeats too."""
     if "repeat_of" not in trials or not trials["repeat_of"].notna().any():
         return trials.assign(configuration=trials["key"])
-    first = trials["repeat_of"].where(trials["repeat_of"].notna(), trials["trial_id"]).astype(str)
+    known = trials["repeat_of"].isin(results.trials["trial_id"])  # One that names no trial repeats nothing.
+    first = trials["repeat_of"].where(known, trials["trial_id"]).astype(str)
     alone = len(results.sources) == 1
     key = first if alone else trials["experiment"].astype(str) + "/" + first
     return trials.assign(configuration=key)
@@ -82,17 +83,17 @@ def runs_told(table: pd.DataFrame) -> str:
 
 def image_counts(results: Results, metric: str) -> pd.Series | None:
     """Number of images behind an accuracy, by experiment; None for other metrics or where it is not known."""
-    entry = {"val_accuracy": "num_validation", "test_accuracy": "num_test"}.get(metric)
-    if entry is None:
+    if metric not in ("val_accuracy", "test_accuracy"):
         return None
-    counts = {source.name: _images(source, entry) for source in results.sources}
+    counts = {source.name: _images(source, metric) for source in results.sources}
     return pd.Series(counts) if any(counts.values()) else None
 
 
-def _images(source: Source, entry: str) -> int:
+def _images(source: Source, metric: str) -> int:
     """The images of a split that its accuracy was computed on: all of them, or as many as `evaluation_size` left."""
-    count = int(source.dataset.get(entry) or 0)
-    most = (source.space.get("fixed") or {}).get("evaluation_size")
+    dataset = source.dataset
+    count = 0 if dataset is None else dataset.num_test if metric == "test_accuracy" else dataset.num_validation
+    most = source.space.fixed.get("evaluation_size")
     return min(count, most) if isinstance(most, int) and most > 0 else count
 
 

@@ -93,10 +93,10 @@ def cautions(results: Results) -> list[str]:
     """What a reader must know about the data and the files."""
     said = []
     for source in results.sources:
-        asked = source.dataset.get("asked")
-        if asked and asked != source.dataset.get("name"):
-            said.append(f"{source.name} used {source.dataset.get('name')} in place of {asked}, which was not there.")
-    names = {str(source.dataset.get("name")) for source in results.sources if source.dataset}
+        used = source.dataset
+        if used and used.asked and used.asked != used.name:
+            said.append(f"{source.name} used {used.name} in place of {used.asked}, which was not there.")
+    names = {source.dataset.name for source in results.sources if source.dataset}
     if len(names) > 1:
         said.append(
             f"The experiments used different data sets ({', '.join(sorted(names))}): values are not comparable."
@@ -107,4 +107,4 @@ def cautions(results: Results) -> list[str]:
         said.append(f"{stopped} {trials} stopped on a part of the training set and {verb} not compared.")
     if results.skipped:
         said.append(f"Damaged files were left out: {', '.join(results.skipped)}.")
-    return said
+    return [*said, *results.wrong]

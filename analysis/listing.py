@@ -34,10 +34,10 @@ def _row(folder: Path) -> dict[str, object]:
     except SearchError as error:
         return {**row, "state": "unreadable", "question": str(error)}
     manifest = results.sources[0].manifest
-    row.update(state=_state(str(manifest.get("state")), folder), trials=len(results.first_runs))
+    row.update(state=_state(manifest.state, folder), trials=len(results.first_runs))
     row.update(complete=int((results.first_runs["state"] == "complete").sum()))
     row.update(metric=results.metric, best=_best(results))
-    return {**row, "written": _age(_written(folder)), "question": str(manifest.get("question") or "")}
+    return {**row, "written": _age(_written(folder)), "question": manifest.question}
 
 
 def _best(results: Results) -> float | None:

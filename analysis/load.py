@@ -13,14 +13,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from analysis.source import Source, read_tables
+from analysis.manifest import MANIFEST, read_manifest
+from analysis.source import Source, Tables, read_tables
 from search.errors import SearchError
 from search.experiment.existing import find_experiments
 from search.experiment.remote.store import Store, parse_results_path, reason
 from search.experiment.schema import CONFIG_PREFIX
 from search.wording import counted
-
-MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,35 +27,51 @@ class Results:
     """Trials and epochs of one or more experiments.
 
     `trials` has one row for each trial, with the columns of `trials.parquet`, `experiment` (its source's name) and
-    `key` (unique over all sources). `skipped` names damaged files; what else there was has been read. Two results
-    are equal when they are one object, so that what is computed from them can be kept.
+    `key` (unique over all sources). `skipped` names damaged files, `wrong` says what of manifests and tables was not
+    as expected; what else there was has been read. Two results are equal when they are one object, so that what is
+    computed from them can be kept.
     """
 
     sources: tuple[Source, ...]
     trials: pd.DataFrame
     skipped: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
 
-    @cached_property
+    @property
     def epochs(self) -> pd.DataFrame:
         """One row for each trial and epoch, with `key` as in `trials`; read when first asked for."""
-        return read_tables(self.sources, "epochs")[0]
+        return self._epochs.frame
+
+    @property
+    def wrong_epochs(self) -> tuple[str, ...]:
+        """What of the values by epoch could not be read or was not as expected, in sentences."""
+        damaged = [f"Damaged files were left out: {', '.join(self._epochs.skipped)}."] * bool(self._epochs.skipped)
+        return (*damaged, *self._epochs.wrong)
+
+    @cached_property
+    def _epochs(self) -> Tables:
+        read = read_tables(self.sources, "epochs")
+        frame = read.frame
+        if len(frame):  # Of trials that the table of trials does not know nothing can be said.
+            frame = frame[frame["key"].isin(self.trials["key"])].reset_index(drop=True)
+        return Tables(frame, read.skipped, read.wrong)
 
     @property
     def metric(self) -> str:
         """The metric that chooses; raises SearchError where the experiments have different ones."""
-        return self._only("metric", "val_accuracy")
+        return self._only("metric")
 
     @property
     def mode(self) -> str:
         """`max` or `min`; raises SearchError where the experiments have different ones."""
-        return self._only("mode", "max")
+        return self._only("mode")
 
-    def _only(self, entry: str, default: str) -> str:
-        values = {source.name: str(source.space.get(entry, default)) for source in self.sources}
+    def _only(self, entry: str) -> str:
+        values = {source.name: str(getattr(source.space, entry)) for source in self.sources}
         if len(set(values.values())) > 1:
             told = ", ".join(f"{name}: {value}" for name, value in values.items())
             raise SearchError(f"the experiments differ in their {entry} ({told}); expected one. Analyse them apart.")
-        return next(iter(values.values()), default)
+        return next(iter(values.values()))
 
     @cached_property
     def parameters(self) -> list[str]:
@@ -138,11 +153,15 @@ def load(*addresses: str | Path) -> Results:
     if not addresses:
         raise SearchError("no results are given; expected folders of experiments, like results/mnist_filters.")
     sources = _named([_open(str(address)) for address in dict.fromkeys(map(str, addresses))])
-    trials, skipped = read_tables(sources, "trials")
-    for column in ("trial_id", "number", "state"):
+    read = read_tables(sources, "trials")
+    trials = read.frame
+    for column in ("trial_id", "state"):
         if column not in trials:
-            trials[column] = pd.Series(dtype="int64" if column == "number" else "str")
-    return Results(sources, trials, skipped)
+            trials[column] = pd.Series(None, trials.index, dtype="str")
+    if "number" not in trials or trials["number"].isna().any():
+        trials["number"] = range(len(trials))
+    wrong = [f"{source.name}: {sentence}." for source in sources for sentence in source.manifest.wrong]
+    return Results(sources, trials, read.skipped, (*wrong, *read.wrong))
 
 
 def _open(address: str) -> Source:
@@ -155,9 +174,10 @@ def _open(address: str) -> Source:
             raise ValueError("no JSON object")
     except (FileNotFoundError, NotADirectoryError):
         raise SearchError(_no_experiment(address)) from None
-    except (OSError, ValueError, pa.ArrowException) as error:
+    except (OSError, ValueError, RecursionError, pa.ArrowException) as error:
         raise SearchError(f"{path} cannot be read ({reason(error)}); expected the manifest of an experiment.") from None
-    return Source(address, str(manifest.get("name") or Path(root).name), manifest, files, root)
+    read = read_manifest(manifest, Path(root).name)
+    return Source(address, read.name, read, files, root)
 
 
 def _locate(address: str) -> tuple[pafs.FileSystem, str]:

@@ -14,10 +14,15 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from analysis.journal import searched_ranges
+from analysis.manifest import DatasetEntry, Manifest, SpaceEntry
+from analysis.stored_columns import checked
 from search.errors import SearchError
 from search.experiment.parts import TableRead
 from search.experiment.remote.store import reason
 from search.experiment.schema import CONFIG_PREFIX, read_epochs, read_trials
+
+MOST_CLASSES = 10_000
+"""A label from here on is no number of a class."""
 
 
 @dataclass(frozen=True)
@@ -27,44 +32,56 @@ class Source:
     address: str
     """As given: a local path, or an address like `s3://bucket/results/name`."""
     name: str
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     files: pafs.FileSystem
     root: str
     """Path of the folder within `files`."""
 
     @property
-    def space(self) -> Mapping[str, Any]:
+    def space(self) -> SpaceEntry:
         """The manifest's entry of the space: metric, mode, parameters."""
-        return dict(self.manifest.get("space") or {})
+        return self.manifest.space
 
     @cached_property
     def declared(self) -> Mapping[str, Any]:
         """The parameters as the manifest declares them; of a define-by-run space as its study's journal shows them."""
-        return dict(self.space.get("parameters") or {}) or searched_ranges(self.files, self.root)
+        return self.space.parameters or searched_ranges(self.files, self.root)
 
     @property
-    def dataset(self) -> Mapping[str, Any]:
-        """The manifest's entry of the data set; empty where there is none."""
-        return dict(self.manifest.get("dataset") or {})
+    def dataset(self) -> DatasetEntry | None:
+        """The manifest's entry of the data set; None where there is none."""
+        return self.manifest.dataset
 
 
-def read_tables(sources: tuple[Source, ...], name: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """A table of all sources, one below the other, and the files that could not be read."""
-    frames, skipped = [], []
+@dataclass(frozen=True)
+class Tables:
+    """One table of all sources, one below the other."""
+
+    frame: pd.DataFrame
+    skipped: tuple[str, ...]
+    """The files that could not be read."""
+    wrong: tuple[str, ...]
+    """What was left out of the others, in sentences."""
+
+
+def read_tables(sources: tuple[Source, ...], name: str) -> Tables:
+    """The table `trials` or `epochs` of all sources; raises SearchError where a place cannot be reached."""
+    frames, skipped, wrong = [], list[str](), list[str]()
     for source in sources:
         read = _read(source, name)
         skipped += [f"{source.address}/{path}" for path in read.skipped]
-        if len(read.table):
-            frame = _frame(read.table, source.name, alone=len(sources) == 1)
+        table, found = checked(read.table, name, source.space.metric) if read.table.num_columns else (read.table, [])
+        wrong += [f"{source.name}: {sentence}." for sentence in found]
+        if len(table):
+            frame = _frame(table, source.name, alone=len(sources) == 1)
             frames.append(_with_fixed(frame, source) if name == "trials" else frame)
-    if not frames:
-        return pd.DataFrame({"key": [], "experiment": []}), tuple(skipped)
-    return _joined(frames), tuple(skipped)
+    whole = _joined(frames) if frames else pd.DataFrame({"key": [], "experiment": []})
+    return Tables(whole, tuple(skipped), tuple(wrong))
 
 
 def _with_fixed(frame: pd.DataFrame, source: Source) -> pd.DataFrame:
     """The trials with their fixed settings as columns, so that experiments can be compared by them."""
-    fixed = source.space.get("fixed") or {}
+    fixed = source.space.fixed
     missing = {CONFIG_PREFIX + name: value for name, value in fixed.items() if CONFIG_PREFIX + name not in frame}
     plain = {n: v if isinstance(v, (bool, int, float, str, type(None))) else repr(v) for n, v in missing.items()}
     return frame.assign(**plain)
@@ -89,7 +106,7 @@ def _read(source: Source, name: str) -> TableRead:
     read = read_trials if name == "trials" else read_epochs
     try:
         return read(source.root, source.files)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:  # Parts that do not fit together, too.
         raise SearchError(f"{source.address} cannot be read ({reason(error)}).") from None
 
 
@@ -120,10 +137,19 @@ def stored_predictions(source: Source) -> set[str]:
 
 
 def read_predictions(source: Source, trial_id: str) -> pd.DataFrame | None:
-    """The stored test predictions of a trial (`row, label, predicted, probability_<class>`); None where absent."""
+    """The stored test predictions of a trial (`row, label, predicted, probability_<class>`).
+
+    None where there are none, or where `label` and `predicted` are not numbers of classes.
+    """
     path = f"{source.root}/predictions/{trial_id}.parquet"
     try:
         with source.files.open_input_file(path) as stored:
-            return pd.DataFrame(pq.read_table(stored).to_pandas())
-    except (OSError, pa.ArrowException):
+            frame = pd.DataFrame(pq.ParquetFile(stored).read().to_pandas())
+    except (OSError, pa.ArrowException, ValueError):
         return None
+    for name in ("label", "predicted"):
+        if name not in frame or not pd.api.types.is_integer_dtype(frame[name]):
+            return None
+        if len(frame) == 0 or frame[name].min() < 0 or frame[name].max() >= MOST_CLASSES:
+            return None
+    return frame

@@ -157,7 +157,8 @@ def group_table(results: Results, by: Sequence[str], sort: str | None = None) ->
     order = find_column(frame, sort) if sort else f"best {results.metric}"
     said = (_sorting(order),) if sort else ()
     ascending = _ascending(order, results) if sort else results.mode == "min"
-    frame = frame.sort_values(order, ascending=ascending, kind="stable", na_position="last")
+    if order in frame:
+        frame = frame.sort_values(order, ascending=ascending, kind="stable", na_position="last")
     meaning = (*_meaning(frame, results), _of_what(table))
     return Table(frame.reset_index(drop=True), (*said, *told, *meaning, *notes(results)))
 

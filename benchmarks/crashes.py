@@ -91,7 +91,7 @@ class Life:
         return [path for table in ("trials", "epochs") for path in (self._driver.root / table).glob(pattern)]
 
     def _is_writing(self, pattern: str) -> bool:
-        return bool(self._parts(f".tmp-*{pattern}"))
+        return bool(self._parts(f".tmp-{pattern}"))
 
     def _has_stored(self) -> bool:
         return self._count() > self._before

@@ -43,6 +43,6 @@ def trial_times(experiment: Path) -> pd.DataFrame:
     epochs = read_epochs(experiment).table.to_pandas()
     trials["inside"] = epochs.groupby("trial_id")["seconds"].sum()
     trials["first_epoch"] = epochs[epochs["epoch"] == 1].set_index("trial_id")["seconds"]
-    trials["outside"] = trials["train_seconds"] - trials["inside"]
+    trials["outside"] = trials["finished_at"] - trials["started_at"] - trials["inside"]
     trials["gap"] = trials["started_at"] - trials.groupby("worker")["finished_at"].shift()
     return trials

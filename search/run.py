@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from search.console import Console
-from search.driver.ranking import best, count_on_a_part, ranked, values_by_configuration
+from search.driver.ranking import best, count_on_a_part, ranked, row_with_means, values_by_configuration
 from search.errors import SearchError, StorageLost
 from search.experiment.folder import Experiment
 from search.experiment.manifest import read_manifest
@@ -115,7 +115,7 @@ def _result(outcome: Outcome, seconds: float) -> Result:
         plan=plan,
         counts=trials.counts(),
         repeats=trials.repeats(),
-        ranked=[trial.row for trial in ranked(ended, plan.space.mode)[:20]],
+        ranked=[row_with_means(trial, ended) for trial in ranked(ended, plan.space.mode)[:20]],
         best_config=leader.config if leader else None,
         best_runs=len(runs),
         best_mean=sum(runs) / len(runs) if runs else None,
@@ -124,6 +124,7 @@ def _result(outcome: Outcome, seconds: float) -> Result:
         workers=len(outcome.search.recorder.workers),
         exhausted=outcome.end is SearchEnd.EXHAUSTED,
         on_a_part=count_on_a_part(ended),
+        unread=outcome.search.recorder.unread.lines(),
     )
 
 
@@ -136,7 +137,7 @@ def _open(plan: Plan, before: dict[str, Any] | None, fetch: bool) -> Experiment:
     if before is None:
         return Experiment.create(plan.root, plan.space, plan.space_file.text, make_manifest(plan), plan.store)
     sessions = [*before["sessions"], new_session(plan)]
-    changes = {"state": "running", "options": describe_options(plan), "sessions": sessions}
+    changes = {"state": str(SearchEnd.RUNNING), "options": describe_options(plan), "sessions": sessions}
     if plan.store is not None:
         changes["store"] = plan.store.plain
     return Experiment.reopen(plan.root, plan.space, {**before, **changes}, plan.store, fetch)

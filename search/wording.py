@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
+import sysconfig
+import traceback
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 
 def did_you_mean(name: object, known: Iterable[str], prefix: str = "") -> str:
@@ -12,10 +16,36 @@ def did_you_mean(name: object, known: Iterable[str], prefix: str = "") -> str:
     `trainables.wording` says the same in the same words, for neither package may import the other.
     """
     names = sorted(known)
-    near = [prefix + other for other in difflib.get_close_matches(str(name), names, n=3)]
+    near = [prefix + other for other in near_names(name, names)]
     if near:
         return f"Did you mean {' or '.join(near)}?"
     return f"Expected one of: {', '.join(prefix + other for other in names)}." if names else "There is none."
+
+
+def near_names(name: object, known: Iterable[str]) -> list[str]:
+    """The known names that are near to `name`, the nearest first."""
+    return difflib.get_close_matches(str(name), sorted(known), n=3)
+
+
+def error_text(error: BaseException) -> str:
+    """An error of a user's own code on one line: its kind, what it says, and the name that was meant."""
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
+    if not isinstance(error, AttributeError) or not error.name or error.obj is None:
+        return text
+    near = difflib.get_close_matches(error.name, dir(error.obj), n=1)
+    return f"{text}. Did you mean {near[0]}?" if near else text
+
+
+def users_line(error: BaseException, *files: str) -> str | None:
+    """`FILE, line N` of the innermost line of a user's own code in an error; `files`: of these files only."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        others = frame.filename.startswith((*_INSTALLED, "<")) or "site-packages" in frame.filename
+        if frame.filename in files or (not files and not others):
+            return f"{frame.filename}, line {frame.lineno}"
+    return None
+
+
+_INSTALLED = (str(Path(__file__).parent) + os.sep, sysconfig.get_paths()["stdlib"])
 
 
 def size_text(size: int) -> str:

@@ -6,7 +6,8 @@ would pay TensorFlow's five seconds. The training modules are imported where a t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 from trainables.backbones.catalogue import BACKBONES
@@ -15,10 +16,16 @@ from trainables.data import Data
 from trainables.datasets.find import find_dataset
 from trainables.datasets.load import load_data
 from trainables.datasets.settings import DATA_SETTINGS
-from trainables.image_settings import IMAGE_SETTINGS, check_image_settings
-from trainables.settings import check_settings
+from trainables.image_settings import (
+    IMAGE_SETTINGS,
+    check_image_settings,
+    check_training_settings,
+    of_data,
+    of_training,
+)
+from trainables.settings import OF_THE_SEARCH, check_settings
 from trainables.training.runtime import configure
-from trainables.trial import Config, DatasetInfo, Declaration, Metrics, Trial
+from trainables.trial import Config, Declaration, Metrics, Trial
 
 METRICS = frozenset(
     {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "test_loss", "test_accuracy"}
@@ -32,7 +39,8 @@ SMOKE = {"epochs": 1, "sample_size": 200, "evaluation_size": 200}
 
 def train(config: Config, trial: Trial) -> Generator[Metrics, None, None]:
     """Train one image classifier and yield its metrics after every epoch, and its test metrics at the end."""
-    check_settings({name: (value,) for name, value in config.items()}, IMAGE_SETTINGS | DATA_SETTINGS)
+    own = {name: (value,) for name, value in config.items() if name not in OF_THE_SEARCH}
+    check_settings(own, IMAGE_SETTINGS | DATA_SETTINGS)
     data = load_data(config, trial)
     yield from train_on(data, config, trial)
 
@@ -41,42 +49,69 @@ def train_on(data: Data, config: Config, trial: Trial) -> Generator[Metrics, Non
     """Do `train` with data that is loaded already."""
     configure(trial.cpus, trial.gpus, trial.gpu_memory_mib)
     from trainables.training.fitting import fit  # noqa: PLC0415  # needs TensorFlow, see above
-    from trainables.training.prepared import prepared_program  # noqa: PLC0415  # needs TensorFlow, see above
+    from trainables.training.prepared import prepared_fit, prepared_program  # noqa: PLC0415  # likewise
 
     if config.get("network") in BACKBONES:
         from trainables.regimes import train_transfer  # noqa: PLC0415  # needs TensorFlow, see above
 
         yield from train_transfer(data, config, trial)
         return
+    if config.get("engine") == "fit":
+        yield from fit(prepared_fit(config, data, trial.seed, trial.cpus), data, config, trial)
+        return
     with prepared_program(config, data, trial.seed) as program:
         yield from fit(program, data, config, trial)
 
 
-def train_with(build: Callable[[Config, Data], Any]) -> Callable[[Config, Trial], Generator[Metrics, None, None]]:
+def train_with(
+    build: Callable[[Config, Data], Any], fit: Callable[..., Any] | None = None
+) -> Callable[[Config, Trial], Generator[Metrics, None, None]]:
     """A trainable from `build(config, data) -> keras.Model`.
 
-    The model takes pixels 0 to 255, shape (batch, height, width, channels), and ends in one softmax unit per class,
-    or in one sigmoid unit. The configuration may hold settings of its own; loss, optimizer, epochs, early stopping
-    and data are those of `train`.
+    The model takes pixels 0 to 255, shape (batch, height, width, channels). One that is compiled is trained with its
+    own loss, optimizer and metrics, each of which becomes a column. One that is not ends in a unit for each class, or
+    in one unit where there are two, with or without its softmax or sigmoid; its loss and optimizer are those of
+    `train`. The configuration may hold settings of its own; epochs, early stopping and data are those of `train`.
+    `engine` says whether a compiled program trains it or Keras' own `fit`, which takes any model.
+
+    `fit(config, model, x, y, validation_data=, epochs=, callbacks=)` trains the model itself, as that of a KerasTuner
+    HyperModel does: by `model.fit`, or in a loop that tells the callbacks of each epoch.
     """
 
     def train_own(config: Config, trial: Trial) -> Generator[Metrics, None, None]:
-        data = load_data(config, trial)
+        data = load_data({**of_data(config), **trial.asked}, trial)
         configure(trial.cpus, trial.gpus, trial.gpu_memory_mib)
-        from trainables.training.fitting import fit  # noqa: PLC0415  # needs TensorFlow, see above
-        from trainables.training.prepared import own_program  # noqa: PLC0415  # needs TensorFlow, see above
+        from trainables.training.fitting import fit as epochs_of  # noqa: PLC0415  # needs TensorFlow, see above
+        from trainables.training.own_engines import own_engine  # noqa: PLC0415  # likewise
 
-        with own_program(build, config, data, trial.seed) as program:
-            yield from fit(program, data, config, trial)
+        if fit is not None:
+            from trainables.training.users_fit import train_by_users_fit  # noqa: PLC0415  # needs TensorFlow, see above
+
+            yield from train_by_users_fit(build, fit, data, config, trial)
+            return
+        with own_engine(build, config, data, trial) as (engine, own):
+            yield from epochs_of(engine, data, {**of_training(config), **trial.asked}, trial, own)
 
     train_own.declaration = Declaration(  # type: ignore[attr-defined]
-        METRICS, _check_own, find_dataset, smoke=SMOKE, grows=True
+        None, check_training_settings, find_dataset, smoke=SMOKE, grows=fit is None
     )
     return train_own
 
 
-def _check_own(settings: Mapping[str, Sequence[object]], info: DatasetInfo | None) -> None:
-    check_image_settings(settings, info, others_allowed=True)
+def load_model(path: Path | str, build: Callable[[Config, Data], Any], data_dir: Path | None = None) -> Any:
+    """A model that `train_with(build)` saved, also one whose class Keras cannot make from the file alone.
+
+    It is built anew from the configuration of its trial, which is in the file, and gets the saved weights; `data_dir`
+    is the folder of its data set, None the cache of Keras. One of Keras' own layers needs none of this:
+    keras.models.load_model loads it.
+    """
+    from trainables.training.own_engines import built_model  # noqa: PLC0415  # needs TensorFlow, see above
+    from trainables.training.saved_models import read_about, with_weights  # noqa: PLC0415  # likewise
+
+    about = read_about(Path(path))
+    trial = Trial(split_seed=about["split_seed"], data_dir=data_dir)
+    data = load_data({**of_data(about["config"]), **about["asked"]}, trial)
+    return with_weights(built_model(build, about["config"], data, trial).model, Path(path))
 
 
 train.declaration = Declaration(  # type: ignore[attr-defined]

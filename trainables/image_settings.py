@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +77,8 @@ class ImageSettings:
     cached_augmentations: int | None = _row(None, optional(whole(1)))
     """With random augmentation: how many augmented copies of the training images are cached, and take turns; None:
     nothing is cached then, since every epoch sees other images."""
+    engine: str = _row("auto", one_of("auto", "compiled", "fit"))
+    """What trains: a compiled program or Keras' own `fit`; auto: the program where it does exactly what `fit` does."""
     optimizer: str = _row("adam", one_of(*OPTIMIZERS), structural=True)
     learning_rate: float = _row(1e-3, number(0, above=True))
     weight_decay: float | None = _row(None, optional(number(0)))
@@ -121,6 +123,42 @@ IMAGE_SETTINGS: dict[str, Setting] = {
 }
 
 
+_ABSENT = object()
+
+OF_TRAINING = frozenset(
+    {"engine", "optimizer", "learning_rate", "weight_decay", "batch_size", "epochs", "patience", "class_weight"}
+    | {"reduce_on_plateau", "reduce_factor"}
+)
+"""The settings that hold for any model; the others are of our networks, and a user's model may use their names."""
+
+
+def of_training(config: Mapping[str, object]) -> dict[str, object]:
+    """What of a configuration says how a user's model is trained, `metric` and `mode` of the search among it.
+
+    An optimizer that is none of ours is the user's own word, for `compile`.
+    """
+    own = _only(config, OF_TRAINING | {"metric", "mode"})
+    return {name: value for name, value in own.items() if name != "optimizer" or value in OPTIMIZERS}
+
+
+def of_data(config: Mapping[str, object]) -> dict[str, object]:
+    """What of a configuration concerns the data."""
+    return _only(config, {"dataset", *DATA_SETTINGS})
+
+
+def _only(config: Mapping[str, object], names: Collection[str]) -> dict[str, object]:
+    """Asks for these names and no other, since a search notes what is read."""
+    found = {name: config.get(name, _ABSENT) for name in sorted(names)}
+    return {name: value for name, value in found.items() if value is not _ABSENT}
+
+
+def check_training_settings(settings: Mapping[str, Sequence[object]], info: DatasetInfo | None) -> None:
+    """Raise TrainableError for a value that no user's model can be trained with on this data."""
+    known = {name: IMAGE_SETTINGS[name] for name in OF_TRAINING - {"optimizer"}}
+    check_settings(settings, known | DATA_SETTINGS, others_allowed=True)
+    check_data_settings(settings, info)
+
+
 def _own_settings(network: str) -> Mapping[str, Any]:
     """The settings of the network's own, with their defaults."""
     return published(network) if network in BACKBONES else PUBLISHED[network]
@@ -136,16 +174,13 @@ _OF_NETWORKS = frozenset().union(*(settings_read_by(network) for network in (*PU
 """The settings that some networks read and others do not."""
 
 
-def check_image_settings(
-    settings: Mapping[str, Sequence[object]], info: DatasetInfo | None, *, others_allowed: bool = False
-) -> None:
+def check_image_settings(settings: Mapping[str, Sequence[object]], info: DatasetInfo | None) -> None:
     """Raise TrainableError for a name or a value (name -> the values it may take) that cannot work with this data."""
-    check_settings(settings, IMAGE_SETTINGS | DATA_SETTINGS, others_allowed=others_allowed)
+    check_settings(settings, IMAGE_SETTINGS | DATA_SETTINGS)
     check_data_settings(settings, info)
-    if not others_allowed:
-        _check_effect(settings)
-        check_backbones(settings)
-        _check_image_size(settings, info)
+    _check_effect(settings)
+    check_backbones(settings)
+    _check_image_size(settings, info)
 
 
 def _check_effect(settings: Mapping[str, Sequence[object]]) -> None:

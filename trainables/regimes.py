@@ -6,21 +6,27 @@ import dataclasses
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import keras
 
 from trainables.backbones.head import transfer_model
 from trainables.backbones.pieces import Piece, Source
 from trainables.data import Data
 from trainables.image_settings import ImageSettings, check_side
 from trainables.training.checkpoint import checkpoint_values
-from trainables.training.fitting import Stage, evaluation_batch, train_stage
+from trainables.training.engine import COMPILED, FIT, Engine
+from trainables.training.fitting import Stage, train_stage
 from trainables.training.growth import trainings
-from trainables.training.initial_weights import initial_weights
+from trainables.training.initial_weights import Weights, initial_weights
 from trainables.training.kept_programs import program_for
 from trainables.training.layers import Dropout, leaves, plain
 from trainables.training.optimizers import make_optimizer
 from trainables.training.outcome import finish
+from trainables.training.own_engines import fit_engine
 from trainables.training.program import Program
+from trainables.training.saved_models import Measured, save_checked
 from trainables.trial import Config, Metrics, Trial
 
 
@@ -59,14 +65,15 @@ def _train_once(
 ) -> Generator[Metrics, None, None]:
     """All stages, from the initial weights, behind so many epochs of trainings before."""
     trial = source.trial
+    trial.facts["engine"] = FIT if source.settings.engine == FIT else COMPILED
     stage, left = _resumed(trial.checkpoint, plans, begins)
     for plan in left:
         stage = dataclasses.replace(stage, epochs=plan.epochs, number=plan.number)
-        with _program(source, source.settings, plan) as (program, piece):
-            stage = yield from train_stage(program, piece.data, config, trial, stage, copies=piece.copies)
-            source.learn(program)
+        with _engine(source, source.settings, plan) as (engine, piece):
+            stage = yield from train_stage(engine, piece.data, config, trial, stage, copies=piece.copies)
+            source.learn(engine)
             if tests and plan is plans[-1]:
-                yield _finished(program, piece, source)
+                yield _finished(engine, piece, source)
 
 
 def _resumed(checkpoint: Path | None, plans: list[Plan], begins: int) -> tuple[Stage, list[Plan]]:
@@ -79,17 +86,33 @@ def _resumed(checkpoint: Path | None, plans: list[Plan], begins: int) -> tuple[S
 
 
 @contextmanager
-def _program(source: Source, settings: ImageSettings, plan: Plan) -> Iterator[tuple[Program, Piece]]:
-    """The program of a stage at the weights that it begins from."""
+def _engine(source: Source, settings: ImageSettings, plan: Plan) -> Iterator[tuple[Engine, Piece]]:
+    """The engine of a stage at the weights that it begins from."""
     piece = source.piece(frozen=plan.frozen)
     classes = source.images.info.num_classes
+    settings = dataclasses.replace(settings, learning_rate=plan.learning_rate)
+
+    def model() -> keras.Model:
+        inner = source.model(piece)
+        return transfer_model(settings, piece.input_shape, classes, inner, pixels=not piece.is_cached)
+
+    def weights(model: keras.Model) -> Weights:
+        own = source.weights(model)
+        return [*own, *(source.head or initial_weights(model, source.trial.seed, first=len(own)))]
+
+    if settings.engine == FIT:
+        network = model()
+        network.set_weights(weights(network))
+        for layer in leaves(network):
+            if isinstance(layer, Dropout):
+                layer.rate_now.assign(getattr(settings, layer.setting))
+        yield fit_engine(network, piece.data, settings, source.trial.cpus, piece.weights_in_front), piece
+        return
 
     def build() -> Program:
-        inner = source.model(piece)
-        model = transfer_model(settings, piece.input_shape, classes, inner, pixels=not piece.is_cached)
         optimizer = make_optimizer(settings.optimizer, decays=settings.weight_decay is not None)
         return Program(
-            model,
+            model(),
             optimizer,
             piece.input_shape,
             image_dtype="float32" if piece.is_cached else "uint8",
@@ -98,23 +121,22 @@ def _program(source: Source, settings: ImageSettings, plan: Plan) -> Iterator[tu
 
     shape = (piece.input_shape, piece.weights_in_front, classes)
     with program_for((piece.structure, shape, settings.optimizer, settings.weight_decay is not None), build) as program:
-        own = source.weights(program.model)
-        head = source.head or initial_weights(program.model, source.trial.seed, first=len(own))
-        program.start([*own, *head], dataclasses.replace(settings, learning_rate=plan.learning_rate))
+        program.start(weights(program.model), settings)
         yield program, piece
 
 
-def _finished(program: Program, piece: Piece, source: Source) -> Metrics:
-    metrics = finish(program, piece.data, evaluation_batch(source.settings), source.trial)
+def _finished(engine: Engine, piece: Piece, source: Source) -> Metrics:
+    writer = partial(_model_writer, source, piece)
+    metrics = finish(engine, piece.data, source.settings, source.trial, writer=writer)
     metrics["num_parameters"] += piece.parameters_in_front
-    source.trial.save_model = _model_writer(source, piece)
     return metrics
 
 
-def _model_writer(source: Source, piece: Piece) -> Callable[[Path], None]:
+def _model_writer(source: Source, piece: Piece, measured: Measured) -> Callable[[Path], None]:
     """Writes the whole network, from pixels to probabilities, whatever of it was computed beforehand."""
     settings, images = source.settings, source.images
     whole = dataclasses.replace(piece, cut=None, holds_backbone=True)
+    on_images = measured.of_other(images.test)
 
     def write(path: Path) -> None:
         shape = images.train.images.shape[1:]
@@ -122,6 +144,6 @@ def _model_writer(source: Source, piece: Piece) -> Callable[[Path], None]:
         rates = {layer.name: getattr(settings, layer.setting) for layer in leaves(model) if isinstance(layer, Dropout)}
         saved = plain(model, rates)
         saved.set_weights([*source.weights(model), *(source.head or [])])
-        saved.save(path)
+        save_checked(saved, path, on_images)
 
     return write

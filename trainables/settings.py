@@ -58,12 +58,14 @@ def check_settings(
     for name, values in settings.items():
         if name in known:
             _check_values(name, values, known[name])
-        elif name not in OF_THE_SEARCH and not others_allowed:
+        elif not others_allowed:
             raise TrainableError(unknown_setting(name, known))
 
 
 def unknown_setting(name: str, known: Mapping[str, Setting]) -> str:
     """The message for a name that is not in the table, with the near ones, or all if none is near."""
+    if name in OF_THE_SEARCH:
+        return f"setting '{name}' is not of the trainable but of the space; expected it there, as in Space({name}=...)."
     return f"unknown setting '{name}'. {did_you_mean(name, known)}"
 
 

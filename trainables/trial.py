@@ -68,6 +68,11 @@ class Trial:
     contents: Mapping[str, str] = field(default_factory=dict)
     """Digests of the data set and of the files with which the search was planned, by name; what is not named may be
     anything."""
+    asked: Mapping[str, object] = field(default_factory=dict)
+    """`dataset`, `metric` and `mode` of the search; the configuration has them too, unless it has settings of its own
+    that are called so."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """Set by the trainable, before its first yield: words about the trial, each a column of `trials` under its name."""
     save: Callable[[Path], None] | None = None
     """Set by the trainable: writes into a folder what continues the trial behind the last yielded epoch."""
     save_model: Callable[[Path], None] | None = None

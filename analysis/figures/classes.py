@@ -65,9 +65,10 @@ def images_per_class(results: Results) -> pd.DataFrame:
     subsets are stratified, so that each class has the same share. Raises SearchError where neither is stored.
     """
     for source in results.sources:
-        counts = source.dataset.get("class_counts")
+        counts = source.dataset.class_counts if source.dataset else {}
         if counts:
-            names = [str(name) for name in source.dataset.get("class_names") or range(len(next(iter(counts.values()))))]
+            size = len(next(iter(counts.values())))
+            names = list(source.dataset.class_names if source.dataset else ()) or [str(index) for index in range(size)]
             table = pd.DataFrame({split: list(counts[split]) for split in SPLITS if split in counts}, index=names)
             return _used(table, results.trials[results.trials["experiment"] == source.name])
     predictions = best_predictions(results)

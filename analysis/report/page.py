@@ -62,7 +62,7 @@ def _paragraphs(sentences: list[str], css: str = "") -> str:
 def _head(results: Results) -> str:
     parts = [f"<header><h1>{html.escape(results.told)}</h1>"]
     for source in results.sources:
-        question = str(source.manifest.get("question") or "")
+        question = source.manifest.question
         parts.append(_paragraphs([question] if question else []))
         parts.append(_paragraphs([_facts(source)], ' class="soft"'))
     links = ("answer", "figures", "tables", "provenance")
@@ -73,17 +73,14 @@ def _head(results: Results) -> str:
 def _facts(source: Source) -> str:
     manifest, dataset = source.manifest, source.dataset
     words = [
-        f"State: {manifest.get('state', 'not known')}",
-        f"begun {manifest.get('created_at', 'at an unknown time')}",
+        f"State: {manifest.state}",
+        f"begun {manifest.created_at}",
     ]
     if dataset:
-        sizes = ", ".join(
-            f"{dataset[f'num_{split}']:,} {split}"
-            for split in ("train", "validation", "test")
-            if dataset.get(f"num_{split}")
-        )
-        words.append(f"data set {dataset.get('name')} ({sizes})" if sizes else f"data set {dataset.get('name')}")
-    options = manifest.get("options") or {}
+        counts = {"train": dataset.num_train, "validation": dataset.num_validation, "test": dataset.num_test}
+        sizes = ", ".join(f"{count:,} {split}" for split, count in counts.items() if count)
+        words.append(f"data set {dataset.name} ({sizes})" if sizes else f"data set {dataset.name}")
+    options = manifest.options
     words += [f"{name} {options[name]}" for name in ("sampler", "stopping", "seed") if options.get(name) is not None]
     return "; ".join(words) + "."
 
@@ -166,7 +163,7 @@ def _provenance(results: Results) -> str:
             parts.append(f'<p class="soft">{html.escape(title)}</p><pre>{html.escape(command)}</pre>')
         facts = pd.DataFrame(_entries(source), columns=["what", "value"])
         parts.append(f'<div class="wide">{as_html(Table(facts))}</div>')
-        text = html.escape(json.dumps(source.manifest, indent=2, default=str))
+        text = html.escape(json.dumps(source.manifest.stored, indent=2, default=str))
         parts.append(f"<details><summary>The whole manifest</summary><pre>{text}</pre></details>")
     return "".join(parts) + "</main>"
 
@@ -175,19 +172,23 @@ def _entries(source: Source) -> list[tuple[str, str]]:
     """The manifest's facts that decide the results, one a line."""
     manifest = source.manifest
     found = [("folder", source.address)]
-    for part in ("versions", "hardware", "git", "options"):
-        entries = manifest.get(part)
-        if isinstance(entries, dict):
+    parts = {name: getattr(manifest, name) for name in ("versions", "hardware", "git", "options")}
+    for part, entries in parts.items():
+        if entries:
             told = ", ".join(
                 f"{name} {cell(value)}" for name, value in entries.items() if value is not None and value != {}
             )
             found.append((part, told))
     found += [
-        (f"space: {name}", str(source.space[name])) for name in ("file", "sha256", "trainable") if name in source.space
+        (f"space: {name}", getattr(source.space, name))
+        for name in ("file", "sha256", "trainable")
+        if getattr(source.space, name)
     ]
-    fixed = source.space.get("fixed") or {}
+    fixed = source.space.fixed
     found.append(("fixed settings", ", ".join(f"{name}={value}" for name, value in fixed.items()) or "none"))
     found += [
-        (f"data: {name}", str(source.dataset[name])) for name in ("source", "fingerprint") if source.dataset.get(name)
+        (f"data: {name}", getattr(source.dataset, name))
+        for name in ("source", "fingerprint")
+        if source.dataset and getattr(source.dataset, name)
     ]
     return found

@@ -31,7 +31,7 @@ def answer(results: Results) -> list[tuple[str, list[str]]]:
         ("What mattered most", mattered(results)),
         ("What the noise hides", noise(results, table)),
         ("What it took", effort(results)),
-        ("Careful", cautions(results)),
+        ("Careful", [*cautions(results), *results.wrong_epochs]),
     ]
     return [(heading, sentences) for heading, sentences in parts if sentences]
 
@@ -139,8 +139,8 @@ def duration(seconds: float) -> str:
 
 def again(source: Source, results: Results) -> list[tuple[str, str]]:
     """What is done and the command that does it, for one experiment: search again, continue, run its best again."""
-    file = str(source.space.get("file") or "SPACE")
-    words = [str(word) for word in source.manifest.get("command") or [file]]
+    file = source.space.file or "SPACE"
+    words = list(source.manifest.command) or [file]
     table = configurations(results)
     found = [
         ("Search again, under another name", [*_without_name(words), "--name", "ANOTHER"]),
@@ -157,7 +157,7 @@ def again(source: Source, results: Results) -> list[tuple[str, str]]:
 
 def _stopping(source: Source) -> list[str]:
     """No stopping for a single trial, unless its training set grew as the rule said; nothing cuts it then either."""
-    options = source.manifest.get("options") or {}
+    options = source.manifest.options
     both = options.get("fidelity") == "both"
     return ["--stopping", str(options.get("stopping")), "--fidelity", "both"] if both else ["--stopping", "none"]
 
@@ -174,8 +174,7 @@ def _without_name(words: list[str]) -> list[str]:
 
 def _pins(source: Source, results: Results, row: pd.Series) -> list[str]:
     """The settings that were pinned on the command line, and those of the configuration."""
-    asked = (source.manifest.get("asked") or {}).get("set") or {}
-    pins = {str(name): str(value) for name, value in asked.items()}
+    pins = dict(source.manifest.pins)
     for name in results.searched:
         if pd.notna(row[name]):
             pins[shown(name)] = repr(float(row[name])) if isinstance(row[name], float) else cell(row[name])

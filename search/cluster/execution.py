@@ -62,14 +62,14 @@ def execute(plan: Plan, experiment: Experiment, watch: Watch, warn: Callable[[st
     """Run the search; raises SearchError where the cluster or the plan does not allow it."""
     search = open_search(plan, experiment)
     (experiment.root / CLOSING).unlink(missing_ok=True)
-    with Interrupts() as interrupts, connected(plan.address) as nodes:
+    with Interrupts() as interrupts, connected(plan.options.address) as nodes:
         shapes = shapes_of(plan)
-        autoscaler = autoscaler_config(shapes, plan.max_concurrent) if plan.address != "local" else {}
-        slots = fitting_slots([*nodes, *addable(autoscaler, alive_nodes())], shapes, plan.max_concurrent)
+        autoscaler = autoscaler_config(shapes, plan.options.max_concurrent) if plan.options.address != "local" else {}
+        slots = fitting_slots([*nodes, *addable(autoscaler, alive_nodes())], shapes, plan.options.max_concurrent)
         slots = max(1, min(slots, plan.trials * plan.space.repeats))
-        checked = check_nodes(plan, experiment, warn) if plan.address != "local" else None
+        checked = check_nodes(plan, experiment, warn) if plan.options.address != "local" else None
         run = _Run(search, experiment, slots, watch, interrupts)
-        dispatcher = Dispatcher(search, shapes, NodeCapacities(autoscaler), plan.max_concurrent)
+        dispatcher = Dispatcher(search, shapes, NodeCapacities(autoscaler), plan.options.max_concurrent)
         interrupts.arm()
         run.tune(dispatcher, _context(search, experiment), checked)
     return Outcome(run.end(), search.queue.fault, search)
@@ -78,7 +78,7 @@ def execute(plan: Plan, experiment: Experiment, watch: Watch, warn: Callable[[st
 def shapes_of(plan: Plan) -> tuple[Shape, ...]:
     """All the shapes that trials of the search may have."""
     shapes = plan.space.shapes()
-    if plan.oom_retry:
+    if plan.options.oom_retry:
         alone = [whole for shape in shapes if (whole := with_whole_gpu(shape)) is not None]
         shapes = tuple(dict.fromkeys((*shapes, *alone)))
     return shapes
@@ -97,8 +97,9 @@ def _context(search: Search, experiment: Experiment) -> SearchContext:
         split_seed=plan.seed,
         data_dir=str(plan.data_dir.resolve()) if plan.data_dir else None,
         contents=plan.contents,
+        asked=plan.asked,
         rungs=search.rule.rungs(),
-        trial_timeout_s=plan.trial_timeout_s,
+        trial_timeout_s=plan.options.trial_timeout_s,
     )
 
 
@@ -176,7 +177,7 @@ class _Run:
 
     def _step(self) -> None:
         self._watchdog.turn()
-        budget = self._plan.time_budget_s
+        budget = self._plan.options.time_budget_s
         if budget is not None and not self._over_budget and time.monotonic() - self._begun > budget:
             self._over_budget = True
             self._close()
@@ -187,9 +188,9 @@ class _Run:
     def _close(self) -> None:
         """No new trials; those that run save at the end of their epoch, and are cut off when the grace is over."""
         self._search.queue.close()
-        self._halt_at = time.monotonic() + (GRACE_S if self._plan.address == "local" else CLUSTER_GRACE_S)
+        self._halt_at = time.monotonic() + (GRACE_S if self._plan.options.address == "local" else CLUSTER_GRACE_S)
         (self._experiment.root / CLOSING).touch()
-        if self._plan.address != "local":
+        if self._plan.options.address != "local":
             self._sign = raise_sign(self._experiment.token)
 
     def _is_over(self) -> bool:

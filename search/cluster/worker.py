@@ -65,7 +65,8 @@ class Worker(tune.Trainable):
         self._waits = False
 
     def wait(self) -> None:
-        """Do nothing until `take`; a trial that waits for a decision hears with the next one that it was stopped."""
+        """Do nothing until `take`; a trial that waits for a decision is stopped."""
+        self._runner.stop()
         self._spec, self._waits = None, True
 
     def reserve_place(self) -> None:

@@ -34,6 +34,10 @@ class Faults:
         elif len(self._row) >= IN_A_ROW:
             self.verdict = f"{len(self._row)} trials in a row failed, the last with: {self._row[-1]}"
 
+    def end_search(self, reason: str) -> None:
+        """End the search for a reason that needs no counting."""
+        self.verdict = reason
+
     def refuse_node(self, reason: str, has_trained: bool, none_left: bool) -> None:
         """Take a worker whose node does not fit; `has_trained`: some other did fit; `none_left`: none does any more."""
         self._refused += 1

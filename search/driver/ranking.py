@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean, stdev
 
 from search.driver.trials import EndedTrial, Trials
+from search.experiment.schema import CONFIG_PREFIX
 from search.experiment.states import TrialState
 from search.space import Space
 
@@ -42,6 +43,19 @@ def ranked(ended: Collection[EndedTrial], mode: str) -> list[EndedTrial]:
 
     usable = [e for e in ended if e.repeat_of is None and e.value is not None and e.state is not TrialState.FAILED]
     return sorted((trial for trial in usable if not trial.is_on_a_part), key=order)
+
+
+def row_with_means(trial: EndedTrial, ended: Collection[EndedTrial]) -> dict[str, object]:
+    """The row of a first run, with `runs`, and what was measured as the mean over its complete runs."""
+    again = [other.row for other in ended if other.repeat_of == trial.trial_id and other.state is TrialState.COMPLETE]
+    rows = [trial.row, *again]
+    means = {
+        name: fmean(float(str(row[name])) for row in rows)
+        for name, value in trial.row.items()
+        if isinstance(value, float) and not name.startswith(CONFIG_PREFIX)
+        if all(isinstance(row.get(name), float) for row in rows)
+    }
+    return {**trial.row, **means, "runs": len(rows)}
 
 
 def best(ended: Collection[EndedTrial], mode: str) -> EndedTrial | None:

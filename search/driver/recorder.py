@@ -20,6 +20,7 @@ from search.planning.plan import Plan
 from search.sampling import Sampling
 from search.stopping import Decision, StoppingRule
 from search.trial.messages import Metrics, Report, TrialEnd, WorkerId
+from search.trial.reads import Unread
 
 STORE_EVERY_S = 2.0
 """Longest time for which the epochs of running trials are held in memory only."""
@@ -38,6 +39,7 @@ class Recorder:
         self._plan, self._experiment, self._trials = plan, experiment, trials
         self._sampling, self._rule = sampling, rule
         self.faults = Faults()
+        self.unread = Unread()
         self.models = KeptModels(experiment, keep=1 if plan.space.repeats == 1 else LEADERS, mode=plan.space.mode)
         self.events: list[str] = []
         """What befell workers and trials, one line each, oldest first."""
@@ -73,6 +75,7 @@ class Recorder:
         if trial is None:
             return True
         trial.node, trial.worker = report.node or trial.node, report.worker or trial.worker
+        trial.facts |= report.facts
         if trial.started_at is None:
             trial.started_at = report.started_at
         decision = Decision.CONTINUE
@@ -106,7 +109,7 @@ class Recorder:
         if end.state is TrialState.INTERRUPTED:
             self._trials.put_back(trial_id)  # Its row stays `running`.
             return
-        alone = with_whole_gpu(trial.spec.shape) if end.out_of_memory and self._plan.oom_retry else None
+        alone = with_whole_gpu(trial.spec.shape) if end.out_of_memory and self._plan.options.oom_retry else None
         if alone is not None:
             self.note([f"trial {trial_id} is run once more, alone on a whole GPU: {end.error}"])
             self._trials.put_back(trial_id, shape=alone)
@@ -128,6 +131,7 @@ class Recorder:
             self._rule.forget(trial_id)
             self.latest_failure = (trial_id, error)
         self.models.offer(ended)
+        self.note(self.unread.take({**self._plan.space.fixed, **trial.config}, end))
 
     # Workers that are gone
 

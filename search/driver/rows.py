@@ -56,18 +56,25 @@ def finished_row(plan: Plan, trial: ActiveTrial, end: TrialEnd, log: str | None)
         **at_best,
         **_part_seen(trial),
         **end.summary,
+        **trial.facts,
         "state": str(end.state),
         "error": end.error,
         "epochs": len(trial.epochs),
         "best_epoch": int(best["epoch"]) if best else None,
         "started_at": datetime.fromtimestamp(started, UTC),
         "finished_at": datetime.fromtimestamp(now, UTC),
-        "train_seconds": now - started,
+        "train_seconds": _trained(trial, now - started),
         "wait_seconds": max(0.0, started - trial.spec.proposed_at),
         "node": trial.node or None,
         "worker": str(trial.worker) if trial.worker else None,
         "log": log,
     }
+
+
+def _trained(trial: ActiveTrial, whole: float) -> float:
+    """Seconds of the epochs where the trainable tells them; else of the whole trial, imports and tracing included."""
+    seconds = [metrics["seconds"] for metrics in trial.epochs if "seconds" in metrics]
+    return sum(seconds) if seconds and len(seconds) == len(trial.epochs) else whole
 
 
 def _part_seen(trial: ActiveTrial) -> Row:

@@ -38,7 +38,7 @@ def open_search(plan: Plan, experiment: Experiment) -> Search:
     trials = Trials(space.mode)
     recorder = Recorder(plan, experiment, trials, sampling, rule)
     search = Search(plan, rule, trials, recorder, TrialQueue(plan, trials, recorder, sampling, rule))
-    _restore(search, sampling, read_history(experiment, space, plan.retry_failed))
+    _restore(search, sampling, read_history(experiment, space, plan.options.retry_failed))
     return search
 
 
@@ -84,6 +84,7 @@ def snapshot(search: Search, slots: int, begun: float) -> Snapshot:
         left_s=None if pace is None else pace * (plan.trials - sum(counts.values())),
         max_epochs=_longest(search),
         closing=search.queue.closing,
+        repeats_due=plan.space.repeats > 1,
         latest_failure=recorder.latest_failure,
         events=tuple(recorder.events),
     )

@@ -9,6 +9,7 @@ from enum import Enum
 from search.driver.ranking import next_repeat, repeat_id
 from search.driver.recorder import Recorder
 from search.driver.trials import ActiveTrial, Trials
+from search.errors import SearchError
 from search.planning.plan import Plan
 from search.sampling import Sampling
 from search.stopping import StoppingRule
@@ -61,23 +62,35 @@ class TrialQueue:
         self._recorder.flush()
         if self.is_closed:
             return NoTrial.END_WORKER if self._trials.running else NoTrial.SEARCH_OVER
-        again = self._trials.begin_again()
-        if again is not None:
-            return again
-        if self._trials.configurations() < self._plan.trials and not self.exhausted:
-            began = time.monotonic()
-            proposal = self._sampling.ask()
-            self.proposal_s = time.monotonic() - began
-            if proposal is not None:
-                return self._begin(proposal.trial_id, proposal.number, proposal.config)
-            self.exhausted = True
-        repeat = next_repeat(self._trials, self._plan.space)
-        if repeat is not None:
-            first, k = repeat
-            return self._begin(repeat_id(first.trial_id, k), first.number, dict(first.config), first.trial_id, k)
+        spec = self._trials.begin_again() or self._new_configuration() or self._repeat()
+        if spec is not None:
+            return spec
         if not self._trials.running:
             return NoTrial.SEARCH_OVER
         return NoTrial.KEEP_WORKER if self._plan.space.repeats > 1 else NoTrial.END_WORKER
+
+    def _new_configuration(self) -> TrialSpec | None:
+        """The sampler's next configuration; an error in the space's function ends the search in order."""
+        if self.exhausted or self._trials.configurations() >= self._plan.trials:
+            return None
+        began = time.monotonic()
+        try:
+            proposal = self._sampling.ask()
+        except SearchError as error:
+            self._recorder.faults.end_search(str(error))
+            return None
+        self.proposal_s = time.monotonic() - began
+        if proposal is None:
+            self.exhausted = True
+            return None
+        return self._begin(proposal.trial_id, proposal.number, proposal.config)
+
+    def _repeat(self) -> TrialSpec | None:
+        found = None if self.fault else next_repeat(self._trials, self._plan.space)
+        if found is None:
+            return None
+        first, k = found
+        return self._begin(repeat_id(first.trial_id, k), first.number, dict(first.config), first.trial_id, k)
 
     def _begin(
         self, trial_id: str, number: int, config: dict[str, object], repeat_of: str | None = None, seed_offset: int = 0

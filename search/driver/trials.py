@@ -29,6 +29,8 @@ class ActiveTrial:
     """How many workers were lost, with their node or alone, while they trained it."""
     node: str = ""
     worker: WorkerId | None = None
+    facts: dict[str, str] = field(default_factory=dict)
+    """What its trainable says of it in words, by column."""
 
 
 @dataclass(frozen=True)

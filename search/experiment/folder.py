@@ -6,8 +6,12 @@ import contextlib
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from search.errors import SearchError, StorageLost
 from search.experiment.atomic import remove_leftovers, write_text
@@ -19,7 +23,17 @@ from search.experiment.parts import PartWriter, Row
 from search.experiment.remote.copy import StoredCopy
 from search.experiment.remote.resumable import check_free, fetch_tables, set_aside
 from search.experiment.remote.store import Store
-from search.experiment.schema import EPOCH_KEY, EPOCHS, TRIAL_KEY, TRIALS, epoch_schema, trial_schema
+from search.experiment.schema import (
+    EPOCH_KEY,
+    EPOCHS,
+    TRIAL_KEY,
+    TRIALS,
+    epoch_schema,
+    read_epochs,
+    read_trials,
+    trial_schema,
+    with_meanings,
+)
 from search.space import Space
 
 
@@ -48,8 +62,11 @@ class Experiment:
         lock.flush()
         remove_leftovers(root)
         self.damaged = [name for table in (TRIALS, EPOCHS) for name in move_damaged(root, table)]
-        self._trials = PartWriter(root, TRIALS, TRIAL_KEY, trial_schema(space), self._removed)
-        self._epochs = PartWriter(root, EPOCHS, EPOCH_KEY, epoch_schema(), self._removed)
+        meanings = {name: partial(with_meanings, table=name) for name in (TRIALS, EPOCHS)}
+        self._trials = PartWriter(
+            root, TRIALS, TRIAL_KEY, trial_schema(space), self._removed, describe=meanings[TRIALS]
+        )
+        self._epochs = PartWriter(root, EPOCHS, EPOCH_KEY, epoch_schema(), self._removed, describe=meanings[EPOCHS])
 
     @classmethod
     def create(
@@ -79,7 +96,19 @@ class Experiment:
             if fetch and store is not None:
                 fetch_tables(store, root)
             write_manifest(root, manifest)
-            return cls(root, space, lock, copy)._begun()
+            experiment = cls(root, space, lock, copy)
+            if fetch:
+                experiment._drop_epochs_without_a_trial()
+            return experiment._begun()
+
+    def _drop_epochs_without_a_trial(self) -> None:
+        """Drop epochs that the store took before it could take the row of their trial, whose id another trial gets."""
+        epochs, trials = read_epochs(self.root).table, read_trials(self.root).table
+        if len(epochs):
+            known = trials["trial_id"] if len(trials) else pa.array([], pa.string())
+            kept = epochs.filter(pc.is_in(epochs["trial_id"], pc.unique(known)))
+            if len(kept) < len(epochs):
+                self._epochs.replace(kept)
 
     def _begun(self) -> Experiment:
         if self.copy is not None:

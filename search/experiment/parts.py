@@ -141,7 +141,8 @@ def _latest(tables: Sequence[pa.Table], key: Sequence[str]) -> pa.Table:
 class PartWriter:
     """Appends rows to one table of an experiment; a single process writes at a time (the experiment's lock).
 
-    `removed` is told which parts were merged and removed.
+    `removed` is told which parts were merged and removed; `describe` adds to the schema of the one file in the end what
+    its columns mean.
     """
 
     def __init__(
@@ -151,9 +152,11 @@ class PartWriter:
         key: Sequence[str],
         schema: pa.Schema,
         removed: Callable[[Sequence[Path]], None] = lambda parts: None,
+        *,
+        describe: Callable[[pa.Schema], pa.Schema] = lambda schema: schema,
     ) -> None:
         self._root, self._name, self._key, self._schema = root, name, tuple(key), schema
-        self._removed = removed
+        self._removed, self._describe = removed, describe
         self._folder = root / name
         self._levels: dict[int, list[Path]] = {}
         self._fresh: dict[Path, pa.Table] = {}
@@ -188,15 +191,17 @@ class PartWriter:
 
     def compact(self) -> None:
         """Write everything as `NAME.parquet` and remove the parts."""
-        parts = [path for level in self._levels.values() for path in level]
-        if not parts and (self._root / f"{self._name}.parquet").exists():
+        if not any(self._levels.values()) and (self._root / f"{self._name}.parquet").exists():
             return
         table = read_parts(self._root, self._name, self._key).table
-        if table.num_columns:
-            table = table.sort_by([(name, "ascending") for name in self._key])
-        table = table.replace_schema_metadata({_HOLDS: str(self._next)})
-        write_file(self._root / f"{self._name}.parquet", lambda path: pq.write_table(table, path))
-        self._remove(parts)
+        self.replace(table.sort_by([(name, "ascending") for name in self._key]) if table.num_columns else table)
+
+    def replace(self, table: pa.Table) -> None:
+        """Write `table` as `NAME.parquet` in place of all that is stored."""
+        described = pa.Table.from_arrays(table.columns, schema=self._describe(table.schema))
+        whole = described.replace_schema_metadata({_HOLDS: str(self._next)})
+        write_file(self._root / f"{self._name}.parquet", lambda path: pq.write_table(whole, path))
+        self._remove([path for level in self._levels.values() for path in level])
         self._levels, self._fresh = {}, {}
 
     def _table(self, rows: Sequence[Row]) -> pa.Table:

@@ -13,7 +13,7 @@ class TrialState(StrEnum):
     COMPLETE = "complete"
     """It trained to its own end."""
     PRUNED = "pruned"
-    """The stopping rule ended it."""
+    """It was ended early, by the stopping rule or by a trainable that raised Optuna's TrialPruned."""
     FAILED = "failed"
     """It raised an error, diverged, or lost its training process or its worker too often."""
     INTERRUPTED = "interrupted"
@@ -21,7 +21,7 @@ class TrialState(StrEnum):
 
 
 class SearchEnd(StrEnum):
-    """How a session of a search ended, as its manifest says under `end`."""
+    """How a search stands or ended: `end` of each session in its manifest, and `state` of the manifest as a whole."""
 
     RUNNING = "running"
     """It has not ended, or was killed before it could say how."""

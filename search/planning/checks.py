@@ -13,6 +13,7 @@ import psutil
 from search.errors import SearchError
 from search.planning.plan import Plan
 from search.planning.resources import local_resources, slots
+from search.space.space_process import BuildApart
 from search.stopping import make_rule
 from search.wording import did_you_mean
 from trainables.errors import TrainableError
@@ -35,6 +36,7 @@ def checked(plan: Plan) -> Plan:
     _check_stopping(plan)
     files = _check_trainable(plan)
     _check_sampler(plan)
+    _check_function(plan)
     _check_resources(plan)
     return dataclasses.replace(plan, files=files)
 
@@ -81,20 +83,28 @@ def _check_sampler(plan: Plan) -> None:
         make_sampler(plan.space.sampler, plan.seed)
 
 
+def _check_function(plan: Plan) -> None:
+    parameters = plan.space.parameters
+    if not plan.space.declared and not isinstance(parameters, BuildApart):
+        from search.sampling.translation import check_function  # noqa: PLC0415  # Optuna takes half a second to import
+
+        check_function(parameters)
+
+
 def _check_resources(plan: Plan) -> None:
     shapes = plan.space.shapes()
     for shape in shapes:
         if shape.gpus > 1 and shape.gpus % 1:
             raise SearchError(f"gpus_per_trial={shape.gpus}; expected a whole number, or a share of one GPU like 0.5.")
-    if plan.oom_retry and not any(0 < shape.gpus < 1 for shape in shapes):
+    if plan.options.oom_retry and not any(0 < shape.gpus < 1 for shape in shapes):
         raise SearchError(
             "--oom-retry runs a trial that ran out of memory once more, alone on a whole GPU; expected trials that "
             "share one, like --gpus-per-trial 0.5."
         )
-    if plan.address != "local":
-        _check_address(plan.address)
+    if plan.options.address != "local":
+        _check_address(plan.options.address)
     else:
-        slots(local_resources(), shapes, plan.max_concurrent)
+        slots(local_resources(), shapes, plan.options.max_concurrent)
 
 
 def _check_address(address: str) -> None:

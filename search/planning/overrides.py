@@ -35,7 +35,8 @@ def _with_flags(space: Space, options: Options) -> Space:
 
 def _pinned(space: Space, options: Options) -> Space:
     for name, value in options.pins.items():
-        if name in ("metric", "mode", "trainable", "dataset"):
+        own = not space.declared or name in space.parameters or name in space.fixed
+        if name in ("metric", "mode", "trainable", "dataset") and not own:
             raise SearchError(
                 f"--set {name}=... cannot change the {name}; edit the space file"
                 + ("." if name == "trainable" else f", or use --{name}.")

@@ -39,18 +39,6 @@ class Plan:
     """The folder of data sets and weights; None is the cache of Keras."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Digests of the other files that trials read, weights of backbones, by their names."""
-    max_concurrent: int | None = None
-    """The most trials that run at once; None: as many as fit."""
-    time_budget_s: float | None = None
-    """The time after which no new trial is begun; None: no limit."""
-    trial_timeout_s: float | None = None
-    """The time without a finished epoch after which a trial has failed; None: no limit."""
-    address: str = "local"
-    """The Ray cluster: local, auto or HOST:PORT."""
-    retry_failed: bool = False
-    """Whether trials that failed in an earlier session are run again."""
-    oom_retry: bool = False
-    """Whether a trial that ran out of memory on a share of a GPU is run once more, alone on a whole one."""
     throwaway: bool = False
     """Whether the results are removed at the end: of a smoke run that names no folder for them."""
     stores: Store | None = None
@@ -58,7 +46,8 @@ class Plan:
     command: tuple[str, ...] = ()
     """The words that followed `python -m search.run`."""
     options: Options = field(default_factory=Options)
-    """What the command line asks for; on a resume, completed by what the experiment keeps of its first command."""
+    """What the command line asks for, like budgets and the cluster's address; on a resume, completed by what the
+    experiment keeps of its first command."""
 
     @property
     def root(self) -> Path:
@@ -93,10 +82,18 @@ class Plan:
         """What early rungs have less of: `epochs`, `sample_size` (training images) or `both`."""
         return str(self.space.stopping_options.get("fidelity", "epochs"))
 
-    def trial_config(self, config: dict[str, object]) -> dict[str, object]:
-        """What the trainable is handed: parameters, fixed settings, the data set and what is optimised."""
+    @property
+    def asked(self) -> dict[str, object]:
+        """What the search says to every trainable beside settings: `metric`, `mode`, and `dataset` if it has one."""
         asked: dict[str, object] = {"metric": self.space.metric, "mode": self.space.mode}
         dataset = self.dataset.name if self.dataset is not None else self.space.dataset
         if dataset is not None:
             asked["dataset"] = dataset
-        return {**self.space.fixed, **config, **asked}
+        return asked
+
+    def trial_config(self, config: dict[str, object]) -> dict[str, object]:
+        """What the trainable is handed: the data set and what is optimised, fixed settings, parameters.
+
+        Settings of the space's own that are called `dataset`, `metric` or `mode` stand there as they are.
+        """
+        return {**self.asked, **self.space.fixed, **config}

@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from search.experiment.states import SearchEnd
 from search.planning.plan import Plan
 from search.planning.resources import local_resources
 from search.space import Choice, Parameter, Space
@@ -32,7 +33,7 @@ def make_manifest(plan: Plan) -> dict[str, Any]:
         "format": FORMAT,
         "name": plan.name,
         "question": plan.space_file.question,
-        "state": "running",
+        "state": str(SearchEnd.RUNNING),
         "command": list(plan.command),
         "store": plan.store.plain if plan.store is not None else None,
         "space": describe_space(plan),
@@ -50,7 +51,7 @@ def make_manifest(plan: Plan) -> dict[str, Any]:
 
 def new_session(plan: Plan) -> dict[str, object]:
     """Return an entry of the manifest's `sessions` for a run of the driver that starts now."""
-    return {"started_at": now(), "finished_at": None, "command": list(plan.command), "end": "running"}
+    return {"started_at": now(), "finished_at": None, "command": list(plan.command), "end": str(SearchEnd.RUNNING)}
 
 
 def describe_space(plan: Plan) -> dict[str, Any]:
@@ -126,8 +127,8 @@ def describe_options(plan: Plan) -> dict[str, Any]:
         # A table by condition is not recorded: a resumed search reads it from the space file again.
         "cpus_per_trial": space.cpus_per_trial if isinstance(space.cpus_per_trial, (int, float)) else None,
         "gpus_per_trial": space.gpus_per_trial if isinstance(space.gpus_per_trial, (int, float)) else None,
-        "max_concurrent": plan.max_concurrent,
-        "oom_retry": plan.oom_retry,
+        "max_concurrent": plan.options.max_concurrent,
+        "oom_retry": bool(plan.options.oom_retry),
     }
 
 

@@ -102,12 +102,20 @@ class Drawing:
             return self._first_new()
         for _ in range(_DRAWS):
             trial = self._study.ask()
-            config = self._translation.draw(trial)
-            if self._is_new(config):
+            config = self._new_from(trial)
+            if config is not None:
                 return Draw(config, trial.params, trial.distributions, trial.number)
             trial.set_user_attr(DISCARDED, True)
             self._study.tell(trial, state=TrialState.FAIL)
         return self._by_chance()
+
+    def _new_from(self, trial: optuna.Trial) -> Config | None:
+        """What the trial suggests; None where that was drawn before, or where the function prunes it."""
+        try:
+            config = self._translation.draw(trial)
+        except optuna.TrialPruned:
+            return None
+        return config if self._is_new(config) else None
 
     def _first_new(self) -> Draw | None:
         assert self._grid is not None
@@ -122,9 +130,9 @@ class Drawing:
         study = optuna.create_study(sampler=RandomSampler(seed=int(self._chance.integers(2**31))))
         for _ in range(_BY_CHANCE):
             trial = study.ask()
-            config = self._translation.draw(trial)
-            if self._is_new(config):
-                return Draw(config, trial.params, trial.distributions, None)
+            new = self._new_from(trial)
+            if new is not None:
+                return Draw(new, trial.params, trial.distributions, None)
         return None
 
     def _outside(self, config: Config) -> Draw:

@@ -31,15 +31,15 @@ class Record:
             self.study_id = self.storage.create_new_study([direction], STUDY_NAME)
 
     def trials(self) -> list[FrozenTrial]:
-        """The trials of the study, to read only."""
+        """Return the trials of the study, which must not be changed."""
         return self.storage.get_all_trials(self.study_id, deepcopy=False)
 
     def id_of(self, trial: FrozenTrial) -> int:
-        """The id by which a trial of the study is known to the storage."""
+        """Return the id by which the storage knows a trial of the study."""
         return self.storage.get_trial_id_from_study_id_trial_number(self.study_id, trial.number)
 
     def add(self, trial: FrozenTrial) -> int:
-        """Store a trial as it is, in one line of the journal; the id by which it is known to the storage."""
+        """Store a trial as it is, in one line of the journal; return the id by which the storage knows it."""
         return self.storage.create_new_trial(self.study_id, trial)
 
     def report(self, storage_id: int, reports: Mapping[int, float]) -> None:

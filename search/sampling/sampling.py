@@ -47,7 +47,7 @@ class Finished:
     config: Mapping[str, object] = field(default_factory=dict)
     """Values by parameter, as the table holds them; used only for a trial that the journal has lost."""
     reports: Mapping[int, float] = field(default_factory=dict)
-    """epoch -> value of the metric."""
+    """The value of the metric after each epoch."""
 
 
 @dataclass
@@ -102,7 +102,7 @@ class Sampling:
         self._again.extend(sorted(unfinished, key=lambda pair: pair[0].number))
 
     def ask(self) -> Proposal | None:
-        """The next configuration; None when the space has no other one."""
+        """Return the next configuration; None when the space has no other one."""
         if self._again:
             proposal, draw = self._again.popleft()
         else:
@@ -144,15 +144,15 @@ class Sampling:
         self._drawing.finish(running.drawn, end, kept, failed and end == TrialState.FAIL)
 
     def counts(self) -> dict[str, int]:
-        """Trials of the study by state: complete, pruned, fail, running."""
+        """Return how many trials of the study are complete, pruned, failed and running."""
         return dict(Counter(trial.state.name.lower() for trial in self._record.trials()))
 
     def configurations(self) -> dict[str, Config]:
-        """What was proposed, by trial_id, with every value as it was; a table holds some of them as text."""
+        """Return what was proposed, by trial_id, with every value as it was; a table holds some of them as text."""
         return {trial_id: proposal.config for trial_id, (proposal, _) in self._known().items()}
 
     def _known(self) -> dict[str, tuple[Proposal, Draw]]:
-        """What was proposed, by trial_id."""
+        """Return what was proposed, by trial_id."""
         known = {}
         for trial in self._record.trials():
             config = self._translation.restore(trial.params)
@@ -161,7 +161,7 @@ class Sampling:
         return known
 
     def _failed(self, finished: Mapping[str, Finished]) -> set[int]:
-        """Optuna's number of the last attempt of each trial that failed by itself."""
+        """Return Optuna's number of the last attempt of each trial that failed by itself."""
         last = {trial.user_attrs["trial_id"]: trial for trial in self._record.trials()}
         ended = {trial_id: _ending(row.state, row.value, row.reports)[0] for trial_id, row in finished.items()}
         return {trial.number for trial_id, trial in last.items() if ended.get(trial_id) == TrialState.FAIL}
@@ -207,7 +207,7 @@ def _frozen(
 
 
 def _ending(state: State, value: float | None, reports: Mapping[int, float]) -> tuple[TrialState, float | None]:
-    """Optuna's state and value: a complete trial without a number has failed, a pruned one has its last report."""
+    """Return Optuna's state and value: a complete trial without a number failed, a pruned one has its last report."""
     if state == "pruned":
         value = reports[max(reports)] if reports else value
     usable = value is not None and not math.isnan(value)

@@ -15,10 +15,10 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
 BEST = 50
-"""Twice as many as TPE fits its density of good trials to."""
+"""How many of the best trials are shown: twice as many as TPE fits its density of good trials to."""
 LATEST = 200
 SELECTED = 750
-"""Of all others."""
+"""How many of all other trials are shown."""
 
 _Rank = tuple[int, float, float]
 _LEARNT_FROM = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -38,13 +38,13 @@ class ThinnedStorage(InMemoryStorage):
         self._best: list[tuple[_Rank, int]] = []
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        """As Optuna has it; the trial is entered in the book."""
+        """Create a trial as Optuna does, and remember it."""
         trial_id = super().create_new_trial(study_id, template_trial)
         self._enter(self.get_trial(trial_id))
         return trial_id
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
-        """As Optuna has it; the trial is entered in the book."""
+        """Create a trial as Optuna does, and remember it."""
         was_set = super().set_trial_state_values(trial_id, state, values)
         self._enter(self.get_trial(trial_id))
         return was_set

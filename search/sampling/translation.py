@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+import optuna
 from optuna.distributions import (
     BaseDistribution,
     CategoricalChoiceType,
@@ -13,31 +15,33 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.samplers import RandomSampler
 from optuna.trial import BaseTrial, FixedTrial
 
-from search.errors import SearchError
+from search.errors import SearchError, is_pruning
 from search.space import Choice, Config, Float, Int, Parameter, Space, fingerprint, same
 from search.space.space_process import BuildApart
 from search.space.values import plain
+from search.wording import error_text, users_line
 
 Stored = dict[str, Any]
-"""Values as Optuna holds them."""
+"""Name of a parameter -> its value as Optuna holds it."""
 
 
 class Translation(Protocol):
     """A space as a sampler sees it."""
 
     def draw(self, trial: BaseTrial) -> Config:
-        """The configuration that the trial suggests."""
+        """Return the configuration that the trial suggests."""
 
     def store(self, config: Config) -> tuple[Stored, dict[str, BaseDistribution]]:
-        """Optuna's values and distributions for a configuration."""
+        """Return Optuna's values and distributions for a configuration."""
 
     def restore(self, stored: Stored) -> Config:
-        """The configuration of Optuna's values."""
+        """Return the configuration that Optuna's values stand for."""
 
     def read(self, row: Mapping[str, object]) -> Config:
-        """The configuration of a row of the table, whose types may be wider: 3.0 for 3, a text for an option."""
+        """Return the configuration of a row of the table, whose types may be wider: 3.0 for 3, a text for an option."""
 
 
 def translate(space: Space) -> Translation:
@@ -45,6 +49,18 @@ def translate(space: Space) -> Translation:
     if space.declared:
         return Declared(space)
     return Built(space.parameters) if isinstance(space.parameters, BuildApart) else DefinedByRun(space.parameters)
+
+
+def check_function(function: Callable[[BaseTrial], Mapping[str, object] | None]) -> None:
+    """Draw from a define-by-run function a few times; raises SearchError with file and line for what is wrong in it."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # Optuna would print a line about the study.
+    study = optuna.create_study(sampler=RandomSampler(seed=0))
+    for _ in range(_TRIED):
+        with contextlib.suppress(optuna.TrialPruned):
+            DefinedByRun(function).draw(study.ask())
+
+
+_TRIED = 3
 
 
 class Declared:
@@ -63,17 +79,17 @@ class Declared:
         return config
 
     def store(self, config: Config) -> tuple[Stored, dict[str, BaseDistribution]]:
-        """Optuna's values and distributions of the active parameters."""
+        """Return Optuna's values and distributions of the active parameters."""
         parameters = self._space.parameters
         stored = {name: _stored(parameters[name], config[name]) for name in parameters if name in config}
         return stored, {name: self._distributions[name] for name in stored}
 
     def restore(self, stored: Stored) -> Config:
-        """The options and numbers as they were declared."""
+        """Return the options and numbers as they were declared."""
         return {name: _restored(p, stored[name]) for name, p in self._space.parameters.items() if name in stored}
 
     def read(self, row: Mapping[str, object]) -> Config:
-        """The active parameters of a row."""
+        """Return the active parameters of a row."""
         config: Config = {}
         for name, parameter in self._space.parameters.items():
             if self._space.is_active(name, config):
@@ -88,7 +104,21 @@ class DefinedByRun:
         self._function = function
 
     def draw(self, trial: BaseTrial) -> Config:
-        """What was suggested, and what was returned, which wins."""
+        """What was suggested, and what was returned, which wins.
+
+        Raises SearchError with the line for whatever goes wrong in the function, but for its TrialPruned.
+        """
+        try:
+            return self._drawn(Strict(trial))  # type: ignore[arg-type]  # answers all that a trial does
+        except SearchError as error:
+            where = users_line(error)
+            raise SearchError(f"{where}: {error}" if where else str(error)) from error
+        except Exception as error:
+            if is_pruning(error):
+                raise
+            raise SearchError(f"{users_line(error) or 'the function'}: {error_text(error)}") from error
+
+    def _drawn(self, trial: BaseTrial) -> Config:
         returned = self._function(trial)
         if returned is not None and not isinstance(returned, Mapping):
             raise SearchError(f"the function in `parameters` returned {returned!r}; expected a dict of settings.")
@@ -101,18 +131,41 @@ class DefinedByRun:
         """
         trial = FixedTrial(dict(config))
         try:
-            again = self.draw(trial)
+            again = self._drawn(trial)
         except ValueError:  # The configuration lacks what the function asks for.
             return {}, {}
         return (dict(trial.params), dict(trial.distributions)) if again == config else ({}, {})
 
     def restore(self, stored: Stored) -> Config:
-        """What the function makes of the stored values."""
+        """Return what the function makes of the stored values."""
         return self.draw(FixedTrial(stored))
 
     def read(self, row: Mapping[str, object]) -> Config:
-        """The row as it is, without what is null."""
+        """Return the row as it is, without what is null."""
         return {name: value for name, value in row.items() if not _is_null(value)}
+
+
+class Strict:
+    """A trial that refuses two ranges for one name, of which Optuna would take the first without a word."""
+
+    def __init__(self, trial: BaseTrial) -> None:
+        self._trial = trial
+        self._ranges: dict[str, str] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        asked = getattr(self._trial, name)
+        if not name.startswith("suggest_"):
+            return asked
+
+        def suggest(setting: str, *words: Any, **options: Any) -> Any:
+            arguments = [*map(repr, words), *(f"{key}={value!r}" for key, value in options.items())]
+            range_ = f"{name}({', '.join([repr(setting), *arguments])})"
+            before = self._ranges.setdefault(setting, range_)
+            if before != range_:
+                raise SearchError(f"{range_} differs from {before}; expected one range for a name. Use two names.")
+            return asked(setting, *words, **options)
+
+        return suggest
 
 
 class Built:
@@ -123,7 +176,7 @@ class Built:
         self._restored: dict[str, Config] = {}
 
     def draw(self, trial: BaseTrial) -> Config:
-        """What a build asks for, with each value as suggested."""
+        """Return what a build asks for, with each value as suggested."""
         return self._build(lambda name, p: _restored(p, _suggest(trial, _key(name, p), distribution(p))))
 
     def store(self, config: Config) -> tuple[Stored, dict[str, BaseDistribution]]:
@@ -143,14 +196,14 @@ class Built:
         return stored, distributions
 
     def restore(self, stored: Stored) -> Config:
-        """What a build asks for when it is answered with the stored values; built once for each."""
+        """Return what a build asks for when it is answered with the stored values; each is built once."""
         text = fingerprint(stored)
         if text not in self._restored:
             self._restored[text] = self._build(lambda name, p: _restored(p, stored[_key(name, p)]))
         return self._restored[text]
 
     def read(self, row: Mapping[str, object]) -> Config:
-        """The row as it is, without what is null."""
+        """Return the row as it is, without what is null."""
         return {name: value for name, value in row.items() if not _is_null(value)}
 
 
@@ -160,7 +213,7 @@ def _key(name: str, parameter: Parameter) -> str:
 
 
 def distribution(parameter: Parameter) -> BaseDistribution:
-    """Optuna's distribution of the parameter."""
+    """Return Optuna's distribution of the parameter."""
     if isinstance(parameter, Choice):
         return CategoricalDistribution(_choices(parameter))
     if isinstance(parameter, Float):
@@ -171,7 +224,7 @@ def distribution(parameter: Parameter) -> BaseDistribution:
 
 
 def _choices(choice: Choice) -> tuple[CategoricalChoiceType, ...]:
-    """The options themselves where Optuna can hold them and tell them apart, else their texts."""
+    """Return the options where Optuna can hold them and tell them apart, else their texts."""
     plain = all(option is None or isinstance(option, bool | int | float | str) for option in choice.options)
     # Optuna finds an option by equality, and 1 == True == 1.0.
     distinct = all(a != b for i, a in enumerate(choice.options) for b in choice.options[:i])

@@ -52,11 +52,11 @@ def _lines(plan: Plan) -> list[tuple[str, str]]:
         ("trials", f"{counted(plan.trials, 'configuration')}{repeats}; sampler {space.sampler}, seed {plan.seed}")
     )
     lines.append(("stopping", _stopping(plan)))
-    if plan.address == "local":
-        count = slots(local_resources(), space.shapes(), plan.max_concurrent)
+    if plan.options.address == "local":
+        count = slots(local_resources(), space.shapes(), plan.options.max_concurrent)
         where = f"{'' if len(space.shapes()) == 1 else 'up to '}{counted(count, 'trial')} at once on this machine"
     else:
-        where = f"as many trials at once as fit on the cluster at {plan.address}"
+        where = f"as many trials at once as fit on the cluster at {plan.options.address}"
     lines.append(("workers", f"{where}, {space.describe_shapes()}"))
     driver = f"; the study and the driver's own copy in {plan.root}" if plan.store is not None else ""
     lines.append(("results", "thrown away" if plan.throwaway else f"{plan.results_path}{driver}"))

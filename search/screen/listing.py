@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +22,7 @@ from search.experiment.remote.claim import is_claimed
 from search.experiment.remote.resumable import experiments_in
 from search.experiment.remote.store import ResultsPath, Store, reason
 from search.experiment.schema import read_trials
+from search.experiment.states import SearchEnd, TrialState
 from search.wording import show_value
 
 
@@ -42,31 +43,39 @@ def print_experiments(console: Console, results: ResultsPath) -> None:
 def _rows_in_store(stores: Store) -> list[list[str]]:
     stores.check()
     found = experiments_in(stores)
-    newest_first = sorted(found, key=lambda name: str(found[name].get("created_at")), reverse=True)
-    return [_row(stores.child(name), partial(found.__getitem__, name)) for name in newest_first]
+    begun = {name: "" if isinstance(read, SearchError) else str(read.get("created_at")) for name, read in found.items()}
+    return [_row(stores.child(name), found[name]) for name in sorted(found, key=begun.__getitem__, reverse=True)]
 
 
 def _rows_in_folder(results: Path) -> list[list[str]]:
     if results.exists() and not results.is_dir():
         raise SearchError(f"{results} is not a folder; expected the folder of experiments. Name it with --results.")
-    return [_row(root, partial(read_manifest, root)) for root in find_experiments(results)]
+    return [_row(root, _manifest_or_error(root)) for root in find_experiments(results)]
 
 
-def _row(experiment: ResultsPath, read: Callable[[], dict[str, Any]]) -> list[str]:
-    """Return a row of the table; `read` returns the manifest, or raises SearchError."""
+def _manifest_or_error(root: Path) -> dict[str, Any] | SearchError:
     try:
-        manifest = read()
+        return read_manifest(root)
+    except SearchError as error:
+        return error
+
+
+def _row(experiment: ResultsPath, manifest: dict[str, Any] | SearchError) -> list[str]:
+    """Return a row of the table, which tells the error where there is no manifest."""
+    try:
+        if isinstance(manifest, SearchError):
+            raise manifest
         trials = read_trials(experiment) if isinstance(experiment, Path) else _stored_trials(experiment)
         return [
             experiment.name,
             _state(experiment, manifest),
-            str(sum(state != "running" for state in _column(trials.table, "state"))),
+            str(_ended(trials.table)),
             _best(trials.table, manifest["space"]),
             f"{disk_use(experiment).total / 2**20:.1f}",
             str(manifest["created_at"])[:16].replace("T", " "),
-            manifest["question"],
+            str(manifest["question"]),
         ]
-    except (SearchError, KeyError) as error:
+    except (SearchError, KeyError, TypeError, ValueError, AttributeError) as error:  # A manifest from elsewhere.
         return [experiment.name, "damaged", "", "", "", "", str(error)]
     except OSError as error:
         return [experiment.name, "unreadable", "", "", "", "", reason(error)]
@@ -81,17 +90,30 @@ def _column(table: pa.Table, name: str) -> list[Any]:
 
 
 def _best(table: pa.Table, space: Mapping[str, Any]) -> str:
-    """Return the best value of the metric among the complete trials, an empty text where there is none."""
-    metric = space["metric"]
-    values = zip(_column(table, metric), _column(table, "state"), strict=False)
-    complete = [value for value, state in values if state == "complete" and value is not None]
+    """Return the best value of the metric among the complete trials, an empty text where there is none.
+
+    Of a configuration with several runs it is their mean, as the summary of a search and the analysis have it.
+    """
+    metric, runs = space["metric"], dict[str, list[float]]()
+    columns = [_column(table, name) for name in (metric, "state", "trial_id")]
+    first = _column(table, "repeat_of") or [None] * len(table)
+    for value, state, trial_id, repeat_of in zip(*columns, first, strict=False):
+        if state == TrialState.COMPLETE and value is not None:
+            runs.setdefault(repeat_of or trial_id, []).append(value)
     choose = max if space["mode"] == "max" else min
-    return f"{metric} {show_value(choose(complete))}" if complete else ""
+    return f"{metric} {show_value(choose(map(fmean, runs.values())))}" if runs else ""
+
+
+def _ended(table: pa.Table) -> int:
+    """Return how many configurations have ended; repeats are none."""
+    states = _column(table, "state")
+    again = _column(table, "repeat_of") or [None] * len(states)
+    return sum(state != TrialState.RUNNING and not first for state, first in zip(states, again, strict=True))
 
 
 def _state(experiment: ResultsPath, manifest: Mapping[str, Any]) -> str:
     """Return the manifest's state, or `cut off` where that is `running` and no driver holds the experiment."""
     state = str(manifest["state"])
-    if state != "running":
+    if state != SearchEnd.RUNNING:
         return state
     return state if (is_held(experiment) if isinstance(experiment, Path) else is_claimed(experiment)) else "cut off"

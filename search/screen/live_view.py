@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Callable
 
@@ -16,6 +17,8 @@ from search.screen.snapshot import BestTrial, Snapshot
 from search.wording import show_config, show_seconds
 
 REFRESH_S = 0.25
+BEST_LINES = 3
+"""Lines that the best configuration may take."""
 SHOWN_FAILURES = 10
 """How many failed trials are told as they fail; the table of trials has all."""
 
@@ -40,7 +43,10 @@ def _times(snapshot: Snapshot) -> list[str]:
     if snapshot.closing:
         times.append("closing: running trials save and end")
     elif snapshot.left_s is not None and snapshot.left_s >= 1 and snapshot.done < snapshot.trials:
-        times.append(f"about {show_seconds(snapshot.left_s)} left")
+        then = ", then repeats" if snapshot.repeats_due else ""
+        times.append(f"about {show_seconds(snapshot.left_s)} left{then}")
+    elif snapshot.repeats_due and snapshot.done >= snapshot.trials:
+        times.append("repeating the leading configurations with other seeds")
     return times
 
 
@@ -121,10 +127,20 @@ def draw(snapshot: Snapshot, width: int, height: int) -> Group:
     """Return the view: a headline with a bar, the best so far, a row for each running trial, as many as fit."""
     lines: list[Text | Table] = [_headline_with_bar(snapshot, width), _line(Text(", ".join(_states(snapshot))))]
     if snapshot.best is not None:
-        lines.append(_line(Text(best_line(snapshot.metric, snapshot.best), style="green")))
+        lines += [_line(Text(text, style="green")) for text in _best_lines(snapshot.metric, snapshot.best, width)]
     if snapshot.running:
-        lines.append(_running_table(snapshot, rows=max(1, min(20, height - 6))))
+        lines.append(_running_table(snapshot, rows=max(1, min(20, height - len(lines) - 3))))
     return Group(*lines)
+
+
+def _best_lines(metric: str, best: BestTrial, width: int) -> list[str]:
+    """Return the best trial on one line if it fits, else its configuration on lines of its own, BEST_LINES at most."""
+    whole = best_line(metric, best)
+    if len(whole) <= width:
+        return [whole]
+    found = textwrap.wrap(show_config(best.config), max(width - 2, 20), break_long_words=False)
+    cut = [*found[: BEST_LINES - 1], " ".join(found[BEST_LINES - 1 :])] if len(found) > BEST_LINES else found
+    return [f"best {metric} {best.value:.4f}, trial {best.trial_id}:", *(f"  {text}" for text in cut)]
 
 
 def _headline_with_bar(snapshot: Snapshot, width: int) -> Table:

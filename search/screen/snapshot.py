@@ -50,6 +50,8 @@ class Snapshot:
     """An estimate of the time left; None while there is nothing to base it on."""
     max_epochs: int | None
     closing: bool
+    repeats_due: bool = False
+    """Whether leading configurations are run again with other seeds once all configurations have ended."""
     latest_failure: tuple[str, str] | None = None
     """Trial id and error of the last trial that failed."""
     events: tuple[str, ...] = ()

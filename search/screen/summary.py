@@ -14,6 +14,7 @@ from rich.text import Text
 from search.console import Console
 from search.experiment.disk import disk_use
 from search.experiment.schema import CONFIG_PREFIX
+from search.experiment.states import TrialState
 from search.planning.option_values import set_words
 from search.planning.plan import RESULTS, Plan
 from search.planning.provenance import relative_to_here
@@ -40,6 +41,8 @@ class Result:
     seconds: float
     workers: int
     exhausted: bool
+    unread: Sequence[str] = ()
+    """Lines on settings that no trial has read."""
     on_a_part: int = 0
     """How many trials were stopped while they trained on a part of their training set."""
 
@@ -53,6 +56,8 @@ def print_summary(console: Console, result: Result) -> None:
     if not result.workers and any(result.counts.values()):
         work = "(no trial was left to do)"
     console.result(f"\n{plan.name}: {counts}{repeats} {work}.")
+    for line in result.unread:
+        console.result(line)
     if result.on_a_part:
         console.result(stopped_on_a_part(result.on_a_part))
     if result.exhausted:
@@ -120,16 +125,19 @@ def _print_failures(console: Console, result: Result) -> None:
 def best_table(result: Result, a_column_each: bool = False) -> Table:
     """Return a table of the leading trials by the metric; test values are shown and choose nothing.
 
+    What was measured of a trial with several runs is the mean over them.
+
     A trial has a row, or a column where the terminal is too narrow for that.
     """
     space = result.plan.space
     metrics = [name for name in dict.fromkeys((space.metric, *_METRICS)) if _any(result.ranked, name)]
     configs = [name for name in _columns(result.ranked) if _any(result.ranked, name)]
-    names = [*metrics, "epochs", *configs]
+    repeated = any(isinstance(row.get("runs"), int) and row["runs"] != 1 for row in result.ranked)
+    names = [*["runs"] * repeated, *metrics, "epochs", *configs]
     rows = [["trial", *(name.removeprefix(CONFIG_PREFIX) for name in names), "seconds"]]
     for row in result.ranked[:ROWS]:
         seconds = f"{float(str(row['train_seconds'])):.1f}"
-        state = "" if row["state"] == "complete" else f" {row['state']}"
+        state = "" if row["state"] == TrialState.COMPLETE else f" {row['state']}"
         rows.append([f"{row['trial_id']}{state}", *(_cell(row.get(name)) for name in names), seconds])
     headings, *body = zip(*rows, strict=True) if a_column_each else rows
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")

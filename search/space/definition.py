@@ -70,7 +70,7 @@ class Space:
 
     @property
     def declared(self) -> bool:
-        """Whether the parameters are declared, so that they can be printed, checked and gridded."""
+        """Whether the parameters are declared, and so can be printed, checked and searched as a grid."""
         return isinstance(self.parameters, Mapping)
 
     def _check_parameters(self) -> None:
@@ -116,7 +116,7 @@ class Space:
         return parameter.values()
 
     def _can_hold(self, name: str) -> bool:
-        """Whether what the parameter and all its ancestors ask of each name leaves a value; raises on a cycle."""
+        """Return whether the conditions of a parameter and its ancestors leave each name a value; raises on a cycle."""
         allowed: dict[str, tuple[object, ...]] = {}
         open_names, seen = [name], {name}
         while open_names:
@@ -136,7 +136,7 @@ class Space:
         return True
 
     def _in_order(self) -> dict[str, Parameter]:
-        """The parameters with parents before children, else as given."""
+        """Return the parameters with parents before children, else in the order given."""
         ordered: dict[str, Parameter] = {}
         waiting = dict(self.parameters)
         while waiting:
@@ -177,34 +177,34 @@ class Space:
         return amounts(name, getattr(self, name), _LEAST_PER_TRIAL[name])
 
     def _values(self, name: str) -> Sequence[object] | None:
-        """Values that a setting may take; None for a continuous range and where a function makes the settings up."""
+        """Return the values that a setting may take; None for a continuous range, and where a function decides."""
         if name in self.fixed or not self.declared:
             return (self.fixed[name],) if name in self.fixed else None
         return self.parameters[name].values() if name in self.parameters else ()
 
     def shape(self, config: Mapping[str, object]) -> Shape:
-        """Cores and GPUs of a trial with these settings."""
+        """Return the cores and GPUs of a trial with these settings."""
         settings = {**self.fixed, **config}
         return Shape(self._amounts("cpus_per_trial").of(settings), self._amounts("gpus_per_trial").of(settings))
 
     def shapes(self) -> tuple[Shape, ...]:
-        """All the shapes that trials of this space may have, the largest first."""
+        """Return all shapes that trials of this space may have, the largest first."""
         return shapes(self._amounts("cpus_per_trial"), self._amounts("gpus_per_trial"), self._values)
 
     def describe_shapes(self) -> str:
-        """What each trial is given, in words."""
+        """Return in words what each trial is given."""
         if len(self.shapes()) == 1:
             return f"{self.shapes()[0].describe()} each"
         return "; ".join(f"{name[:3].upper()}s {self._amounts(name).describe()}" for name in _LEAST_PER_TRIAL)
 
     def narrowed(self, parameters: Mapping[str, Parameter], fixed: Mapping[str, object] | None = None) -> Space:
-        """The space with fewer parameters or options, and without the cases of its tables that now never hold."""
+        """Return the space with fewer parameters or options, and without cases of its tables that then never hold."""
         plain = dataclasses.replace(self, parameters=parameters, fixed=fixed or self.fixed, **_LEAST_PER_TRIAL)
         left = {name: self._amounts(name).possible(plain._values).as_given() for name in _LEAST_PER_TRIAL}
         return dataclasses.replace(plain, **left)
 
     def is_active(self, name: str, config: Mapping[str, object]) -> bool:
-        """Whether the condition of the parameter holds, given its parents in `config` or in `fixed`."""
+        """Return whether the condition of the parameter holds, given its parents in `config` or in `fixed`."""
         for parent, wanted in self.parameters[name].when.items():
             if parent not in config and parent not in self.fixed:
                 return False
@@ -214,7 +214,7 @@ class Space:
         return True
 
     def grid(self) -> Iterator[Config]:
-        """Every configuration, inactive parameters left out; raises SearchError naming a continuous Float."""
+        """Yield every configuration without inactive parameters; raises SearchError, which names a continuous Float."""
         for name, parameter in self.parameters.items():
             if parameter.values() is None:
                 raise SearchError(
@@ -235,7 +235,7 @@ class Space:
             yield from self._extensions({**config, name: value}, rest)
 
     def size(self) -> int | None:
-        """Number of different configurations; None where a continuous range makes it infinite."""
+        """Return the number of different configurations; None where a continuous range makes it infinite."""
         if any(parameter.values() is None for parameter in self.parameters.values()):
             return None
         parents = {parent for p in self.parameters.values() for parent in p.when if parent in self.parameters}
@@ -247,7 +247,7 @@ class Space:
         )
 
     def pin(self, name: str, value: object) -> Space:
-        """The space with a setting fixed; children whose condition can no longer hold are dropped."""
+        """Return the space with a setting fixed, without children whose condition can no longer hold."""
         if not self.declared:
             function = pinned(self.parameters, name, value)
             return dataclasses.replace(self, parameters=function, fixed={**self.fixed, name: value})
@@ -269,7 +269,7 @@ class Space:
         return self.narrowed(kept, fixed)
 
     def settings(self) -> dict[str, tuple[object, ...]]:
-        """Every setting and the values that a check needs to see: bounds, options or the constant."""
+        """Return every setting with the values that a check needs to see: bounds, options or the constant."""
         searched = {name: parameter.bounds() for name, parameter in self.parameters.items()} if self.declared else {}
         return {**{name: (value,) for name, value in self.fixed.items()}, **searched}
 
@@ -280,5 +280,5 @@ def _mode_of(metric: str) -> str:
 
 
 def fingerprint(config: Mapping[str, object]) -> str:
-    """A text equal for equal configurations only: what tells duplicates."""
+    """Return a text that is equal for equal configurations only, by which duplicates are found."""
     return "; ".join(f"{name}={text_of(config[name])}" for name in sorted(config))

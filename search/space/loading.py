@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import difflib
 import hashlib
 import importlib
 import linecache
@@ -22,7 +21,7 @@ from search.space import Space
 from search.space.hypermodel import is_build
 from search.space.space_process import BuildApart, FunctionApart, SpaceProcess, TrainableApart, made_of
 from search.space.unloaded import FrameworkNeeded, frameworks_unloaded
-from search.wording import did_you_mean
+from search.wording import did_you_mean, error_text, users_line
 
 SPACE = "space"
 """The name of the Space in a space file."""
@@ -44,22 +43,22 @@ class SpaceFile:
 
     @property
     def stem(self) -> str:
-        """The file's name without `.py`, and the name in it where that is another: the default of an experiment's."""
+        """The default name of an experiment: the file's name without `.py`, and the name in it where one is given."""
         return Path(self.path).stem + ("" if self.name == SPACE else f"-{self.name}")
 
     @property
     def address(self) -> str:
-        """What a command line names it by."""
+        """How a command line names it."""
         return self.path if self.name == SPACE else f"{self.path}:{self.name}"
 
     @property
     def sha256(self) -> str:
-        """Digest of the text."""
+        """The SHA-256 digest of the text."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     @property
     def question(self) -> str:
-        """First line of the file's docstring, empty where there is none."""
+        """The first line of the file's docstring, an empty text where there is none."""
         return _docstring(self.text).strip().split("\n")[0]
 
     def execute(self) -> Space:
@@ -84,17 +83,17 @@ class SpaceFile:
             exec(compile(self.text, self.path, "exec"), module.__dict__)
         except SyntaxError as error:
             where = f"{error.filename or self.path}, line {error.lineno}"
-            raise SearchError(f"{where} is no Python: {error.msg}. Mend that line.") from None
+            raise SearchError(f"{where} is not Python: {error.msg}. Mend that line.") from None
         except (Exception, SystemExit) as error:
             raise self.line_of(error) from error
         return self._space_of(module)
 
     def line_of(self, error: BaseException) -> SearchError:
         """The error in one line: file and line in the space file, what, and where else if in another file of theirs."""
+        where = users_line(error, self.path) or self.path
         if isinstance(error, SearchError):
-            return SearchError(f"{self._where(error)}: {error}")
-        text = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
-        return SearchError(f"{self._where(error)}: {text}{_hint(error)}{_origin(error, self.path)}")
+            return SearchError(f"{where}: {error}")
+        return SearchError(f"{where}: {error_text(error)}{_origin(error, self.path)}")
 
     def _space_of(self, module: ModuleType) -> Space:
         value = getattr(module, self.name, None)
@@ -109,16 +108,9 @@ class SpaceFile:
         except SearchError as error:
             raise SearchError(f"{self.address}: {error}") from None
 
-    def _where(self, error: BaseException) -> str:
-        """File and line in the space file where an error arose."""
-        for frame in reversed(traceback.extract_tb(error.__traceback__)):
-            if frame.filename == self.path:
-                return f"{self.path}, line {frame.lineno}"
-        return self.path
-
 
 def _expected_in(module: ModuleType, name: str) -> str:
-    """What a space file should have, and what of this one comes near to it."""
+    """Return what a space file should have, and what in this one comes near to it."""
     found = {other: value for other, value in vars(module).items() if not other.startswith("_")}
     if name != SPACE:
         return f"expected a HyperModel or a function build(hp). {did_you_mean(name, found)}"
@@ -130,7 +122,7 @@ def _expected_in(module: ModuleType, name: str) -> str:
 
 
 def with_trainable(space: Space) -> Space:
-    """The space with the default trainable where it has none of its own and a model to build in place of parameters."""
+    """Return the space with the default trainable where it has none, and a model is built in place of parameters."""
     if space.trainable is not None:
         return space
     module, _, name = DEFAULT_TRAINABLE.partition(":")
@@ -138,21 +130,8 @@ def with_trainable(space: Space) -> Space:
     return dataclasses.replace(space, trainable=make(space.parameters))
 
 
-def is_pruning(error: BaseException) -> bool:
-    """Whether it is Optuna's TrialPruned, told without importing Optuna."""
-    return any(c.__name__ == "TrialPruned" and c.__module__.startswith("optuna") for c in type(error).__mro__)
-
-
-def _hint(error: BaseException) -> str:
-    """The name that was meant, where an attribute is missing."""
-    if not isinstance(error, AttributeError) or not error.name or error.obj is None:
-        return ""
-    near = difflib.get_close_matches(error.name, dir(error.obj), n=1)
-    return f". Did you mean {near[0]}?" if near else ""
-
-
 def _origin(error: BaseException, path: str) -> str:
-    """Where the error arose, if that is in another file of the user's own, which the space file imports."""
+    """Return where the error arose, if that is in a file of the user's own that the space file imports."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     theirs = last.filename != path and last.filename.endswith(".py") and "site-packages" not in last.filename
     return f" (in {last.filename}, line {last.lineno})" if theirs else ""
@@ -185,7 +164,7 @@ def read_space(path: str) -> SpaceFile:
 
 
 def _expected(folder: Path, name: str = "") -> str:
-    """The space files of the folder, else of spaces/, only the near ones if there are any."""
+    """Return the space files of the folder, else of spaces/, or only the near ones if there are any."""
     for where in (folder, Path("spaces")):
         names = [file.name for file in where.glob("*.py") if _has_space(file)]
         if names:
@@ -219,7 +198,7 @@ def load_space(path: str, say: Callable[[str], None] = lambda line: None) -> tup
 
 
 def _checked(space: Space) -> Space:
-    """The space, whose parameters are known now; raises SearchError for what is missing."""
+    """Return the space, whose parameters are known now; raises SearchError for what is missing."""
     if space.trainable is None:
         raise SearchError("the space has no trainable; expected trainable=, a generator `train(config, trial)`.")
     if not space.declared and space.trials is None:

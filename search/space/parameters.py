@@ -14,19 +14,19 @@ from search.errors import SearchError
 from search.space.values import plain, text_of
 
 Conditions = Mapping[str, Any]
-"""What must hold for a parameter to be active: parent's name -> a value, or a tuple of values; held as a tuple."""
+"""When a parameter is active: name of a parent -> a value, or a tuple of values, that the parent must have."""
 
 
 def same(left: object, right: object) -> bool:
-    """Whether two settings are the same value of the same kind: 1, 1.0 and True are three different options."""
+    """Return whether two settings are the same value of the same kind: 1, 1.0 and True are three different options."""
     return type(left) is type(right) and bool(left == right)
 
 
 def conditions(when: object) -> Conditions:
-    """A `when` as it is held: every name with a tuple of values; raises SearchError for what is no condition."""
+    """A `when` as it is held: every name with a tuple of values; raises SearchError for what is not a condition."""
     if not isinstance(when, Mapping):
         raise SearchError(
-            f"when={when!r} is no condition; expected a dict like {{'network': 'vgg16'}}: "
+            f"when={when!r} is not a condition; expected a dict like {{'network': 'vgg16'}}: "
             "name of a parameter -> a value, or a tuple of values."
         )
     held = {name: _wanted(values) for name, values in when.items()}
@@ -37,7 +37,7 @@ def conditions(when: object) -> Conditions:
 
 
 def _wanted(values: object) -> tuple[object, ...]:
-    """The values of a condition: several may also stand in a list or a range."""
+    """Return the values of a condition, which may also be given as a list or a range."""
     return tuple(plain(value) for value in values) if isinstance(values, (tuple, list, range)) else (plain(values),)
 
 
@@ -46,7 +46,7 @@ def _is_number(value: object) -> bool:
 
 
 def _decimals(*numbers: float) -> tuple[Decimal, ...]:
-    """The numbers as they are written: in decimal, 0.1 + 2 * 0.1 is the 0.3 that the user means."""
+    """Return the numbers as decimals, in which 0.1 + 2 * 0.1 is the 0.3 that the user means."""
     return tuple(Decimal(repr(float(number))) for number in numbers)
 
 
@@ -57,7 +57,7 @@ Log = bool | Literal["reverse"]
 def _check_range(kind: str, low: object, high: object, step: object, log: Log) -> None:
     shown = f"{kind}({low!r}, {high!r})"
     if not _is_number(low) or not _is_number(high):
-        raise SearchError(f"{shown} has a bound that is no finite number; expected two numbers, low < high.")
+        raise SearchError(f"{shown} has a bound that is not a finite number; expected two numbers, low < high.")
     assert isinstance(low, (int, float))
     assert isinstance(high, (int, float))
     if low >= high:
@@ -102,29 +102,29 @@ class Float:
         object.__setattr__(self, "when", conditions(self.when))
 
     def values(self) -> tuple[float, ...] | None:
-        """All values of a stepped range; None for a continuous one."""
+        """Return all values of a stepped range; None for a continuous one."""
         if self.step is None:
             return None
         low, high, step = _decimals(self.low, self.high, self.step)
         return tuple(float(low + i * step) for i in range(int((high - low) / step) + 1))
 
     def nearest(self, value: float) -> float:
-        """The value of a stepped range that is nearest; of a continuous one, the value itself."""
+        """Return the nearest value of a stepped range; of a continuous one, the value itself."""
         if self.step is None:
             return value
         low, exact, step = _decimals(self.low, value, self.step)
         return float(low + round((exact - low) / step) * step)
 
     def bounds(self) -> tuple[float, ...]:
-        """The values that a check needs to see."""
+        """Return the values that a check needs to see: both bounds."""
         return (float(self.low), float(self.high))
 
     def column_type(self) -> str:
-        """Type of its column in `trials.parquet`."""
+        """Return the type of its column in `trials.parquet`."""
         return "double"
 
     def describe(self) -> str:
-        """The range in words."""
+        """Return the range in words."""
         step = f", step {self.step:g}" if self.step is not None else ""
         return f"{self.low:g} to {self.high:g}{step}{_in_words(self.log)}"
 
@@ -148,19 +148,19 @@ class Int:
         object.__setattr__(self, "when", conditions(self.when))
 
     def values(self) -> Sequence[int]:
-        """All values, in ascending order, without writing them down: there may be millions."""
+        """Return all values in ascending order, without a list of them, because there may be millions."""
         return range(self.low, self.high + 1, self.step)
 
     def bounds(self) -> tuple[int, ...]:
-        """The values that a check needs to see."""
+        """Return the values that a check needs to see: both bounds."""
         return (self.low, self.values()[-1])
 
     def column_type(self) -> str:
-        """Type of its column in `trials.parquet`."""
+        """Return the type of its column in `trials.parquet`."""
         return "int64"
 
     def describe(self) -> str:
-        """The range in words."""
+        """Return the range in words."""
         step = f", step {self.step}" if self.step != 1 else ""
         return f"{self.low} to {self.high}{step}{_in_words(self.log)}"
 
@@ -192,24 +192,24 @@ class Choice:
         object.__setattr__(self, "when", conditions(when))
 
     def values(self) -> tuple[object, ...]:
-        """All options, in the order given."""
+        """Return all options, in the order given."""
         return self.options
 
     def bounds(self) -> tuple[object, ...]:
-        """The values that a check needs to see: all of them."""
+        """Return the values that a check needs to see: all options."""
         return self.options
 
     def texts(self) -> tuple[str, ...]:
-        """One distinct text per option: a string as it is, all else as Python writes it, with sets in order."""
+        """Return one distinct text per option: a string as it is, all else as Python writes it, with sets in order."""
         texts = tuple(option if isinstance(option, str) else text_of(option) for option in self.options)
         return texts if len(set(texts)) == len(texts) else tuple(map(text_of, self.options))
 
     def text(self, option: object) -> str:
-        """The text of one of the options."""
+        """Return the text of one of the options."""
         return next(text for other, text in zip(self.options, self.texts(), strict=True) if same(option, other))
 
     def column_type(self) -> str:
-        """Type of its column in `trials.parquet`; mixed options are stored by their text."""
+        """Return the type of its column in `trials.parquet`; mixed options are stored by their text."""
         kinds = {type(option) for option in self.options if option is not None}
         if kinds == {bool}:
             return "bool"
@@ -220,7 +220,7 @@ class Choice:
         return "string"
 
     def describe(self) -> str:
-        """The options in words."""
+        """Return the options in words."""
         return ", ".join(self.texts())
 
 
@@ -228,7 +228,7 @@ Parameter = Float | Int | Choice
 
 
 def with_conditions(parameter: Parameter, when: Mapping[str, tuple[object, ...]]) -> Parameter:
-    """The same range or choice under other conditions."""
+    """Return the same range or choice under other conditions."""
     if isinstance(parameter, Choice):
         return Choice(*parameter.options, when=when)
     return dataclasses.replace(parameter, when=when)

@@ -12,7 +12,7 @@ from search.errors import SearchError
 from search.space.parameters import Conditions, conditions, same
 
 PerTrial = Any
-"""As a space file gives it: a number, or [(when, number), ..., number], of which the first that holds counts."""
+"""What a space file gives: a number, or [(when, number), ..., number], where the first condition that holds counts."""
 
 Values = Callable[[str], Sequence[object] | None]
 """Name of a setting -> the values that it may take, None where they are not known or too many."""
@@ -22,7 +22,7 @@ _OTHER = object()
 
 @dataclass(frozen=True, order=True)
 class Shape:
-    """What one trial is given."""
+    """The cores and GPUs that one trial is given."""
 
     cpus: float
     gpus: float
@@ -41,19 +41,19 @@ class Amounts:
     rest: float
 
     def of(self, config: Mapping[str, object]) -> float:
-        """The number of the first case that holds."""
+        """Return the number of the first case whose condition holds for a configuration."""
         for when, number in self.cases:
             if all(name in config and _is_one_of(config[name], wanted) for name, wanted in when.items()):
                 return number
         return self.rest
 
     def possible(self, values: Values) -> Amounts:
-        """Without the cases that can never hold."""
+        """Return the amounts without the cases that can never hold."""
         kept = tuple((when, number) for when, number in self.cases if not any(_impossible(when, values)))
         return Amounts(kept, self.rest)
 
     def as_given(self) -> PerTrial:
-        """The number alone, or the table."""
+        """Return what a space file would give: the number alone, or the table."""
         return (*self.cases, self.rest) if self.cases else self.rest
 
     def describe(self) -> str:
@@ -71,13 +71,13 @@ def _words(when: Conditions) -> str:
 
 
 def _impossible(when: Conditions, values: Values) -> list[str]:
-    """Names of the condition that can have none of the values it asks for."""
+    """Return the names in a condition that can have none of the values it asks for."""
     known = {name: values(name) for name in when}
     return [name for name, v in known.items() if v is not None and not any(_is_one_of(w, v) for w in when[name])]
 
 
 def amounts(name: str, given: PerTrial, least: float) -> Amounts:
-    """What a space file gives, read; raises SearchError for what is neither a number nor a table of them."""
+    """Read what a space file gives; raises SearchError for what is neither a number nor a table of numbers."""
     if isinstance(given, (int, float)):
         return Amounts((), _number(name, given, least))
     if not isinstance(given, (list, tuple)) or not given:
@@ -115,7 +115,7 @@ def check_conditions(name: str, read: Amounts, values: Values) -> None:
 
 
 def shapes(cpus: Amounts, gpus: Amounts, values: Values) -> tuple[Shape, ...]:
-    """All that a trial may be given, the largest first."""
+    """Return all shapes that a trial may be given, the largest first."""
     mentioned: dict[str, list[object]] = {}
     for when, _ in (*cpus.cases, *gpus.cases):
         for name, wanted in when.items():

@@ -1,4 +1,4 @@
-"""What may stand in place of declared parameters, and with some of its settings pinned."""
+"""Functions and HyperModels that stand in place of declared parameters, and functions with pinned settings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def checked_function(parameters: Any) -> Any:
 
 
 def pinned(parameters: Any, name: str, value: object) -> Any:
-    """The function with a setting that is no longer searched."""
+    """Return the function with a setting that is no longer searched."""
     return (
         parameters.pinned(name, value) if hasattr(parameters, "pinned") else PinnedFunction(parameters, {name: value})
     )
@@ -47,7 +47,7 @@ class PinnedFunction:
     pins: Mapping[str, object]
 
     def __call__(self, trial: Any) -> Any:
-        """What the function returns for the trial, without the pinned settings."""
+        """Return what the function returns for the trial, without the pinned settings."""
         returned = self.function(_Asked(trial, self.pins))
         if not isinstance(returned, Mapping):
             return returned

@@ -15,11 +15,11 @@ from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
-from search.errors import SearchError
+from search.errors import SearchError, is_pruning
 from search.space import Space
 from search.space.exploration import Undeclarable, explore
 from search.space.hypermodel import build_once, is_build, propose
-from search.space.loading import SpaceFile, is_pruning
+from search.space.loading import SpaceFile
 from search.space.space_process import Described, PlainParameter, plain_parameter
 
 SHOWN_FAILURES = 3

@@ -25,7 +25,7 @@ from search.space.parameters import Choice, Float, Int, Parameter
 from search.space.unloaded import frameworks_unloaded
 
 PlainParameter = tuple[str, dict[str, Any]]
-"""Its kind, and what it is made with."""
+"""The kind of a parameter, and the arguments that it is made with."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class Described:
     """A space as it travels from the process: plain values, and the names of what stays there."""
 
     values: Mapping[str, Any]
-    """Fields of the Space that are plain values."""
+    """The fields of the Space that are plain values."""
     parameters: Mapping[str, PlainParameter] | None
-    """None: a function, which stays in the process."""
+    """The declared parameters; None for a function, which stays in the process."""
     builds: bool
     """Whether that function builds a model."""
     trainable: tuple[str, str]
-    """Module and name."""
+    """The module and the name of the trainable."""
     declaration: bytes | None
     """The trainable's declaration, pickled: its functions are found by name, in modules that need no TensorFlow."""
     notes: tuple[str, ...] = ()

@@ -21,12 +21,12 @@ class Ladder:
     """Where trials are cut, and how their training sets grow on the way there."""
 
     rungs: tuple[int, ...]
-    """Epochs, ascending."""
+    """The epochs after which trials are judged, in ascending order."""
     growth: Growth = ALL_AT_ONCE
 
 
 def ladder(fidelity: str, rungs: tuple[int, ...], factor: float, max_epochs: int | None) -> Ladder:
-    """The ladder of a rule whose rungs stand a `factor` apart, below `max_epochs`.
+    """Return the ladder of a rule whose rungs stand a `factor` apart, below `max_epochs`.
 
     `epochs`: as they stand, on all images. `both`: on a share of the images that is the rung's share of the epochs.
     `sample_size`: each such share gets a whole training, and the rungs stand behind them. Raises SearchError where
@@ -52,11 +52,11 @@ def ladder(fidelity: str, rungs: tuple[int, ...], factor: float, max_epochs: int
 
 
 def comparable(epochs: Sequence[Mapping[str, float]], growth: Growth) -> list[Mapping[str, float]]:
-    """Of a trial's epochs those on as large a part of its training set as the last one: of a complete trial, on all."""
+    """Return a trial's epochs on as large a part of its training set as its last; of a complete trial, on all of it."""
     share = last_share(epochs, growth)
     return [metrics for metrics in epochs if growth.share(int(metrics["epoch"])) == share]
 
 
 def last_share(epochs: Sequence[Mapping[str, float]], growth: Growth) -> float:
-    """The part of its training set that a trial has come to; 1 before its first epoch."""
+    """Return the share of its training set that a trial has come to; 1 before its first epoch."""
     return growth.share(int(epochs[-1]["epoch"])) if epochs else 1.0

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from search.errors import SearchError
+from search.errors import SearchError, is_pruning
 from search.experiment.states import TrialState
 from search.stopping.fidelity import comparable
 from search.trial.checkpoints import REPORTED, trial_storage
@@ -28,6 +28,7 @@ from search.trial.messages import (
     TrialSpec,
 )
 from search.trial.out_of_memory import exhausted_line, lost_gpu, out_of_memory
+from search.trial.reads import Config
 from search.wording import did_you_mean
 from trainables.errors import ContentDiffers, TrainableError, TrialDiverged
 from trainables.trial import Trial
@@ -55,7 +56,7 @@ def run_attempt(
     attempt = Attempt(spec, context, resources, link)
     generator = None
     try:
-        generator = _generator(trainable(dict(spec.config), attempt.trial))
+        generator = _generator(trainable(attempt.config, attempt.trial))
         _dump_stack_if_it_hangs(context)
         for metrics in generator:
             attempt.take(metrics)
@@ -68,6 +69,8 @@ def run_attempt(
     except (EOFError, BrokenPipeError, ConnectionResetError):
         raise
     except BaseException as error:  # SystemExit too: a trial that calls exit() fails, and takes nothing along.
+        if is_pruning(error):
+            return attempt.pruned()
         return _failed(error, spec, resources)
     finally:
         if generator is not None:
@@ -123,7 +126,9 @@ class Attempt:
         self._last_save = self._last_report = time.monotonic()
         self._save_every_s = context.checkpoint_every_s
         checkpoint = self._storage.latest(spec.trial_id, spec.begun)
+        self.config = Config(spec.config)
         self.trial = Trial(
+            asked=dict(context.asked),
             seed=spec.seed,
             split_seed=context.split_seed,
             data_dir=Path(context.data_dir) if context.data_dir else None,
@@ -181,7 +186,7 @@ class Attempt:
 
     def _flush(self, waits: bool) -> None:
         """Send the held epochs; with `waits`, wait for the decision and raise `_Stopped` if that is the end."""
-        self._link.send(Epochs(self._held, waits))
+        self._link.send(Epochs(self._held, waits, dict(self.trial.facts)))
         self._held = []
         self._last_report = time.monotonic()
         if waits and self._decision() is not Command.GO_ON:
@@ -207,6 +212,12 @@ class Attempt:
             self._flush(waits=False)
             raise _Interrupted
 
+    def pruned(self) -> TrialEnd:
+        """The trainable ends its trial, as Optuna's users do, by raising TrialPruned."""
+        if self._held:
+            self._flush(waits=False)
+        return TrialEnd(TrialState.PRUNED)
+
     def complete(self) -> TrialEnd:
         """The trainable has ended by itself: send what is held back, keep the model if it is among the best."""
         if not self._epochs:
@@ -214,7 +225,13 @@ class Attempt:
         if self._held:
             self._flush(waits=False)
         self._keep_model()
-        return TrialEnd(TrialState.COMPLETE, summary=self._summary)
+        unread = {name for name, value in self._spec.config.items() if self._context.asked.get(name, self) != value}
+        return TrialEnd(
+            TrialState.COMPLETE,
+            unread=tuple(sorted(unread - self.config.read)),
+            missed=tuple(sorted(self.config.missed)),
+            summary=self._summary,
+        )
 
     def _keep_model(self) -> None:
         """Keep the model, and what it says of the test images, if the driver has said that it would be of the best."""

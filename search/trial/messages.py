@@ -46,6 +46,8 @@ class Epochs:
     """Finished epochs in order, each with `epoch`."""
     waits: bool
     """Whether the trial waits for GO_ON or STOP."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """What the trainable says of the trial in words, by column."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class SearchContext:
     """What the folder's lock says: a node that reads it there sees the folder. Empty: all nodes see it."""
     store: Store | None = None
     """Where checkpoints and models go on nodes that do not see the folder; None: nowhere."""
+    asked: Mapping[str, object] = field(default_factory=dict)
+    """`dataset`, `metric` and `mode`, which a configuration may hold as settings of its own."""
     report_every_s: float = 0.25
     """Longest time for which finished epochs are held back to be reported together."""
     trial_timeout_s: float | None = None
@@ -150,6 +154,8 @@ class Report:
     """Address of the node."""
     events: list[str] = field(default_factory=list)
     """What befell the training process, one line each: it was recycled, died or hung."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """What the trainable says of the trial in words, by column."""
     waits: bool = False
     """Whether the trial waits for a decision on its last epoch."""
     output: str = ""
@@ -163,7 +169,7 @@ class TrialEnd:
     """How a trial ended."""
 
     state: TrialState
-    """COMPLETE, FAILED or INTERRUPTED; the driver itself makes the end of a trial that the stopping rule prunes."""
+    """COMPLETE, FAILED, INTERRUPTED, or PRUNED where the trainable says so; the driver asks the stopping rule."""
     summary: Metrics = field(default_factory=dict)
     """Values of the whole trial: test metrics, numbers of parameters."""
     error: str | None = None
@@ -173,6 +179,10 @@ class TrialEnd:
     traceback: str = ""
     output: str = ""
     """The end of what the trial printed to its standard output and error."""
+    unread: tuple[str, ...] | None = None
+    """Settings that the trainable of a complete trial has not read; None where that is not known."""
+    missed: tuple[str, ...] = ()
+    """Names that it has asked its configuration for in vain."""
     own_bytes: int = 0
     """Memory of the training process after the trial, without pages that it shares with files and other processes."""
     out_of_memory: bool = False

@@ -84,6 +84,13 @@ class TrainingProcess:
         size = os.fstat(descriptor).st_size
         return os.pread(descriptor, OUTPUT_BYTES, max(0, size - OUTPUT_BYTES)).decode(errors="replace")
 
+    def end(self, patience_s: float) -> None:
+        """Let the process end by itself, when it has done what it was told; kill it when that takes too long."""
+        self.link.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(patience_s)
+        self.kill()
+
     def kill(self) -> None:
         """End the process now."""
         self._process.kill()

@@ -16,6 +16,8 @@ from search.trial.gpu import Budget, Card, budget, read_cards, visible_cards, wa
 from search.trial.messages import CLOSING, ONE_CORE, Began, Command, Epochs, Report, SearchContext, TrialEnd, TrialSpec
 from search.trial.process import Death, ProcessDied, TrainingProcess
 
+CLOSING_GENERATOR_S = 5.0
+"""Longest wait for a stopped trial's `finally` clauses when its process ends."""
 ASK_EVERY_S = 0.2
 """How often a worker looks whether the search is being closed."""
 
@@ -44,6 +46,8 @@ class TrialRunner:
     _events: list[str] = field(default_factory=list)
     _waits: bool = False
     """Whether the trial waits for a decision."""
+    _stops: bool = False
+    """Whether the trial was told to stop: its generator may still be closing."""
     _closed: bool = False
     """Whether the training process knows that the search is being closed."""
     _asked: float = 0.0
@@ -52,10 +56,15 @@ class TrialRunner:
 
     def begin(self, spec: TrialSpec) -> None:
         """Hand a trial to the training process; a trial that waits for a decision is told to stop."""
-        if self._process is not None and self._waits:
-            self._process.tell(Command.STOP)
+        self.stop()
         self._spec, self._deaths, self._refusal = spec, 0, None
         self._start()
+
+    def stop(self) -> None:
+        """Tell a trial that waits for a decision to stop: its generator is closed."""
+        if self._process is not None and self._waits:
+            self._process.tell(Command.STOP)
+            self._waits, self._stops = False, True
 
     def _start(self) -> None:
         """Hand over the trial, to a new process where there is none."""
@@ -66,7 +75,7 @@ class TrialRunner:
                 self._refusal = str(error)
                 return
         self._process.trials += 1
-        self._waits = self._closed = False
+        self._waits = self._closed = self._stops = False
         self._process.tell(self._spec)
         self._pass_on_closing(self._process)
 
@@ -121,6 +130,7 @@ class TrialRunner:
             return False
         if isinstance(message, Epochs):
             report.epochs.extend(message.metrics)
+            report.facts |= message.facts
             self._waits = report.waits = message.waits
             if report.waits:
                 report.output = process.output()
@@ -189,8 +199,12 @@ class TrialRunner:
         self.close()
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, once the generator of a trial that waits for a decision, or was stopped, is closed."""
+        self.stop()
         if self._process is not None:
-            self._process.kill()
+            if self._stops:
+                self._process.end(CLOSING_GENERATOR_S)
+            else:
+                self._process.kill()
             self._process = None
-        self._waits = False
+        self._waits = self._stops = False

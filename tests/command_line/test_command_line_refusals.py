@@ -34,7 +34,7 @@ FILES = {
     "x = 1\n": "has no `space`; expected `space = Space(...)`",
     f"{IMPORTS}spcae = Space(train, {{}}, trials=3)\n": "`spcae` is one: rename it",
     "space = 3\n": "is 3; expected a search.space.Space",
-    "x = 1\ny = (\n": "given.py, line 2 is no Python: '(' was never closed",
+    "x = 1\ny = (\n": "given.py, line 2 is not Python: '(' was never closed",
     "x = 1\nx / 0\n": "given.py, line 2: ZeroDivisionError: division by zero",
     "\n\nimport not_there\n": "given.py, line 3: ModuleNotFoundError: No module named 'not_there'",
     "from search.space import Flaot\n": "line 1: ImportError: cannot import name 'Flaot'",

@@ -85,7 +85,8 @@ def test_budgets_and_resources_may_change() -> None:
     begin("given.py --cpus-per-trial 0.5").close()
     words = "--resume --trials 70 --time-budget 2m --max-concurrent 1 --cpus-per-trial 1 --repeats 2 --retry-failed"
     plan = plan_of(f"given.py {words}")
-    assert (plan.trials, plan.time_budget_s, plan.max_concurrent, plan.retry_failed) == (70, 120, 1, True)
+    options = plan.options
+    assert (plan.trials, options.time_budget_s, options.max_concurrent, options.retry_failed) == (70, 120, 1, True)
     assert (plan.space.cpus_per_trial, plan.space.repeats) == (1, 2)
 
 

@@ -4,18 +4,23 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pyarrow as pa
 import pytest
 
 from search.driver.search import Search, open_search
+from search.errors import SearchError
 from search.experiment.folder import Experiment
 from search.experiment.parts import PartWriter, read_parts
 from search.experiment.schema import read_trials
 from search.experiment.states import TrialState
 from search.planning.plan import Plan
+from search.sampling import Sampling
+from search.sampling.translation import check_function
 from search.space import Config, Space
 from search.space.loading import SpaceFile
 from search.trial.messages import Report, TrialEnd, TrialSpec
+from tests.support.search_world import World
 
 
 def train(config: Config, trial: object) -> None:
@@ -101,3 +106,52 @@ def test_column_that_no_schema_knows_takes_any_values(
     read = read_parts(tmp_path, "trials", ("trial_id",)).table["config.a"].to_pylist()
     assert read == stored
     assert [type(value) for value in read] == [type(value) for value in stored]
+
+
+def misspelt(trial: Any) -> dict[str, object]:
+    return {"a": trial.suggest_integer("a", 1, 20)}
+
+
+def two_ranges(trial: Any) -> dict[str, object]:
+    return {"low": trial.suggest_int("a", 1, 5), "high": trial.suggest_int("a", 1, 9)}
+
+
+def own_error(trial: Any) -> dict[str, object]:
+    return {"a": dict[str, int]()[str(trial.suggest_int("a", 1, 5))]}
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (misspelt, "AttributeError: .*'suggest_integer'. Did you mean suggest_int"),
+        (two_ranges, r"suggest_int\('a', 1, 9\) differs from suggest_int\('a', 1, 5\)"),
+        (own_error, "KeyError: '[1-5]'"),
+    ],
+)
+def test_wrong_function_is_refused_in_a_line_that_names_its_own(function: Any, words: str) -> None:
+    line = function.__code__.co_firstlineno + 1
+    with pytest.raises(SearchError, match=rf"test_function_spaces.py, line {line}: {words}"):
+        check_function(function)
+
+
+def test_configuration_that_a_function_prunes_is_not_tried() -> None:
+    def even(trial: Any) -> None:
+        if trial.suggest_int("a", 1, 20) % 2:
+            raise optuna.TrialPruned
+
+    check_function(even)
+    sampling = Sampling(dataclasses.replace(SPACE, parameters=even), None, sampler="tpe", seed=0)
+    drawn = [sampling.ask() for _ in range(10)]
+    assert {proposal.config["a"] for proposal in drawn if proposal} == set(range(2, 21, 2))
+
+
+def test_error_of_a_function_within_a_search_ends_it_in_order(tmp_path: Path) -> None:
+    def fails_late(trial: Any) -> dict[str, object]:
+        return {"a": [1.0, 2.0][trial.suggest_int("a", trial.number, trial.number)]}
+
+    world = World(tmp_path, parameters=fails_late)
+    world.run()
+    world.close()
+    assert world.states() == {"00000": "complete", "00001": "complete"}
+    assert world.study() == {"COMPLETE": 2}
+    assert "IndexError: list index out of range" in (world.search.queue.fault or "")

@@ -23,7 +23,9 @@ def test_search_stops_trials_on_a_part_of_the_images_and_compares_only_the_other
         assert main([*words, *pins, "--fidelity", "both", "--max-concurrent", "1"]) == 0
     root = tmp_path / "digits_filters"
     trials, epochs = (pq.read_table(root / f"{name}.parquet").to_pandas() for name in ("trials", "epochs"))
-    size = load(root).sources[0].dataset["num_train"]
+    dataset = load(root).sources[0].dataset
+    assert dataset is not None
+    size = dataset.num_train
     complete, pruned = (trials[trials.state == state] for state in ("complete", "pruned"))
     assert len(complete) + len(pruned) == 6
     assert len(pruned) > 0

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from search.driver.ranking import row_with_means
 from search.driver.trial_queue import NoTrial
+from search.driver.trials import EndedTrial
 from search.experiment.schema import read_epochs, read_trials
 from search.experiment.states import TrialState
 from search.space import Choice
@@ -63,6 +65,33 @@ def test_metrics_of_a_trial_are_those_of_its_best_epoch(make: Callable[..., Worl
     assert (row["value"], row["best_epoch"], row["epochs"], row["test_value"]) == (0.9, 2, 3, 0.25)
 
 
+def test_seconds_of_training_are_those_of_its_epochs_where_the_trainable_tells_them(make: Callable[..., World]) -> None:
+    world = make()
+    spec = world.start()
+    trial = world.search.trials.running[spec.trial_id]
+    world.epoch(spec, 1, 0.5)
+    for seconds in (0.5, 0.25):
+        trial.epochs.append({"epoch": len(trial.epochs) + 1.0, "value": 0.5, "seconds": seconds})
+    trial.epochs[0]["seconds"] = 1.0
+    trial.started_at = 1.0  # Long ago: the process was starting.
+    world.end(spec)
+    world.search.recorder.flush()
+    row = read_trials(world.experiment.root).table.to_pylist()[0]
+    assert row["train_seconds"] == 1.75
+
+
+def test_row_of_a_repeated_trial_tells_the_means_over_its_runs() -> None:
+    row: dict[str, object] = {"trial_id": "a", "value": 0.9, "val_loss": 0.2, "epochs": 3, "config.rate": 0.5}
+    first = EndedTrial("a", 0, TrialState.COMPLETE, 0.9, {}, row=row)
+    repeats = [
+        EndedTrial("b", 0, TrialState.COMPLETE, 0.8, {}, "a", {**row, "trial_id": "b", "value": 0.8, "val_loss": 0.4}),
+        EndedTrial("c", 0, TrialState.FAILED, None, {}, "a", {"trial_id": "c", "error": "lost"}),
+    ]
+    told = row_with_means(first, [first, *repeats])
+    assert (told["value"], told["val_loss"]) == pytest.approx((0.85, 0.3))
+    assert (told["trial_id"], told["runs"], told["epochs"], told["config.rate"]) == ("a", 2, 3, 0.5)
+
+
 def test_reports_that_a_restarted_trial_repeats_count_once(make: Callable[..., World]) -> None:
     world = make()
     spec = world.start()
@@ -81,6 +110,7 @@ def test_a_trial_whose_worker_is_lost_is_begun_again_first_and_fails_the_third_t
         world.search.recorder.lose_worker(lost.trial_id)
         again = world.start()
         assert (again.trial_id, again.config, again.seed) == (lost.trial_id, lost.config, lost.seed)
+        assert again.begun  # An earlier attempt may have left a checkpoint, perhaps only in a store.
     world.search.recorder.lose_worker(lost.trial_id)
     world.run()
     assert world.states()[lost.trial_id] == "failed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import socket
@@ -10,14 +11,17 @@ import sys
 from pathlib import Path
 
 import pytest
+import rich.console
 
+from search.console import Console
 from search.errors import SearchError, StorageLost
 from search.experiment.folder import Experiment
 from search.experiment.manifest import read_manifest
 from search.experiment.remote.claim import MARKER, Claim
-from search.experiment.remote.resumable import ASIDE, newest
+from search.experiment.remote.resumable import ASIDE, experiments_in, newest
 from search.experiment.remote.store import Store, parse_results_path, parse_store
-from search.experiment.schema import read_trials
+from search.experiment.schema import read_epochs, read_trials
+from search.screen.listing import print_experiments
 from tests.support.s3_server import S3Server
 from tests.support.small_experiment import SPACE, row
 from tests.support.stored_experiments import begin, manifest, settle, states, wait_for
@@ -37,6 +41,23 @@ def test_a_lost_folder_is_made_again_from_the_store(tmp_path: Path, store: Store
     again.close()
     assert read_trials(experiment.root).table["trial_id"].to_pylist() == ["00000", "00001"]
     assert states(store) == {"00000": "complete", "00001": "complete"}
+
+
+def test_epochs_that_a_store_has_without_their_trial_are_dropped(tmp_path: Path, store: Store) -> None:
+    """A driver was lost when the store had taken the epochs: the next trial with that id may have fewer of them."""
+    experiment = begin(tmp_path / "e", store)
+    experiment.append([row(0)], [{"trial_id": f"0000{trial}", "epoch": epoch} for trial in (0, 1) for epoch in (1, 2)])
+    assert settle(experiment) is None
+    experiment.close()
+    shutil.rmtree(experiment.root)
+    again = Experiment.reopen(experiment.root, SPACE, manifest(store, "monday", "tuesday"), store, fetch=True)
+    again.append([row(1)], [{"trial_id": "00001", "epoch": 1}])
+    assert settle(again) is None
+    again.close()
+    for root, files in ((again.root, None), (store.path, store.files)):
+        stored = read_epochs(root, files).table
+        keys = list(zip(stored["trial_id"].to_pylist(), stored["epoch"].to_pylist(), strict=True))
+        assert keys == [("00000", 1), ("00000", 2), ("00001", 1)]
 
 
 def test_a_copy_that_was_continued_elsewhere_is_set_aside(tmp_path: Path, store: Store) -> None:
@@ -143,6 +164,18 @@ def test_a_name_in_a_store_that_leads_out_of_the_folder_is_not_fetched(tmp_path:
     shutil.rmtree(tmp_path / "e")
     Experiment.reopen(tmp_path / "a/b/e", SPACE, manifest(store, "monday", "tuesday"), store, fetch=True).close()
     assert not list(tmp_path.rglob("escaped*"))
+
+
+def test_a_damaged_manifest_in_a_store_hides_no_other_experiment(tmp_path: Path, store: Store, s3: S3Server) -> None:
+    begin(tmp_path / "e", store).close()
+    results = s3.store("bucket/results")
+    results.child("torn").write("manifest.json", b"{")
+    found = experiments_in(results)
+    assert found["e"] == manifest(store, "monday")
+    assert "torn/manifest.json cannot be read" in str(found["torn"])
+    file = io.StringIO()
+    print_experiments(Console(screen=rich.console.Console(file=file, width=400)), results)
+    assert [line.split()[0] for line in file.getvalue().splitlines()] == ["name", "e", "torn"]
 
 
 def test_a_local_path_is_no_store(tmp_path: Path) -> None:

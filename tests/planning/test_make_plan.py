@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from search.errors import SearchError
 from search.planning.make_plan import make_plan
 from search.planning.options import parse
 from search.planning.plan import Plan
@@ -81,6 +82,24 @@ def test_pinned_setting_of_a_function_is_neither_suggested_nor_overruled() -> No
     assert proposal is not None
     assert proposal.config == {"units": [8, 8]}
     assert made.trial_config(proposal.config).items() >= {"depth": 2, "rate": 0.5, "units": [8, 8]}.items()
+
+
+def test_settings_called_like_what_the_search_says_are_the_users_own() -> None:
+    Path("own.py").write_text(
+        "from search.space import Choice, Space\n"
+        "def train(config, trial):\n    yield {'loss': 1.0}\n"
+        "space = Space(train, {'mode': Choice('same', 'valid')}, fixed={'metric': 'l1'}, metric='loss')\n"
+    )
+    made = make_plan(parse(("own.py",)), (), warn=print)
+    assert made.trial_config({"mode": "same"}) == {"mode": "same", "metric": "l1"}
+    assert made.asked == {"mode": "min", "metric": "loss"}
+    words = ("own.py", "--set", "mode=valid")
+    assert make_plan(parse(words), words, warn=print).space.fixed["mode"] == "valid"
+
+
+def test_trainable_that_declares_its_settings_refuses_those_of_the_space() -> None:
+    with pytest.raises(SearchError, match=r"setting 'mode' is not of the trainable .* Space\(mode=...\)"):
+        plan(fixed="{'mode': 'max'}")
 
 
 def test_command_line_wins_over_the_space_file() -> None:

@@ -55,8 +55,9 @@ def test_live_view_has_counts_best_and_one_row_for_each_running_trial() -> None:
     lines = drawn(snapshot())
     assert lines[0].endswith("16/100 trials, 3 min 20 s, about 58 min 20 s left")
     assert lines[1].strip() == "2 running, 3 pruned, 1 failed"
-    assert lines[2].startswith("best val_accuracy 0.9812, trial 00003: parameter_0=0, parameter_1=0.1429")
-    assert [line.split()[:3] for line in lines[3:]] == [
+    assert lines[2].startswith("best val_accuracy 0.9812, trial 00003:")
+    assert lines[3].startswith("  parameter_0=0, parameter_1=0.1429")
+    assert [line.split()[:3] for line in lines[6:]] == [
         ["trial", "epoch", "val_accuracy"],
         ["00000", "3/10", "0.5000"],
         ["00001", "3/10", "0.5000"],
@@ -66,15 +67,28 @@ def test_live_view_has_counts_best_and_one_row_for_each_running_trial() -> None:
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_live_view_never_wraps_however_long_a_configuration_is(width: int) -> None:
     lines = drawn(snapshot(), width)
-    assert len(lines) == 6
+    assert len(lines) <= 9  # Of which three are the best configuration at most.
     assert max(map(len, lines)) <= width
-    assert "00000  3/10   0.5000        1 min 15 s" in lines[4]
+    assert "00000  3/10   0.5000        1 min 15 s" in lines[-2]
+
+
+def test_best_configuration_is_shown_to_its_last_parameter_on_a_narrow_terminal() -> None:
+    config = {"kernel_size": 5, "filters": 32, "dropout": 0.03606, "learning_rate": 0.001187}
+    lines = drawn(snapshot(best=BestTrial("00028", 0.9972, config)), width=60)
+    assert lines[2].strip() == "best val_accuracy 0.9972, trial 00028:"
+    assert "learning_rate=0.001187" in " ".join(line.strip() for line in lines[3:5])
+
+
+def test_time_left_says_that_repeats_come_after_it_and_then_that_they_run() -> None:
+    assert headline(snapshot(repeats_due=True)).endswith("about 58 min 20 s left, then repeats")
+    ended = headline(snapshot(100, repeats_due=True, left_s=0.0))
+    assert ended.endswith("repeating the leading configurations with other seeds")
 
 
 def test_live_view_is_never_higher_than_the_terminal() -> None:
     lines = drawn(snapshot(running=60), height=12)
     assert len(lines) < 12
-    assert "and 54 more" in lines[-1]
+    assert "and 57 more" in lines[-1]
 
 
 def test_time_left_is_not_told_before_there_is_something_to_base_it_on() -> None:

@@ -66,6 +66,13 @@ def test_mean_over_seeds_is_called_one() -> None:
     assert "best value: 0.625 (mean of 3 seeds)" in printed(result(best_runs=3, best_mean=0.625))
 
 
+def test_runs_are_told_where_a_configuration_was_repeated() -> None:
+    ranked = [row(0, {"x1": 1.0}, runs=3), row(1, {"x1": 2.0}, runs=1)]
+    heading = next(line for line in printed(result(ranked=ranked)).splitlines() if line.startswith("trial"))
+    assert heading.split()[:3] == ["trial", "runs", "value"]
+    assert "runs" not in printed(result(ranked=[row(0, {"x1": 1.0}, runs=1)]))
+
+
 def test_pruned_trial_in_the_table_is_marked() -> None:
     ranked = [row(0, {"x1": 1.0}), row(1, {"x1": 2.0}, state="pruned")]
     assert "00001 pruned" in printed(result(ranked=ranked))

@@ -64,7 +64,7 @@ def test_a_smoke_run_keeps_the_conditions_that_can_still_hold() -> None:
         ([({"netwrok": "vgg16"}, 1), 0.25], "'netwrok' is no setting of the space"),
         ([({"network": "vgg16"}, 1)], "expected a number there, for all other configurations"),
         ([({"network": "vgg16"}, -1), 0.25], "gpus_per_trial=-1; expected a number of at least 0"),
-        ([("vgg16", 1), 0.25], "is no condition"),
+        ([("vgg16", 1), 0.25], "is not a condition"),
         ([{"network": "vgg16"}, 0.25], r"expected a pair \(when, number\)"),
         ("one", "or a table by condition"),
         ([], "or a table by condition"),

@@ -38,16 +38,16 @@ NESTED = {
         (lambda: Float(1, 9, log=True, step=1), "both log=True and step"),
         (lambda: Float(0, 1, step=0), "a number above 0"),
         (lambda: Float(0, 1, step=2), "leaves 0 alone"),
-        (lambda: Float(0, float("inf")), "no finite number"),
+        (lambda: Float(0, float("inf")), "not a finite number"),
         (lambda: Int(1, 9, log=True, step=2), "both log=True and step"),
         (lambda: Int(1, 2.5), "whole numbers"),  # type: ignore[arg-type]
-        (lambda: Int(False, 3), "no finite number"),
+        (lambda: Int(False, 3), "not a finite number"),
         (Choice, "no option"),
         (lambda: Choice([1, 2]), "one option, a list"),
         (lambda: Choice(1, 2, 1), "twice"),
         (lambda: Choice(1.0, float("nan")), "finite numbers"),
         (lambda: Choice(train, None), "another in every process"),
-        (lambda: Int(0, 3, when="network"), "no condition"),  # type: ignore[arg-type]
+        (lambda: Int(0, 3, when="network"), "not a condition"),  # type: ignore[arg-type]
         (lambda: Int(0, 3, when={"network": ()}), "names no value"),
     ],
 )

@@ -46,9 +46,10 @@ class World:
         self.experiment = Experiment.create(self.plan.root, self.space, "", {"name": "e"})
         self.search = open_search(self.plan, self.experiment)
 
-    def resume(self, **changes: object) -> None:
+    def resume(self, trials: int | None = None, **options: object) -> None:
         self.experiment.close()
-        self.plan = dataclasses.replace(self.plan, **changes)  # type: ignore[arg-type]  # a dict of mixed values
+        changed = dataclasses.replace(self.plan.options, **options)  # type: ignore[arg-type]  # a dict of mixed values
+        self.plan = dataclasses.replace(self.plan, trials=trials or self.plan.trials, options=changed)
         self.experiment = Experiment.reopen(self.plan.root, self.space, {"name": "e"})
         self.search = open_search(self.plan, self.experiment)
 

@@ -32,6 +32,9 @@ SPACE = """
             trial.save = save
             if act == "raise" and epoch == 2:
                 raise KeyError("no such layer")
+            if act == "prune" and epoch == 2:
+                import optuna
+                raise optuna.TrialPruned()
             if act == "exit":
                 sys.exit(7)
             if act == "vanish" and epoch == 2:
@@ -51,8 +54,17 @@ SPACE = """
         if act == "summary":
             yield {"test_score": 0.5}
 
+    def tidy(config, trial):
+        try:
+            yield from train(config, trial)
+        finally:
+            time.sleep(0.3)
+            pathlib.Path(config["folder"], "tidied").touch()
+
     def train_or_return(config, trial):
-        return {"score": 1.0} if config["act"] == "return" else train(config, trial)
+        if config["act"] == "return":
+            return {"score": 1.0}
+        return tidy(config, trial) if config["act"] == "tidy" else train(config, trial)
 
     space = Space(trainable=train_or_return, parameters={"act": Choice("good", "bad")}, metric="score", trials=2)
 """

@@ -18,9 +18,8 @@ configure(cpus=1)
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
+from trainables.training.own_engines import own_engine  # noqa: E402
 from trainables.training.own_models import adapted, rates_of, structure_of  # noqa: E402
-from trainables.training.prepared import own_program  # noqa: E402
-from trainables.training.program import Program  # noqa: E402
 
 CONFIG = {"epochs": 2, "learning_rate": 0.01}
 
@@ -38,14 +37,14 @@ class Subclassed(keras.Model):
         super().__init__()
         self.stack = keras.Sequential([layers.Flatten(), layers.Dropout(0.5), layers.Dense(10, "softmax")])
 
-    def call(self, images: Any) -> Any:
-        return self.stack(images / 255)
+    def call(self, images: Any, training: bool = False) -> Any:
+        return self.stack(images / 255, training=training)  # Without the argument `fit` trains without dropout.
 
 
 @contextmanager
-def prepared(build: Callable[..., Any], seed: int = 1, **config: Any) -> Iterator[Program]:
-    with own_program(build, CONFIG | config, digits(), seed) as program:
-        yield program
+def prepared(build: Callable[..., Any], seed: int = 1, **config: Any) -> Iterator[Any]:
+    with own_engine(build, CONFIG | config, digits(), Trial(seed=seed)) as (engine, _):
+        yield engine
 
 
 def trained(build: Callable[..., Any], seed: int = 1, **config: Any) -> Metrics:
@@ -100,11 +99,11 @@ def test_adapted_model_computes_what_the_users_model_computes() -> None:
     assert rates_of(model) == [0.2]
 
 
-def test_subclassed_model_trains_with_its_dropout_and_shares_nothing(tmp_path: Any) -> None:
-    assert structure_of(Subclassed()) is None
+def test_subclassed_model_trains_with_its_dropout_by_fit() -> None:
     config, trial = CONFIG | {"epochs": 15}, Trial(seed=1)
-    with own_program(lambda *_: Subclassed(), config, digits(), 1) as program:
-        *epochs, last = list(fit(program, digits(), config, trial))
+    with own_engine(lambda *_: Subclassed(), config, digits(), trial) as (engine, model):
+        *epochs, last = list(fit(engine, digits(), config, trial, model))
+    assert (engine.name, trial.facts["engine"]) == ("fit", "fit")
     assert last["test_accuracy"] > 0.7
     assert epochs[-1]["val_loss"] < epochs[-1]["loss"], "dropout of one half makes training the harder one"
 

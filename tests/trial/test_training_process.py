@@ -60,6 +60,13 @@ def test_a_failed_trial_says_why_and_the_next_one_runs(
     assert scores(run(runner, "00001", act="good")) == [1.0, 2.0, 3.0]
 
 
+def test_trial_that_raises_trial_pruned_is_pruned_with_what_it_reported(runner: TrialRunner) -> None:
+    reports = run(runner, act="prune")
+    assert reports[-1].end is not None
+    assert reports[-1].end.state is TrialState.PRUNED
+    assert scores(reports) == [1.0]
+
+
 def test_what_a_trial_prints_comes_back_with_its_end_and_no_other(runner: TrialRunner) -> None:
     first, second = run(runner, act="print")[-1].end, run(runner, "00001", act="good")[-1].end
     assert first is not None
@@ -113,6 +120,14 @@ def test_a_trial_waits_at_its_rungs_only_and_stops_when_told(tmp_path: Path) -> 
     # The next trial's start is what tells the old one to stop.
     assert scores(run(runner, "00001", decides=False, act="good")) == [1.0, 2.0, 3.0]
     runner.close()
+
+
+def test_a_trial_that_waits_when_the_worker_ends_runs_its_finally(tmp_path: Path) -> None:
+    runner = TrialRunner(context(tmp_path, rungs=(1,)), "here")
+    runner.begin(TrialSpec("00000", {"act": "tidy", "folder": str(tmp_path)}, seed=0, proposed_at=time.time()))
+    assert runner.proceed().waits
+    runner.close()
+    assert (tmp_path / "tidied").exists()
 
 
 def test_a_trial_that_waits_has_told_what_it_printed(tmp_path: Path) -> None:

@@ -30,8 +30,8 @@ from trainables.datasets.cache import default_cache_dir
 from trainables.datasets.catalogue import digest
 from trainables.features import Features
 from trainables.image_settings import ImageSettings
+from trainables.training.engine import Engine
 from trainables.training.initial_weights import Weights
-from trainables.training.program import Program
 from trainables.training.seeds import Stream, derived_seed
 from trainables.trial import Trial
 
@@ -191,10 +191,10 @@ class Source:
         inner = _backbone_in(model)
         return [] if inner is None else weights_of(inner, values_of(self.backbone) | self._learned)
 
-    def learn(self, program: Program) -> None:
+    def learn(self, engine: Engine) -> None:
         """Take over what a stage has learned."""
-        weights = iter(program.get_weights())
-        inner = _backbone_in(program.model)
+        weights = iter(engine.get_weights())
+        inner = _backbone_in(engine.model)
         for layer in inner.layers if inner is not None else ():
             self._learned[layer.name] = [next(weights) for _ in layer.weights]
         self.head = list(weights)

@@ -1,4 +1,4 @@
-"""What a trial's test predictions say of each class, as columns of a table."""
+"""The classes of a data set: how much each counts in training, and what test predictions say of each."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from trainables.data import Split
+
+
+def balanced_weights(train: Split, num_classes: int) -> NDArray[np.float32]:
+    """Shape (classes,): images / (classes * images of the class), as scikit-learn's `balanced`."""
+    counts = np.bincount(train.labels[train.index], minlength=num_classes)
+    return (len(train) / (num_classes * np.maximum(counts, 1))).astype(np.float32)
 
 
 def class_columns(

@@ -9,30 +9,32 @@ import keras
 import numpy as np
 
 from trainables.image_settings import ImageSettings
+from trainables.training.engine import Engine, State
 from trainables.training.initial_weights import Weights
-from trainables.training.program import Program, State
 from trainables.trial import Config, Metrics
 
-_MONITORED = ("val_accuracy", "val_loss", "accuracy", "loss")
+_OF_THE_EPOCH = frozenset({"epoch", "stage", "seconds", "learning_rate", "train_images"})
+"""What is reported and says nothing of how good the weights are."""
 
 
 class EarlyStopping:
     """Watches the search's metric; stops without patience left; gives the best epoch's weights back at the end.
 
-    With `best` of an earlier stage, the weights at hand are the best ones until an epoch is better.
+    With `best` of an earlier stage, the weights at hand are the best ones until an epoch is better. A model that does
+    not measure the metric is watched by its validation loss.
     """
 
-    def __init__(self, program: Program, settings: ImageSettings, config: Config, best: float | None = None) -> None:
+    def __init__(self, engine: Engine, settings: ImageSettings, config: Config, best: float | None = None) -> None:
         self.stop_training = False
-        self.optimizer = program.optimizer
-        self.get_weights = program.get_weights
-        self.set_weights = program.set_weights
+        self.optimizer = engine.optimizer
+        self.get_weights = engine.get_weights
+        self.set_weights = engine.set_weights
         self._stopper, self._callbacks = _callbacks(settings, config)
         for callback in self._callbacks:
             callback.set_model(self)  # The four attributes above are all that they ask of a model.
             callback.on_train_begin()
         if best is not None:
-            self._stopper.best, self._stopper.best_weights = best, program.get_weights()
+            self._stopper.best, self._stopper.best_weights = best, engine.get_weights()
 
     @property
     def best(self) -> float | None:
@@ -42,6 +44,8 @@ class EarlyStopping:
     def after_epoch(self, epoch: int, metrics: Metrics) -> None:
         """Tell the callbacks; `epoch` counts from 1."""
         for callback in self._callbacks:
+            if callback.monitor not in metrics:
+                callback.monitor, callback.mode = "val_loss", "min"
             callback.on_epoch_end(epoch - 1, dict(metrics))
 
     def restore_best(self) -> None:
@@ -65,13 +69,13 @@ class EarlyStopping:
         self._stopper.best_weights = [np.asarray(arrays[f"best_{i}"]) for i in range(count)] or None
 
 
-_STATE = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
+_STATE = ("monitor", "mode", "wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
 
 
 def _callbacks(settings: ImageSettings, config: Config) -> tuple[Any, list[Any]]:
     """The stopper, which also keeps the best weights where it never stops, and all callbacks."""
-    monitor = str(config.get("metric", ""))
-    monitor = monitor if monitor in _MONITORED else "val_accuracy"
+    monitor = str(config.get("metric", "val_accuracy"))
+    monitor = "val_accuracy" if monitor in _OF_THE_EPOCH else monitor
     mode = str(config.get("mode") or ("min" if monitor.endswith("loss") else "max"))
     longest = max(settings.epochs, settings.second_epochs)  # Of a stage: patience that never ends.
     patience = longest if settings.patience is None else settings.patience

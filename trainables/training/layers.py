@@ -20,12 +20,11 @@ class Dropout(keras.layers.Dropout):
     """
 
     def __init__(self, rate: float, setting: str = "dropout", **kwargs: Any) -> None:
-        super().__init__(rate, **kwargs)
+        super().__init__(rate or 0.5, **kwargs)  # For a rate of 0, which may change here, Keras makes no generator.
+        self.rate = rate
         self.setting = setting
         # TensorFlow's variable, not Keras': a rate is no weight, and must not be counted or saved as one.
         self.rate_now = tf.Variable(float(rate), trainable=False, dtype="float32", name="rate")
-        if not hasattr(self, "seed_generator"):  # Keras makes none for a rate of 0, which may change here.
-            self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Inputs of any shape; scaled by 1 / (1 - rate) where kept."""
@@ -94,9 +93,11 @@ def is_layer_graph(model: keras.Model) -> bool:
     return isinstance(model, keras.Sequential) or type(model).__name__ == "Functional"
 
 
-def output_shape(model: keras.Model, image_shape: tuple[int, ...]) -> tuple[int | None, ...]:
-    """Of a batch of any size, (None, units)."""
-    return tuple(model.output_shape if is_layer_graph(model) else model(keras.Input(image_shape)).shape)
+def output_shape(model: keras.Model, image_shape: tuple[int, ...]) -> Any:
+    """Of a batch of any size, (None, units); of several outputs, their shapes as the model orders them."""
+    if is_layer_graph(model):
+        return model.output_shape
+    return keras.tree.map_structure(lambda output: tuple(output.shape), model(keras.Input(image_shape)))
 
 
 def plain(model: keras.Model, rates: Mapping[str, float]) -> keras.Model:

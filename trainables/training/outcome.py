@@ -11,39 +11,65 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data import Data, Split
-from trainables.training.chunks import chunks
+from trainables.image_settings import ImageSettings
 from trainables.training.classes import class_columns
+from trainables.training.engine import COMPILED, Engine, Evaluation, evaluation_batch
 from trainables.training.initial_weights import Weights
 from trainables.training.layers import Dropout, leaves, plain
-from trainables.training.program import Program
+from trainables.training.own_engines import OwnModel
+from trainables.training.saved_models import Measured, add_about, save_checked
 from trainables.trial import Metrics, Trial
 
 
-def finish(program: Program, data: Data, batch_size: int, trial: Trial) -> Metrics:
-    """The last yield of a trial; registers how its model and predictions are saved, also after the program moved on."""
-    loss, accuracy, probabilities = program.evaluate(chunks(data.test, batch_size), batch_size)
-    trial.save_model = _model_writer(program.model, program.get_weights())
-    names = data.info.class_names or tuple(str(number) for number in range(probabilities.shape[1]))
-    trial.save_predictions = _predictions_writer(data.test, names, probabilities)
-    trial.save_classes = _classes_writer(data.test, names, probabilities)
+def finish(
+    engine: Engine,
+    data: Data,
+    settings: ImageSettings,
+    trial: Trial,
+    *,
+    own: OwnModel | None = None,
+    writer: Callable[[Measured], Callable[[Path], None]] | None = None,
+) -> Metrics:
+    """The last yield of a trial; registers how its model and predictions are saved, also after the engine moved on.
+
+    What is saved is `own`, the user's model, or what `writer` writes, or else the network that the engine holds, of
+    Keras' own layers.
+    """
+    batch_size = evaluation_batch(settings)
+    test = engine.evaluation(data.test, batch_size)
+    ours = own is None or engine.name == COMPILED
+    measured = Measured.of(data.test, test, batch_size, by_weights_alone=ours)
+    trial.save_model = writer(measured) if writer else _model_writer(engine.model, engine.get_weights(), measured, own)
+    return {**_test_metrics(test, data, trial), **_sizes(engine.model), "sample_size": len(data.train)}
+
+
+def _test_metrics(test: Evaluation, data: Data, trial: Trial) -> Metrics:
+    metrics = {f"test_{name}": value for name, value in test.metrics.items()}
+    if test.probabilities is None:
+        return metrics
+    names = data.info.class_names or tuple(str(number) for number in range(test.probabilities.shape[1]))
+    trial.save_predictions = _predictions_writer(data.test, names, test.probabilities)
+    trial.save_classes = _classes_writer(data.test, names, test.probabilities)
     labels = data.test.labels[data.test.index]
-    return {
-        "test_loss": loss,
-        "test_accuracy": accuracy,
-        "baseline_accuracy": float(np.bincount(labels).max() / len(labels)),
-        "num_parameters": program.model.count_params(),
-        "num_trainable_parameters": sum(int(np.prod(v.shape)) for v in program.model.trainable_variables),
-        "sample_size": len(data.train),
-    }
+    return {**metrics, "baseline_accuracy": float(np.bincount(labels).max() / len(labels))}
 
 
-def _model_writer(model: keras.Model, weights: Weights) -> Callable[[Path], None]:
+def _sizes(model: keras.Model) -> Metrics:
+    trained = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+    return {"num_parameters": model.count_params(), "num_trainable_parameters": trained}
+
+
+def _model_writer(
+    model: keras.Model, weights: Weights, measured: Measured, own: OwnModel | None
+) -> Callable[[Path], None]:
     rates = {layer.name: float(layer.rate_now.numpy()) for layer in leaves(model) if isinstance(layer, Dropout)}
 
     def write(path: Path) -> None:
-        saved = plain(model, rates)
+        saved = plain(model, rates) if own is None else own.model
         saved.set_weights(weights)
-        saved.save(path)
+        save_checked(saved, path, measured, own.rebuild if own else None)
+        if own is not None:
+            add_about(path, own.about)
 
     return write
 

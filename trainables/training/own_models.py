@@ -1,7 +1,7 @@
 """A user's Keras model made ready for compiled programs: its dropout and batch normalisation exchanged for ours.
 
 Two models get the same program when their layers, all of them Keras' own, are configured alike but for names, seeds
-and rates of dropout. A model with other layers, or a subclassed one, is trained as it is.
+and rates of dropout.
 """
 
 from __future__ import annotations
@@ -15,30 +15,47 @@ import numpy as np
 
 from trainables.data import Data
 from trainables.errors import TrainableError
-from trainables.training.layers import BatchNormalization, Dropout, is_layer_graph, leaves, output_shape
+from trainables.training.layers import BatchNormalization, Dropout, leaves, output_shape
 
 
 def checked(model: Any, data: Data) -> keras.Model:
-    """The model, built; raises TrainableError when it is none, or when its outputs do not fit the classes."""
+    """The model, built; raises TrainableError when it is none, or when its outputs do not fit the classes.
+
+    What a compiled model gives is between its loss and its labels.
+    """
     if not isinstance(model, keras.Model):
         raise TrainableError(f"build gave a {type(model).__name__}; expected a keras.Model.")
     shape = data.train.images.shape[1:]
     if not model.built:
-        model(np.zeros((1, *shape), np.float32))
+        _build(model, shape)
+    if model.compiled:
+        return model
     classes = data.info.num_classes
     outputs = output_shape(model, shape)
     if outputs not in {(None, classes), *([(None, 1)] if classes == 2 else [])}:
         raise TrainableError(
-            f"the model that build gave ends in shape {outputs}; expected (None, {classes}), a softmax unit for each "
-            f"class of '{data.info.name}'{', or (None, 1), a sigmoid unit' if classes == 2 else ''}."
+            f"the model that build gave ends in shape {outputs}; expected (None, {classes}), a unit for each class of "
+            f"'{data.info.name}'{', or (None, 1)' if classes == 2 else ''}, or a model that is compiled with its loss."
         )
     return model
 
 
-def structure_of(model: keras.Model) -> str | None:
-    """Equal for models that can share a program; None for a model that cannot share one."""
-    if not is_layer_graph(model) or not all(_is_keras_own(layer) for layer in leaves(model)):
-        return None
+def _build(model: keras.Model, image_shape: tuple[int, ...]) -> None:
+    """Give the model its weights; for batches of any size, which a call on one batch would fix."""
+    if isinstance(model, keras.Sequential):
+        model.build((None, *image_shape))
+    else:
+        model(np.zeros((1, *image_shape), np.float32))
+
+
+def units_of(model: keras.Model, image_shape: tuple[int, ...]) -> int | None:
+    """Of the one output (rows, units) of a model that is built; None where it gives something else."""
+    shape = output_shape(model, image_shape)
+    return shape[1] if isinstance(shape, tuple) and len(shape) == 2 else None
+
+
+def structure_of(model: keras.Model) -> str:
+    """Equal for models that can share a program, among those that may have one."""
     config = model.get_config()
     names = {name: f"#{number}" for number, name in enumerate(_names(config))}
     return json.dumps(_neutral(config, names), sort_keys=True, default=str)
@@ -65,11 +82,6 @@ def _exchange(layer: Any) -> Any:
 
 def _is_plain_dropout(layer: Any) -> bool:
     return type(layer) is keras.layers.Dropout and layer.noise_shape is None
-
-
-def _is_keras_own(layer: Any) -> bool:
-    """Whether the layer's configuration says all there is to it, which a Lambda's does not."""
-    return type(layer).__module__.startswith("keras.") and not isinstance(layer, keras.layers.Lambda)
 
 
 def _names(config: Any) -> list[str]:

@@ -1,8 +1,8 @@
-"""The program of a trial, at its initial weights: kept from an earlier trial where the structure is the same."""
+"""The engine of one of our networks, at its initial weights: a program kept from an earlier trial where one fits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import keras
@@ -12,8 +12,10 @@ from trainables.image_settings import ImageSettings
 from trainables.networks.build import build_model
 from trainables.training.initial_weights import initial_weights
 from trainables.training.kept_programs import program_for
+from trainables.training.keras_fit import KerasFit
+from trainables.training.layers import Dropout, leaves, plain
 from trainables.training.optimizers import make_optimizer
-from trainables.training.own_models import adapted, checked, rates_of, structure_of
+from trainables.training.own_engines import fit_engine
 from trainables.training.program import Program
 from trainables.trial import Config
 
@@ -33,26 +35,14 @@ def prepared_program(config: Config, data: Data, seed: int) -> Iterator[Program]
         yield program
 
 
-@contextmanager
-def own_program(
-    build: Callable[[Config, Data], keras.Model], config: Config, data: Data, seed: int
-) -> Iterator[Program]:
-    """A user's network, built with every random generator at the seed; its weights are those that it brings."""
+def prepared_fit(config: Config, data: Data, seed: int, cpus: int) -> KerasFit:
+    """The same network with the same weights, to be trained by Keras' `fit`, with Keras' own dropout."""
     settings = ImageSettings.of(config)
-    keras.utils.set_random_seed(seed)
-    model = checked(build(config, data), data)
-    structure = structure_of(model)
-    if structure is None:
-        program = Program(model, _optimizer(settings), data.train.images.shape[1:])
-        program.start(model.get_weights(), settings)
-        yield program
-        return
-    key = (structure, settings.optimizer, settings.weight_decay is not None)
-    with program_for(
-        key, lambda: Program(adapted(model), _optimizer(settings), data.train.images.shape[1:])
-    ) as program:
-        program.start(model.get_weights(), settings, rates_of(model))
-        yield program
+    model = build_model(settings, data.train.images.shape[1:], data.info.num_classes)
+    rates = {layer.name: getattr(settings, layer.setting) for layer in leaves(model) if isinstance(layer, Dropout)}
+    network = plain(model, rates)
+    network.set_weights(initial_weights(model, seed))
+    return fit_engine(network, data, settings, cpus)
 
 
 def _optimizer(settings: ImageSettings) -> keras.optimizers.Optimizer:

@@ -16,18 +16,23 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from trainables.data import Data, Split
 from trainables.image_settings import ImageSettings
-from trainables.training.chunks import Chunk
+from trainables.training.chunks import Chunk, chunks
+from trainables.training.classes import balanced_weights
+from trainables.training.engine import COMPILED, Evaluation, State, as_probabilities, evaluation_batch
 from trainables.training.initial_weights import Weights
 from trainables.training.layers import Dropout, leaves, output_shape
 from trainables.training.optimizers import set_weight_decay
 from trainables.training.seeds import Stream, derived_seed
-
-State = dict[str, NDArray[np.generic]]
+from trainables.trial import Metrics
 
 
 class Program:
     """One model with functions that train an epoch and evaluate; its state is set anew for every trial."""
+
+    name = COMPILED
+    can_be_saved = True
 
     def __init__(
         self,
@@ -37,12 +42,17 @@ class Program:
         *,
         image_dtype: str = "uint8",
         first_place: int = 0,
+        logits: bool = False,
     ) -> None:
-        """`first_place`: variables of a larger model in front of this one, so that both draw the same numbers."""
+        """`first_place`: variables of a larger model in front of this one, so that both draw the same numbers.
+
+        `logits`: whether the model ends in front of the softmax or the sigmoid.
+        """
         self.model = model
         self.image_shape = image_shape
         self._image_dtype = image_dtype
         self._first_place = first_place
+        self._logits = logits
         self._units = output_shape(model, image_shape)[-1] or 1
         self.optimizer = optimizer
         self._dropouts = [layer for layer in leaves(model) if isinstance(layer, Dropout)]
@@ -50,7 +60,7 @@ class Program:
         self._shapes = [tuple(variable.shape) for variable in model.trainable_variables]
         self._sizes = [int(np.prod(shape)) for shape in self._shapes]
         self._places = _places(model)
-        self._loss, self._correct = _objective(self._units)
+        self._loss, self._correct = _objective(self._units, logits)
         self._vector = keras.Variable(np.zeros(sum(self._sizes), np.float32), name="trainable_weights")
         optimizer.build([self._vector])
         self._fresh_optimizer = [variable.numpy() for variable in optimizer.variables]
@@ -100,7 +110,7 @@ class Program:
         return loss / rows, correct / rows
 
     def evaluate(self, chunks: Iterable[Chunk], batch_size: int) -> tuple[float, float, NDArray[np.float32]]:
-        """Loss, accuracy and the class probabilities, shape (images, classes), without dropout and augmentation."""
+        """Loss, accuracy and the outputs, shape (images, units), without dropout and augmentation."""
         size = tf.constant(batch_size)
         loss, correct, parts = 0.0, 0.0, []
         for images, labels in chunks:
@@ -109,11 +119,25 @@ class Program:
             )
             loss, correct = loss + float(loss_sum), correct + float(correct_sum)
             parts.append(outputs.numpy())
-        probabilities = np.concatenate(parts)
-        rows = len(probabilities)
-        if probabilities.shape[-1] == 1:
-            probabilities = np.concatenate([1 - probabilities, probabilities], axis=1)
-        return loss / rows, correct / rows, probabilities
+        outputs = np.concatenate(parts)
+        return loss / len(outputs), correct / len(outputs), outputs
+
+    def train_epoch(self, data: Data, order: NDArray[np.int64], settings: ImageSettings) -> Metrics:
+        """Train on the training images in this order, validate: loss and accuracy of both."""
+        weights = balanced_weights(data.train, self.num_classes) if settings.class_weight else None
+        loss, accuracy = self.train(chunks(data.train, settings.batch_size, order), settings.batch_size, weights)
+        validation = self.evaluation(data.validation, evaluation_batch(settings)).metrics
+        return {"loss": loss, "accuracy": accuracy, **{f"val_{name}": value for name, value in validation.items()}}
+
+    def evaluation(self, split: Split, batch_size: int) -> Evaluation:
+        """Loss and accuracy, outputs and probabilities of a split."""
+        loss, accuracy, outputs = self.evaluate(chunks(split, batch_size), batch_size)
+        probabilities = as_probabilities(outputs, logits=self._logits)
+        return Evaluation({"loss": loss, "accuracy": accuracy}, outputs, probabilities)
+
+    def learning_rate(self) -> float:
+        """At the next step."""
+        return float(self.optimizer.learning_rate)
 
     def _train_chunk(self, images: Any, labels: Any, batch_size: Any, others: Any, class_weights: Any) -> Any:
         rows = tf.shape(labels)[0]
@@ -219,12 +243,14 @@ def _places(model: keras.Model) -> list[tuple[bool, int]]:
     return [places[id(weight)] for weight in model.weights]
 
 
-def _objective(units: int) -> tuple[Any, Any]:
-    """Loss and per-image correctness for softmax outputs, or for one sigmoid unit."""
+def _objective(units: int, logits: bool) -> tuple[Any, Any]:
+    """Loss and per-image correctness for softmax outputs, or for one sigmoid unit, or for what comes before either."""
     if units == 1:
-        loss = keras.losses.BinaryCrossentropy()
+        loss = keras.losses.BinaryCrossentropy(from_logits=logits)
+        threshold = 0.0 if logits else 0.5
         return (
             lambda y, outputs, sample_weight=None: loss(y[:, None], outputs, sample_weight=sample_weight),
-            lambda y, outputs: keras.metrics.binary_accuracy(y[:, None], outputs),
+            lambda y, outputs: keras.metrics.binary_accuracy(y[:, None], outputs, threshold),
         )
-    return keras.losses.SparseCategoricalCrossentropy(), keras.metrics.sparse_categorical_accuracy
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
+    return loss, keras.metrics.sparse_categorical_accuracy

@@ -74,14 +74,24 @@ def stored_manifest(store: Store) -> dict[str, Any] | None:
     return manifest
 
 
-def experiments_in(stores: Store) -> dict[str, dict[str, Any]]:
-    """Return the manifests of the experiments directly below a folder of a store, by name; raises SearchError."""
+def experiments_in(stores: Store) -> dict[str, dict[str, Any] | SearchError]:
+    """Return the manifests of the experiments directly below a folder of a store, by name; raises SearchError.
+
+    A manifest that cannot be read stands as its error, so that it hides no other experiment.
+    """
     try:
         names = [name for name, info in stores.list(recursive=False).items() if info.type == pafs.FileType.Directory]
     except OSError as error:
         raise SearchError(f"{stores.plain} cannot be read ({reason(error)}); {WAYS}") from None
-    found = {name: stored_manifest(stores.child(name)) for name in names}
+    found = {name: _manifest_or_error(stores.child(name)) for name in names}
     return {name: manifest for name, manifest in found.items() if manifest is not None}
+
+
+def _manifest_or_error(store: Store) -> dict[str, Any] | SearchError | None:
+    try:
+        return stored_manifest(store)
+    except SearchError as error:
+        return error
 
 
 def _sessions(manifest: Mapping[str, Any]) -> list[str]:

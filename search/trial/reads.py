@@ -1,0 +1,115 @@
+"""Which settings of its configuration a trainable reads; what no trial reads is searched without effect, and told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from search.experiment.states import TrialState
+from search.trial.messages import TrialEnd
+from search.wording import near_names
+
+TOLD_AFTER = 3
+"""So many complete trials must have had a setting, and none have read it, before it is told."""
+
+
+class Config(dict[str, object]):
+    """A configuration that notes which of its settings are read, and which are asked for that it does not have.
+
+    Whoever goes through all of them, or copies them into a plain dict, has read all. `copy.copy` and `.copy()` give
+    one that notes into the same sets.
+    """
+
+    def __init__(self, settings: Mapping[str, object], like: Config | None = None) -> None:
+        super().__init__(settings)
+        self.read: set[str] = set() if like is None else like.read
+        self.missed: set[str] = set() if like is None else like.missed
+
+    def _note(self, name: object) -> None:
+        (self.read if super().__contains__(name) else self.missed).add(str(name))
+
+    def __getitem__(self, name: str) -> object:
+        """The setting, which counts as read."""
+        self._note(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As of a dict."""
+        self._note(name)
+        return super().get(name, default)
+
+    def pop(self, name: str, *default: Any) -> Any:
+        """As of a dict."""
+        self._note(name)
+        return super().pop(name, *default)
+
+    def _all(self) -> None:
+        self.read.update(super().keys())
+
+    def __iter__(self) -> Iterator[str]:
+        """All names, which count as read."""
+        self._all()
+        return super().__iter__()
+
+    def keys(self) -> Any:
+        """As of a dict."""
+        self._all()
+        return super().keys()
+
+    def values(self) -> Any:
+        """As of a dict."""
+        self._all()
+        return super().values()
+
+    def items(self) -> Any:
+        """As of a dict."""
+        self._all()
+        return super().items()
+
+    def copy(self) -> Config:
+        """One that notes into the same sets."""
+        return Config(dict(super().items()), like=self)
+
+    __copy__ = copy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled, it is a plain dict, read whole."""
+        self._all()
+        return dict, (dict(super().items()),)
+
+
+class Unread:
+    """Takes the ends of trials; only complete ones have read all that they will."""
+
+    def __init__(self) -> None:
+        self._had: dict[str, int] = {}
+        self._read: set[str] = set()
+        self._missed: set[str] = set()
+        self._told: set[str] = set()
+
+    def take(self, settings: Mapping[str, object], end: TrialEnd) -> list[str]:
+        """Lines to tell now, each once."""
+        if end.state is not TrialState.COMPLETE or end.unread is None:
+            return []
+        self._missed.update(end.missed)
+        for name in settings:
+            self._had[name] = self._had.get(name, 0) + 1
+            if name not in end.unread:
+                self._read.add(name)
+        new = [name for name in self._names(TOLD_AFTER) if name not in self._told]
+        self._told.update(new)
+        return [self._line(name) for name in new]
+
+    def lines(self) -> list[str]:
+        """What is so at the end of the search, however few its trials."""
+        return [self._line(name) for name in self._names(1)]
+
+    def _names(self, least: int) -> list[str]:
+        return [name for name, count in self._had.items() if count >= least and name not in self._read]
+
+    def _line(self, name: str) -> str:
+        count = self._had[name]
+        trials = "the only trial that had it did not read it" if count == 1 else f"none of the {count} trials read it"
+        near = near_names(name, {*self._read, *self._missed} - {name})
+        hint = f" They read {' and '.join(map(repr, near))}." if near else ""
+        return f"setting {name!r} has no effect: {trials}.{hint}"

@@ -1,0 +1,134 @@
+"""The model that is saved is the one that was measured, and another process can load it."""
+
+import importlib
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.small_data import digits
+from trainables.errors import TrainableError
+from trainables.image_classifier import train_on
+from trainables.training.runtime import configure
+from trainables.trial import Metrics, Trial
+
+configure(cpus=1)
+
+import keras  # noqa: E402
+from keras import layers  # noqa: E402
+
+from trainables.training import saved_models  # noqa: E402
+from trainables.training.fitting import fit  # noqa: E402
+from trainables.training.own_engines import own_engine  # noqa: E402
+
+
+def saved(build: Callable[..., Any], path: Path, **config: Any) -> list[Metrics]:
+    trial, config = Trial(seed=1), {"epochs": 1, "dataset": "digits", "sample_size": 200, **config}
+    with own_engine(build, config, digits(), trial) as (engine, own):
+        reports = list(fit(engine, digits(), config, trial, own))
+    assert trial.save_model
+    trial.save_model(path)
+    return reports
+
+
+class Forgetful(layers.Layer):
+    """Computes with a number that its configuration does not hold."""
+
+    def __init__(self, factor: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, x: Any) -> Any:
+        return x * self.factor
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+
+def test_a_saved_model_that_computes_something_else_fails_its_trial(tmp_path: Path) -> None:
+    def build(*_: Any) -> keras.Model:
+        return keras.Sequential([keras.Input((8, 8, 1)), Forgetful(0.1), layers.Flatten(), layers.Dense(10, "softmax")])
+
+    with pytest.raises(TrainableError, match=r"other outputs than the one that was measured .* not saved"):
+        saved(build, tmp_path / "model.keras")
+
+
+def test_weights_of_a_known_structure_are_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trial, config = Trial(seed=1), {"filters": 4, "head_units": 8, "epochs": 1}
+    list(train_on(digits(), config, trial))
+    assert trial.save_model
+    trial.save_model(tmp_path / "model.keras")
+    monkeypatch.setattr(saved_models, "_loaded", lambda *_: pytest.fail("loaded again"))
+    trial.save_model(tmp_path / "again.keras")
+    monkeypatch.setattr(keras.Model, "load_weights", lambda *_: None)
+    with pytest.raises(TrainableError, match="other weights"):
+        trial.save_model(tmp_path / "third.keras")
+
+
+def test_a_model_that_draws_numbers_where_it_predicts_is_kept_and_told(tmp_path: Path, capsys: Any) -> None:
+    class AlwaysDropping(layers.Dropout):
+        def call(self, inputs: Any, training: bool = False) -> Any:
+            return super().call(inputs, training=True)
+
+    def build(*_: Any) -> keras.Model:
+        ending = layers.Dense(10, "softmax")
+        return keras.Sequential([keras.Input((8, 8, 1)), AlwaysDropping(0.9), layers.Flatten(), ending])
+
+    saved(build, tmp_path / "model.keras")
+    assert "draws random numbers where it predicts" in capsys.readouterr().out
+
+
+OWN = """
+import keras
+
+
+def build(config, data):
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = keras.layers.Dense(config["units"], "relu")
+            self.outer = keras.layers.Dense(data.info.num_classes, "softmax")
+
+        def call(self, images):
+            return self.outer(self.inner(keras.ops.reshape(images / 255, (-1, 64))))
+
+    net = Net()
+    net.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return net
+"""
+LOAD = """
+import numpy as np
+from own_net import build
+from trainables.image_classifier import load_model
+
+model = load_model("model.keras", build)
+with np.load("test.npz") as data:
+    print(*model.evaluate(data["images"], data["labels"], verbose=0))
+"""
+
+
+def test_a_class_within_build_loads_in_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_net.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    build = importlib.import_module("own_net").build
+
+    reports = saved(build, tmp_path / "model.keras", units=7)
+    images, labels = digits().test.take()
+    np.savez(tmp_path / "test.npz", images=images.astype(np.float32), labels=labels)
+    path = f"{tmp_path}:{Path(__file__).parent.parent.parent}"
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD],
+        cwd=tmp_path,
+        env={"PYTHONPATH": path, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    loss, accuracy = (float(word) for word in done.stdout.split()[-2:])
+    assert accuracy == pytest.approx(reports[-1]["test_accuracy"])
+    assert loss == pytest.approx(reports[-1]["test_loss"], rel=1e-4)

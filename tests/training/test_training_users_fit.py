@@ -1,0 +1,120 @@
+"""A `fit` of the user's own, called as KerasTuner calls that of a HyperModel."""
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+
+from tests.support.small_data import digits
+from trainables.errors import TrainableError, TrialDiverged
+from trainables.training.runtime import configure
+from trainables.trial import Metrics, Trial
+
+configure(cpus=1)
+
+import keras  # noqa: E402
+from keras import layers  # noqa: E402
+
+from trainables.training.users_fit import train_by_users_fit  # noqa: E402
+
+
+def build(*_: Any) -> keras.Model:
+    model = keras.Sequential([keras.Input((8, 8, 1)), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(10)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01), loss, metrics=["accuracy"])
+    return model
+
+
+def started(fit: Callable[..., Any], trial: Trial | None = None, **config: Any) -> Generator[Metrics, None, None]:
+    return train_by_users_fit(build, fit, digits(), {"epochs": 3, **config}, trial or Trial(seed=1))
+
+
+def test_fit_gets_what_keras_tuner_gives_it_and_reports_every_epoch() -> None:
+    seen: dict[str, Any] = {}
+
+    class Counting(keras.callbacks.Callback):
+        def on_train_begin(self, logs: Any = None) -> None:
+            seen["begun"] = seen.get("begun", 0) + 1
+
+    def fit(config: Any, model: Any, *args: Any, callbacks: Any = None, **kwargs: Any) -> Any:
+        seen.update(kwargs, shapes=[part.shape for part in args])
+        return model.fit(*args, batch_size=config["size"], callbacks=[*callbacks, Counting()], verbose=0, **kwargs)
+
+    trial = Trial(seed=1)
+    *epochs, last = started(fit, trial, size=50, batch_size=10)
+    assert [report["epoch"] for report in epochs] == [1, 2, 3]
+    assert seen["begun"] == 1
+    assert seen["shapes"] == [(200, 8, 8, 1), (200,)]
+    assert {"epochs", "validation_data"} == seen.keys() - {"begun", "shapes"}
+    assert {"test_loss", "test_accuracy"} <= last.keys()
+    assert trial.facts["engine"] == "fit"
+
+
+def test_the_batch_size_of_the_configuration_is_that_of_a_fit_that_names_none() -> None:
+    steps = []
+
+    class Steps(keras.callbacks.Callback):
+        def on_train_begin(self, logs: Any = None) -> None:
+            steps.append(self.params["steps"])
+
+    def fit(_config: Any, model: Any, *args: Any, callbacks: Any = None, **kwargs: Any) -> Any:
+        return model.fit(*args, callbacks=[*callbacks, Steps()], verbose=0, **kwargs)
+
+    list(started(fit, epochs=1, batch_size=100))
+    assert steps == [2]
+
+
+def test_a_loop_of_ones_own_reports_what_it_tells_the_callbacks() -> None:
+    def fit(_config: Any, model: Any, *_args: Any, callbacks: Any = None, **_: Any) -> float:
+        for callback in callbacks:
+            callback.set_model(model)
+        for epoch in range(2):
+            for callback in callbacks:
+                callback.on_epoch_end(epoch, logs={"score": 0.5 + epoch})
+        return 1.5
+
+    *epochs, last = started(fit, metric="score", mode="max")
+    assert [report["score"] for report in epochs] == [0.5, 1.5]
+    assert "test_accuracy" in last
+
+
+@pytest.mark.parametrize(("result", "epochs"), [(0.5, [0.5]), ({"score": 0.7}, [0.7])])
+def test_a_fit_that_reports_nothing_is_read_by_what_it_returns(result: Any, epochs: list[float]) -> None:
+    reports = list(started(lambda *_, **__: result, metric="score", mode="max"))
+    assert [report["score"] for report in reports[:-1]] == epochs
+
+
+def test_a_fit_that_gives_nothing_is_one_line() -> None:
+    with pytest.raises(TrainableError, match="fit gave a NoneType and reported no epoch"):
+        list(started(lambda *_, **__: None))
+
+
+def test_a_closed_trial_ends_its_fit_at_the_next_report() -> None:
+    ended = []
+
+    def fit(_config: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return model.fit(*args, verbose=0, **kwargs)
+        except Exception:
+            ended.append("swallowed")
+        finally:
+            ended.append("finally")
+
+    epochs = started(fit)
+    assert next(epochs)["epoch"] == 1
+    epochs.close()
+    assert ended == ["finally"]
+
+
+def test_an_error_and_a_divergence_are_the_trials() -> None:
+    def breaks(*_: Any, **__: Any) -> Any:
+        raise KeyError("units")
+
+    def diverges(_config: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        model.optimizer.learning_rate = 1e38
+        return model.fit(*args, verbose=0, **kwargs)
+
+    with pytest.raises(KeyError, match="units"):
+        list(started(breaks))
+    with pytest.raises(TrialDiverged):
+        list(started(diverges))

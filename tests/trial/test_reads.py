@@ -1,0 +1,53 @@
+"""Settings that nobody reads are told, with the name that was meant."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+
+from search.experiment.states import TrialState
+from search.space import Choice, Float
+from search.trial.reads import Config
+from tests.support.search_world import World
+
+
+def test_setting_that_no_complete_trial_reads_is_told_once_with_the_names_that_were_asked_for(tmp_path: Path) -> None:
+    world = World(tmp_path, parameters={"learningrate": Float(0, 1), "units": Choice(*range(9))}, fixed={"epochs": 9})
+    for number in range(5):
+        spec = world.start()
+        world.epoch(spec, 1, 1.0)
+        unread = ("learningrate", "units") if number < 4 else ("learningrate",)
+        world.end(spec, unread=unread, missed=("learning_rate",))
+        told = [line for line in world.search.recorder.events if "learningrate" in line]
+        assert len(told) == (number >= 2)
+    line = "setting 'learningrate' has no effect: none of the 5 trials read it. They read 'learning_rate'."
+    assert world.search.recorder.unread.lines() == [line]
+    world.close()
+
+
+def test_failed_trial_says_nothing_of_what_it_would_have_read(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.end(world.start(), TrialState.FAILED, error="no room")
+    assert world.search.recorder.unread.lines() == []
+    world.close()
+
+
+@pytest.mark.parametrize(
+    "whole", [dict, list, lambda c: {**c}, json.dumps, lambda c: [*c.items()], lambda c: dict(c=1, **c)]
+)
+def test_configuration_that_is_gone_through_is_read_whole(whole: object) -> None:
+    config = Config({"a": 1, "b": 2})
+    assert callable(whole)
+    whole(config)
+    assert config.read == {"a", "b"}
+
+
+def test_configuration_notes_what_is_read_and_what_is_missed_also_in_its_copies() -> None:
+    config = Config({"a": 1, "b": 2, "c": 3})
+    assert config["a"] == 1
+    assert copy.copy(config)["b"] == 2
+    assert config.get("d", 4) == 4
+    assert "c" in config
+    assert (config.read, config.missed) == ({"a", "b"}, {"d"})
+    assert config == {"a": 1, "b": 2, "c": 3}

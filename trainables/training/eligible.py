@@ -1,0 +1,116 @@
+"""Which models the compiled program trains exactly as Keras' `fit` does, and why the others are not among them.
+
+A model is eligible where every part of it is known: layers of Keras of the very types below, which keep all their
+state in weights and seeds, set up with nothing but Keras' own functions; one input of pixels, one output of classes;
+loss, optimizer and metrics that the program computes with the same operations. All else is trained by `fit`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import keras
+from keras import layers
+
+_NO_CONDITION: tuple[type, ...] = (
+    layers.InputLayer,
+    *(layers.Dense, layers.EinsumDense, layers.Activation, layers.Identity),
+    *(layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.Conv1DTranspose, layers.Conv2DTranspose),
+    *(layers.DepthwiseConv1D, layers.DepthwiseConv2D, layers.SeparableConv1D, layers.SeparableConv2D),
+    *(layers.MaxPooling1D, layers.MaxPooling2D, layers.MaxPooling3D),
+    *(layers.AveragePooling1D, layers.AveragePooling2D, layers.AveragePooling3D),
+    *(layers.GlobalMaxPooling1D, layers.GlobalMaxPooling2D, layers.GlobalAveragePooling1D),
+    layers.GlobalAveragePooling2D,
+    *(layers.Flatten, layers.Reshape, layers.Permute, layers.RepeatVector),
+    *(layers.Cropping1D, layers.Cropping2D, layers.ZeroPadding1D, layers.ZeroPadding2D),
+    *(layers.UpSampling1D, layers.UpSampling2D),
+    *(layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum),
+    *(layers.Concatenate, layers.Dot),
+    *(layers.LayerNormalization, layers.GroupNormalization, layers.UnitNormalization),
+    *(layers.ReLU, layers.LeakyReLU, layers.PReLU, layers.ELU, layers.Softmax),
+    *(layers.Dropout, layers.SpatialDropout1D, layers.SpatialDropout2D, layers.GaussianNoise, layers.GaussianDropout),
+    *(layers.Rescaling, layers.Resizing, layers.CenterCrop),
+    *(layers.RandomFlip, layers.RandomRotation, layers.RandomTranslation, layers.RandomZoom, layers.RandomShear),
+)
+_CONDITIONS: dict[type, Callable[[Any], bool]] = {
+    layers.BatchNormalization: lambda layer: not (layer.renorm or layer.synchronized),
+    **dict.fromkeys(
+        (layers.LSTM, layers.GRU, layers.SimpleRNN),
+        # Dropout masks are kept from step to step, outside the weights.
+        lambda layer: not (layer.stateful or layer.dropout or layer.recurrent_dropout or layer.return_state),
+    ),
+}
+_OVERRIDES = {"call", "__call__", "train_step", "test_step", "compute_loss", "compute_metrics"}
+"""Methods that a user may replace on one object."""
+
+
+def reason_for_fit(model: keras.Model, image_shape: tuple[int, ...]) -> str | None:
+    """Why the model as such needs `fit`, in words; None where the compiled program does the same."""
+    if not is_plain(model):
+        return f"a {type(model).__name__} may compute anything"
+    if not (isinstance(model.input_shape, tuple) and isinstance(model.output_shape, tuple)):
+        return "it has several inputs or outputs"
+    given = model.inputs[0]
+    if tuple(given.shape) != (None, *image_shape) or given.dtype != "float32" or given.sparse:
+        return f"its input is {tuple(given.shape)} of {given.dtype}, and not {(None, *image_shape)} of float32"
+    reasons = (_of_operation(operation) for operation in operations(model))
+    return next(filter(None, reasons), None) or _of_configuration(model)
+
+
+def is_plain(model: Any) -> bool:
+    """Whether it is a Sequential or a functional model itself, and no class of its own made from one."""
+    kind = type(model)
+    return kind is keras.Sequential or (kind.__name__ == "Functional" and kind.__module__.startswith("keras."))
+
+
+def operations(model: keras.Model) -> Iterator[Any]:
+    """The model, its layers and what else it computes with, nested models taken apart."""
+    yield model
+    own = model.layers if isinstance(model, keras.Sequential) else model.operations
+    for operation in own:
+        if isinstance(operation, keras.Model):
+            yield from operations(operation) if is_plain(operation) else (operation,)
+        else:
+            yield operation
+
+
+def _of_operation(operation: Any) -> str | None:
+    kind, replaced = type(operation), _OVERRIDES & vars(operation).keys()
+    what = f"layer '{operation.name}' ({kind.__name__})"
+    if replaced:
+        return f"{what} has a `{min(replaced)}` of its own"
+    if is_plain(operation):
+        return None
+    if not isinstance(operation, keras.Layer):
+        return None if kind.__module__.startswith("keras.src.ops.") else f"it computes with {kind.__name__}"
+    if operation.dtype_policy.name != "float32":
+        return f"{what} computes in {operation.dtype_policy.name}"
+    if kind in _NO_CONDITION or (kind in _CONDITIONS and _CONDITIONS[kind](operation)):
+        return None
+    return f"{what} may keep state outside its weights"
+
+
+def _of_configuration(model: keras.Model) -> str | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # That it holds a lambda is found out in a moment.
+        foreign = next(_foreign(model.get_config()), None)
+    return None if foreign is None else f"it computes with {foreign}, which is not Keras' own"
+
+
+def _foreign(config: Any) -> Iterator[str]:
+    """What of a configuration names code that is not Keras' own."""
+    if isinstance(config, Mapping):
+        kind, module = config.get("class_name"), str(config.get("module") or "")
+        if kind is not None and kind != "__keras_tensor__" and module.partition(".")[0] != "keras":
+            yield str(config.get("config") if kind == "function" else kind)
+        elif "value" in config and kind is None:
+            yield "a lambda"
+        for value in config.values():
+            yield from _foreign(value)
+    elif isinstance(config, list | tuple):
+        for value in config:
+            yield from _foreign(value)
+    elif not (config is None or isinstance(config, bool | int | float | str)):
+        yield type(config).__name__

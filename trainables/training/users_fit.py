@@ -1,0 +1,191 @@
+"""Training by a `fit` of the user's own, called as KerasTuner calls that of a HyperModel.
+
+Such a function calls `model.fit` once, for all epochs, or has a loop of its own: it cannot be asked for one epoch at a
+time. So it runs in a thread that waits at every report until the trial goes on; only one of the two ever works. A trial
+that is closed meanwhile raises in that thread, at the report, so that its `finally` clauses run.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Generator, Mapping
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, TypeVar
+
+import keras
+import numpy as np
+
+from trainables.data import Data, Split
+from trainables.errors import TrainableError
+from trainables.image_settings import ImageSettings, of_training
+from trainables.training.batches import Labels
+from trainables.training.divergence import check_loss
+from trainables.training.engine import COMPILED, FIT
+from trainables.training.keras_fit import KerasFit
+from trainables.training.outcome import finish
+from trainables.training.own_engines import Build, OwnModel, built_model, fit_engine, keras_as_it_was
+from trainables.trial import Config, Metrics, Trial
+
+Fit = Callable[..., Any]
+"""(config, model, x, y, validation_data=, epochs=, callbacks=) -> a History, a dict of metrics, or the metric alone."""
+CLOSING_S = 60.0
+"""Longest wait for a closed trial's thread to end."""
+
+T = TypeVar("T")
+
+
+class _Closed(BaseException):
+    """The trial was closed; no `except Exception` of the user's holds it up."""
+
+
+def train_by_users_fit(
+    build: Build, fit: Fit, data: Data, config: Config, trial: Trial
+) -> Generator[Metrics, None, None]:
+    """Yield what `fit` reports to its callbacks after every epoch, and at the end the test of the best epoch's weights.
+
+    A trial that was cut off begins anew: what `fit` had done is not known. Raises what `fit` raises.
+    """
+    settings = ImageSettings.of(of_training(config))
+    if settings.engine == COMPILED:
+        raise TrainableError("engine is 'compiled', and the model is trained by a `fit` of its own. Expected 'auto'.")
+    trial.facts |= {"engine": FIT, "engine_reason": "it is trained by a `fit` of its own"}
+    with keras_as_it_was():
+        engine, own = yield from _stepwise(lambda report: _train(build, fit, data, config, trial=trial, report=report))
+        yield finish(engine, data, settings, trial, own=own)
+
+
+def _train(
+    build: Build, fit: Fit, data: Data, config: Config, *, trial: Trial, report: Callable[[Metrics], None]
+) -> tuple[KerasFit, OwnModel]:
+    settings = ImageSettings.of(of_training(config))
+    own = built_model(build, config, data, trial)
+    model = own.model
+    engine = fit_engine(model, data, settings, trial.cpus)
+    told = {**of_training(config), **trial.asked}
+    reporter = _Reporter(report, told)
+    if "batch_size" in told:
+        # A default of this model's `fit`, since a HyperModel may say the batch size itself, and would say it twice.
+        model.fit = functools.partial(model.fit, batch_size=settings.batch_size)
+    result = fit(
+        config,
+        model,
+        *_arrays(data.train, engine.labels),
+        validation_data=_arrays(data.validation, engine.labels),
+        epochs=settings.epochs,
+        callbacks=[*_callbacks(settings, told), reporter],
+    )
+    vars(model).pop("fit", None)
+    if not reporter.epochs:
+        for metrics in _of_result(result, str(told.get("metric", "val_accuracy"))):
+            report(metrics)
+    reporter.restore_best(model)
+    return engine, own
+
+
+def _arrays(split: Split, labels: Labels) -> tuple[Any, Any]:
+    images, numbers = split.take()
+    wanted = np.eye(labels.num_classes, dtype=np.float32)[numbers] if labels.one_hot else numbers
+    return images.astype(np.float32), wanted
+
+
+def _callbacks(settings: ImageSettings, config: Config) -> list[Any]:
+    """Early stopping and the plateau rule, where the configuration asks for them."""
+    monitor = str(config.get("metric", "val_accuracy"))
+    mode = str(config.get("mode") or ("min" if monitor.endswith("loss") else "max"))
+    callbacks: list[Any] = []
+    if settings.patience is not None:
+        callbacks.append(keras.callbacks.EarlyStopping(monitor, mode=mode, patience=settings.patience))
+    if settings.reduce_on_plateau is not None:
+        patience, factor = settings.reduce_on_plateau, settings.reduce_factor
+        callbacks.append(keras.callbacks.ReduceLROnPlateau(monitor, mode=mode, patience=patience, factor=factor))
+    return callbacks
+
+
+class _Reporter(keras.callbacks.Callback):
+    """Reports every epoch, and remembers the weights of the best."""
+
+    def __init__(self, report: Callable[[Metrics], None], config: Config) -> None:
+        super().__init__()
+        self.epochs = 0
+        self._report, self._metric = report, str(config.get("metric", "val_accuracy"))
+        mode = config.get("mode") or ("min" if self._metric.endswith("loss") else "max")
+        self._sign = 1 if mode == "max" else -1
+        self._best: tuple[float, list[Any]] | None = None
+        self._first_loss: float | None = None
+        self._began = time.perf_counter()
+
+    def __deepcopy__(self, _memo: object) -> _Reporter:
+        return self  # A user's `fit` may copy its callbacks, as KerasTuner does, and still reports here.
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Keras counts epochs from 0."""
+        self.epochs += 1
+        now = time.perf_counter()
+        metrics = {**_plain(logs or {}), "epoch": epoch + 1, "seconds": now - self._began}
+        self._first_loss = metrics.get("loss") if self._first_loss is None else self._first_loss
+        check_loss(metrics, self._first_loss)
+        value = self._sign * metrics.get(self._metric, float("nan"))
+        if self.model is not None and (self._best is None or value > self._best[0]):
+            self._best = value, self.model.get_weights()
+        self._report(metrics)
+        self._began = time.perf_counter()
+
+    def restore_best(self, model: keras.Model) -> None:
+        """Set the weights of the best epoch, where epochs of this model were reported."""
+        if self._best is not None and self.model is model:
+            model.set_weights(self._best[1])
+
+
+def _plain(logs: Mapping[str, Any]) -> Metrics:
+    return {name: float(keras.ops.convert_to_numpy(value)) for name, value in logs.items()}
+
+
+def _of_result(result: Any, metric: str) -> list[Metrics]:
+    """Of a `fit` that reported nothing to its callbacks: what it gave back, as KerasTuner reads it."""
+    if isinstance(result, keras.callbacks.History):
+        lines = zip(*result.history.values(), strict=False)
+        return [_plain(dict(zip(result.history, line, strict=True))) for line in lines]
+    if isinstance(result, Mapping):
+        return [_plain(result)]
+    if isinstance(result, int | float | np.number):
+        return [{metric: float(result)}]
+    raise TrainableError(
+        f"fit gave a {type(result).__name__} and reported no epoch; expected the History of `model.fit`, a dict of "
+        f"metrics, or the value of {metric}, or callbacks that are told of each epoch."
+    )
+
+
+def _stepwise(body: Callable[[Callable[[Metrics], None]], T]) -> Generator[Metrics, None, T]:
+    """Run `body(report)` in a thread and yield what it reports; returns what it returns, raises what it raises."""
+    said: SimpleQueue[tuple[str, Any]] = SimpleQueue()
+    answers: SimpleQueue[bool] = SimpleQueue()
+    closed = False
+
+    def report(metrics: Metrics) -> None:
+        said.put(("report", metrics))
+        if closed or not answers.get():
+            raise _Closed
+
+    def run() -> None:
+        try:
+            said.put(("result", body(report)))
+        except BaseException as error:  # Whatever it is, it belongs to the trial's own thread.
+            said.put(("error", error))
+
+    thread = Thread(target=run, name="fit", daemon=True)
+    thread.start()
+    try:
+        while True:
+            kind, value = said.get()
+            if kind == "result":
+                return value  # type: ignore[no-any-return]
+            if kind == "error":
+                raise value
+            yield value
+            answers.put(True)
+    finally:
+        closed = True
+        answers.put(False)
+        thread.join(CLOSING_S)
