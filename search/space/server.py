@@ -21,6 +21,7 @@ from search.space.exploration import Undeclarable, explore
 from search.space.hypermodel import build_once, is_build, propose
 from search.space.loading import SpaceFile
 from search.space.space_process import Described, PlainParameter, plain_parameter
+from trainables.trial import declaration_of
 
 SHOWN_FAILURES = 3
 
@@ -64,13 +65,12 @@ def _described(space: Space, builds: bool) -> Described:
         if field.name not in ("trainable", "parameters")
     }
     trainable = space.trainable
-    declaration = getattr(trainable, "declaration", None)
     described = Described(
         values=values,
         parameters=_plain_parameters(space.parameters) if space.declared else None,
         builds=builds,
         trainable=(trainable.__module__, getattr(trainable, "__qualname__", "trainable")),
-        declaration=None if declaration is None else pickle.dumps(declaration),
+        declaration=pickle.dumps(declaration_of(trainable)),
     )
     return _explored(space, described) if builds else described
 

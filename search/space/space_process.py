@@ -40,7 +40,7 @@ class Described:
     """Whether that function builds a model."""
     trainable: tuple[str, str]
     """The module and the name of the trainable."""
-    declaration: bytes | None
+    declaration: bytes
     """The trainable's declaration, pickled: its functions are found by name, in modules that need no TensorFlow."""
     notes: tuple[str, ...] = ()
 
@@ -56,9 +56,8 @@ class TrainableApart:
 
     def __init__(self, described: Described) -> None:
         self.__module__, self.__qualname__ = described.trainable
-        if described.declaration is not None:
-            with frameworks_unloaded():
-                self.declaration = pickle.loads(described.declaration)
+        with frameworks_unloaded():
+            self.declaration = pickle.loads(described.declaration)
 
     def __call__(self, config: object, trial: object) -> Any:
         """Never called: trials run in training processes, which run the space file themselves."""
