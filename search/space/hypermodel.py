@@ -88,6 +88,15 @@ def build_once(hypermodel: Any, values: Values, hp: Any = None) -> Build:
     return Build(asked, ranges, named, layers, error)
 
 
+def leave_weights_out() -> None:
+    """Let no build in this process fetch or read pretrained weights, which say nothing of hyperparameters."""
+    import keras_tuner  # noqa: F401, PLC0415  # as in `build_once`
+
+    keras = sys.modules["keras"]
+    sys.modules[keras.utils.get_file.__module__].get_file = lambda *words, **options: ""  # type: ignore[attr-defined]
+    keras.Model.load_weights = lambda *words, **options: None
+
+
 def _has_own_fit(hypermodel: Any) -> bool:
     import keras_tuner  # noqa: PLC0415  # as in `build_once`
 

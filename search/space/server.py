@@ -18,7 +18,7 @@ from typing import Any
 from search.errors import SearchError, is_pruning
 from search.space import Space
 from search.space.exploration import Undeclarable, explore
-from search.space.hypermodel import build_once, is_build, propose
+from search.space.hypermodel import build_once, is_build, leave_weights_out, propose
 from search.space.loading import SpaceFile
 from search.space.space_process import Described, PlainParameter, plain_parameter
 from trainables.trial import declaration_of
@@ -42,6 +42,8 @@ def _serve(space_file: SpaceFile, link: Connection) -> None:
     try:
         space = space_file.execute()
         builds = not space.declared and is_build(space.parameters)
+        if builds:
+            leave_weights_out()
         link.send(_described(space, builds))
     except SearchError as error:
         link.send(error)

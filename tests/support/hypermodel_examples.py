@@ -6,6 +6,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 
 class Network:
     """Every kind of hyperparameter, with conditions declared and not."""
@@ -61,7 +63,10 @@ def oracle_finds(hypermodel: Any, folder: Path, trials: int = 60) -> set[str]:
 
     class Tuner(keras_tuner.RandomSearch):
         def run_trial(self, trial: Any, *_: Any, **__: Any) -> float:
-            self.hypermodel.build(trial.hyperparameters)
+            model = self.hypermodel.build(trial.hyperparameters)
+            if hasattr(hypermodel, "fit") and type(hypermodel).fit is not keras_tuner.HyperModel.fit:
+                x, y = np.zeros((64, *model.input_shape[1:]), "float32"), np.zeros(64, "int64")
+                hypermodel.fit(trial.hyperparameters, model, x, y, validation_data=(x, y))
             return 0.0
 
     build = hypermodel.build if hasattr(hypermodel, "build") else hypermodel

@@ -1,0 +1,52 @@
+"""Guides of KerasTuner: the same hyperparameters as its oracle finds (table: docs/kerastuner.md)."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search.space.exploration import explore
+from search.space.hypermodel import build_once
+from search.space.parameters import Choice, Float, Int
+from tests.support.hypermodel_examples import oracle_finds
+from tests.support.kerastuner_guides import GUIDES
+
+pytestmark = pytest.mark.slow  # Some hundreds of small models are built.
+
+
+TRAINED = ("getting started, fit", "custom tuner")
+"""Those that ask for some in `fit`, which is then called for real."""
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_guide_has_the_hyperparameters_that_the_oracle_of_kerastuner_finds(guide: str, tmp_path: Path) -> None:
+    found = explore(lambda values: build_once(GUIDES[guide], values))
+    assert found.failures == []
+    asked = found.parameters.keys() | found.constants.keys()
+    assert asked == oracle_finds(GUIDES[guide], tmp_path, trials=3 if guide in TRAINED else 12)
+
+
+def test_ranges_given_from_outside_win_over_those_of_the_build() -> None:
+    found = explore(lambda values: build_once(GUIDES["tailor, a few"], values))
+    assert found.parameters == {"lr": Float(1e-3, 1e-1, log=True)}
+    found = explore(lambda values: build_once(GUIDES["tailor, all but one"], values))
+    assert found.constants == {"units": 32}
+    assert found.parameters.keys() == {"activation", "dropout", "lr"}
+
+
+def test_layers_of_the_guide_are_there_where_their_number_says() -> None:
+    parameters = explore(lambda values: build_once(GUIDES["visualize"], values)).parameters
+    assert parameters["filters_1"] == Int(4, 12, step=4, when={"conv_layers": 2})
+    assert parameters["pooling_0"] == Choice("max", "avg")
+    assert parameters["batch_norm"] == Choice(False, True)
+
+
+@pytest.mark.parametrize("name", ["HyperXception", "HyperImageAugment"])
+def test_hypermodel_of_kerastuner_itself_is_found_whole(name: str, tmp_path: Path) -> None:
+    import keras_tuner.applications
+
+    arguments: dict[str, Any] = {"input_shape": (32, 32, 3)} | ({"classes": 3} if name == "HyperXception" else {})
+    hypermodel = getattr(keras_tuner.applications, name)(**arguments)
+    first = build_once(hypermodel, {})
+    assert first.error is None
+    assert first.values.keys() == oracle_finds(hypermodel, tmp_path, trials=1)

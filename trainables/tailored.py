@@ -1,0 +1,65 @@
+"""A HyperModel with ranges, and with what is compiled, given from outside, as KerasTuner's tuners take them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def tailored(
+    hypermodel: Any,
+    hyperparameters: Any = None,
+    *,
+    tune_new_entries: bool = True,
+    optimizer: Any = None,
+    loss: Any = None,
+    metrics: Any = None,
+) -> Tailored:
+    """The HyperModel, or function `build(hp)`, as a tuner of KerasTuner would build it with these arguments.
+
+    `hyperparameters`, KerasTuner's own, are searched with their ranges whatever `build` says of them; what it asks for
+    beside them keeps its default where `tune_new_entries` is False. The others replace what the model is compiled with.
+    """
+    own = getattr(type(hypermodel), "fit", None)
+    has_fit = own is not None and not own.__module__.startswith("keras_tuner.")
+    kind = TailoredWithFit if has_fit else Tailored
+    return kind(hypermodel, hyperparameters, tune_new_entries, (optimizer, loss, metrics))
+
+
+class Tailored:
+    """What `tailored` gives: to the search, a HyperModel like any other."""
+
+    def __init__(
+        self, hypermodel: Any, hyperparameters: Any, tune_new_entries: bool, compiled: tuple[Any, Any, Any]
+    ) -> None:
+        self._hypermodel, self._hyperparameters = hypermodel, hyperparameters
+        self._tune_new_entries, self._compiled = tune_new_entries, compiled
+
+    def build(self, hp: Any) -> Any:
+        """The model for these hyperparameters."""
+        if self._hyperparameters is not None:
+            hp.merge(self._hyperparameters, overwrite=False)
+        asked = hp if self._tune_new_entries else hp.copy()
+        model = self._hypermodel.build(asked) if hasattr(self._hypermodel, "build") else self._hypermodel(asked)
+        if any(given is not None for given in self._compiled):
+            self._compile(model)
+        return model
+
+    def _compile(self, model: Any) -> None:
+        import keras  # noqa: PLC0415  # takes seconds, and a space file imports this module
+
+        optimizer, loss, metrics = self._compiled
+        if optimizer is not None and not isinstance(optimizer, str):
+            optimizer = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))  # Each model has its own.
+        model.compile(
+            optimizer=model.optimizer if optimizer is None else optimizer,
+            loss=model.loss if loss is None else loss,
+            metrics=metrics,
+        )
+
+
+class TailoredWithFit(Tailored):
+    """One whose HyperModel trains by a `fit` of its own."""
+
+    def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        """Train the model as the HyperModel does."""
+        return self._hypermodel.fit(hp, model, *args, **kwargs)
