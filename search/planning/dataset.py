@@ -50,7 +50,9 @@ def choose_dataset(space: Space, options: Options, data_dir: Path | None, warn: 
             raise SearchError(f"the trainable takes no data set, and {space.dataset!r} is given; leave it out.")
         return ChosenDataset(space, None, None)
     if space.dataset is None:
-        return ChosenDataset(space, None, None)
+        raise SearchError(
+            "no data set is given; expected `dataset=` in the space, or --dataset NAME, like --dataset digits."
+        )
     try:
         info = _find(space, space.dataset, options, data_dir)
     except DatasetMissing as missing:

@@ -125,3 +125,14 @@ def test_a_search_with_the_same_seed_on_one_worker_gives_the_same_results(tmp_pa
         table = pq.read_table(tmp_path / name / "trials.parquet").to_pandas()
         tables.append(table[[c for c in table if c.startswith(("config.", "val_", "test_"))]])
     pd.testing.assert_frame_equal(*tables)
+
+
+def test_build_function_is_searched_without_a_space_file(tmp_path: Path) -> None:
+    words = ["tests/support/kerastuner_guides.py:build_deep", "--dataset", "digits", "--metric", "val_loss"]
+    words += ["--trials", "2", "--set", "epochs=1", "sample_size=200", "--results", str(tmp_path), "--quiet"]
+    assert main(words) == 0
+    root = tmp_path / "kerastuner_guides-build_deep"
+    table = pq.read_table(root / "trials.parquet").to_pandas()
+    assert {"config.num_layers", "config.units_0", "config.units_2", "config.dropout", "config.rate"} <= {*table}
+    assert read_manifest(root)["space"]["mode"] == "min"
+    assert (table["num_parameters"] > 64 * 16).all()

@@ -97,6 +97,11 @@ def test_settings_called_like_what_the_search_says_are_the_users_own() -> None:
     assert make_plan(parse(words), words, warn=print).space.fixed["mode"] == "valid"
 
 
+def test_trainable_of_data_is_refused_without_a_data_set() -> None:
+    with pytest.raises(SearchError, match="no data set is given; expected `dataset=`"):
+        plan(dataset="None")
+
+
 def test_trainable_that_declares_its_settings_refuses_those_of_the_space() -> None:
     with pytest.raises(SearchError, match=r"setting 'mode' is not of the trainable .* Space\(mode=...\)"):
         plan(fixed="{'mode': 'max'}")
