@@ -230,6 +230,7 @@ class Attempt:
             TrialState.COMPLETE,
             unread=tuple(sorted(unread - self.config.read)),
             missed=tuple(sorted(self.config.missed)),
+            added=tuple(sorted(self.config.added)),
             summary=self._summary,
         )
 

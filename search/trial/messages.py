@@ -183,6 +183,8 @@ class TrialEnd:
     """Settings that the trainable of a complete trial has not read; None where that is not known."""
     missed: tuple[str, ...] = ()
     """Names that it has asked its configuration for in vain."""
+    added: tuple[str, ...] = ()
+    """Names that it has given a value of its own to, in its configuration."""
     own_bytes: int = 0
     """Memory of the training process after the trial, without pages that it shares with files and other processes."""
     out_of_memory: bool = False

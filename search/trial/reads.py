@@ -24,6 +24,10 @@ class Config(dict[str, object]):
         super().__init__(settings)
         self.read: set[str] = set() if like is None else like.read
         self.missed: set[str] = set() if like is None else like.missed
+        self.added: set[str] = set() if like is None else like.added
+        """Names that were not there and have been given a value, as KerasTuner does with a default."""
+
+    _holds_hyperparameters = False
 
     def _note(self, name: object) -> None:
         (self.read if super().__contains__(name) else self.missed).add(str(name))
@@ -32,6 +36,12 @@ class Config(dict[str, object]):
         """The setting, which counts as read."""
         self._note(name)
         return super().__getitem__(name)
+
+    def __setitem__(self, name: str, value: object) -> None:
+        """Set it; one that is new is noted where `copy.copy` made this to hold the values of hyperparameters."""
+        if self._holds_hyperparameters and not super().__contains__(name):
+            self.added.add(name)
+        super().__setitem__(name, value)
 
     def get(self, name: str, default: Any = None) -> Any:
         """As of a dict."""
@@ -70,7 +80,11 @@ class Config(dict[str, object]):
         """One that notes into the same sets."""
         return Config(dict(super().items()), like=self)
 
-    __copy__ = copy
+    def __copy__(self) -> Config:
+        """One that notes into the same sets, and also what is new to it: for KerasTuner's hyperparameters."""
+        copied = self.copy()
+        copied._holds_hyperparameters = True
+        return copied
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled, it is a plain dict, read whole."""
@@ -92,13 +106,19 @@ class Unread:
         if end.state is not TrialState.COMPLETE or end.unread is None:
             return []
         self._missed.update(end.missed)
+        unknown = [name for name in end.added if name not in self._told]
+        self._told.update(unknown)
         for name in settings:
             self._had[name] = self._had.get(name, 0) + 1
             if name not in end.unread:
                 self._read.add(name)
         new = [name for name in self._names(TOLD_AFTER) if name not in self._told]
         self._told.update(new)
-        return [self._line(name) for name in new]
+        found = [
+            f"the model asks for {name!r}, which no build before the search did: its default is kept"
+            for name in unknown
+        ]
+        return [*found, *(self._line(name) for name in new)]
 
     def lines(self) -> list[str]:
         """What is so at the end of the search, however few its trials."""

@@ -26,6 +26,18 @@ def test_setting_that_no_complete_trial_reads_is_told_once_with_the_names_that_w
     world.close()
 
 
+def test_hyperparameter_that_no_build_showed_before_is_told_once(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for _ in range(2):
+        spec = world.start()
+        world.epoch(spec, 1, 1.0)
+        world.end(spec, unread=(), added=("rare",))
+    assert [line for line in world.search.recorder.events if "asks for 'rare'" in line] == [
+        "the model asks for 'rare', which no build before the search did: its default is kept"
+    ]
+    world.close()
+
+
 def test_failed_trial_says_nothing_of_what_it_would_have_read(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.end(world.start(), TrialState.FAILED, error="no room")
@@ -50,4 +62,6 @@ def test_configuration_notes_what_is_read_and_what_is_missed_also_in_its_copies(
     assert config.get("d", 4) == 4
     assert "c" in config
     assert (config.read, config.missed) == ({"a", "b"}, {"d"})
+    copy.copy(config)["e"] = 5
+    assert config.added == {"e"}
     assert config == {"a": 1, "b": 2, "c": 3}
