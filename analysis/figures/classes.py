@@ -7,10 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from analysis.classes import Predictions, best_predictions, per_class
-from analysis.figures.style import LIGHT, TEST, TRAIN, VALIDATION, panels, shorten, style
+from analysis.figures.style import LIGHT, TEST, TRAIN, VALIDATION, annotate_bar, legend, panels, shorten, style, title
 from analysis.load import Results
 from search.errors import SearchError
 
@@ -94,13 +95,13 @@ def draw_images(axes: Axes, data: pd.DataFrame) -> None:
     for split in data.columns:
         axes.barh(rows, data[split], left=left, color=SPLITS.get(split, LIGHT), height=0.7, label=split)
         left += data[split].to_numpy(float)
-    for row, total in zip(rows, left, strict=True):
-        axes.annotate(
-            f"{total:,.0f}", (total, row), xytext=(4, 0), textcoords="offset points", va="center", fontsize=7.5
-        )
+    used = data.drop(columns=NOT_USED, errors="ignore").sum(axis=1)
+    for row, total, part in zip(rows, left, used, strict=True):
+        text = f"{part:,.0f} of {total:,.0f}" if part < total else f"{total:,.0f}"
+        annotate_bar(axes, text, total, row)
     axes.set_yticks(rows, [shorten(str(name), 24) for name in data.index])
     axes.grid(visible=False, axis="y")
-    axes.set_xlim(0, 1.1 * left.max())
+    axes.set_xlim(0, 1.3 * left.max())
 
 
 def images_figure(results: Results) -> Figure:
@@ -112,6 +113,8 @@ def images_figure(results: Results) -> Figure:
         whole, (axes,) = panels(width=6.0, height=1.3 + 0.25 * len(data))
         draw_images(axes, data)
         axes.set_xlabel("images" if len(data.columns) > 1 else "test images")
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         if len(data.columns) > 1:
-            whole.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=3)
+            legend(whole, [axes])
+        title(whole, "Images of each class", "Behind each bar: those that were used of all" if NOT_USED in data else "")
     return whole

@@ -17,10 +17,13 @@ from analysis.figures.style import (
     LIGHT,
     TRAIN,
     VALIDATION,
+    focus,
     group_style,
+    legend,
     panels,
     shorten,
     style,
+    title,
     whole_ticks,
 )
 from analysis.formats import cell
@@ -68,6 +71,8 @@ def draw_crowd(axes: Axes, matrix: Matrix) -> None:
     """All trials in the background: single lines, or where they are too many the range that holds them."""
     if len(matrix) <= MANY:
         draw_lines(axes, matrix, color=LIGHT, linewidth=0.8, zorder=1, label=f"validation of {len(matrix)} trials")
+        single = matrix[np.isfinite(matrix).sum(axis=1) == 1]  # A line of one epoch has no length.
+        axes.plot(np.ones(len(single)), single[:, 0], ".", color=LIGHT, markersize=4, zorder=1)
         return
     epochs = np.arange(1, matrix.shape[1] + 1)
     low, first, middle, third, high = spread(matrix, [0.05, 0.25, 0.5, 0.75, 0.95])
@@ -102,13 +107,11 @@ def figure(results: Results, by: Sequence[str] = ()) -> Figure:
                 _draw(one, results, measure)
             one.set_xlabel("epoch")
             one.set_title(measure.removeprefix("val_"))
-            if measure.endswith("loss"):
-                _limit_loss(one, results, measure)
+            _limit(one, results, measure)
             whole_ticks(one)
-        handles, labels = axes[0].get_legend_handles_labels()
-        whole.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 3 if by else 5))
+        legend(whole, axes, columns=3 if by else 5)
         if by:
-            whole.suptitle("Validation by epoch: median of each group, its middle half (number of trials)", fontsize=10)
+            title(whole, "Validation by epoch: median of each group, its middle half (number of trials)")
     return whole
 
 
@@ -157,11 +160,15 @@ def _mean_curve(results: Results, measure: str, configuration: str) -> Matrix:
     return mean_curve(matrix[[key in own for key in keys]])
 
 
-def _limit_loss(axes: Axes, results: Results, measure: str) -> None:
-    """Cut the axis of a loss where a few diverging trials would flatten all others."""
-    values = results.epochs[measure].to_numpy(float, na_value=np.nan)
-    values = values[np.isfinite(values)]
-    high = float(np.quantile(values, 0.98)) if len(values) else 0.0
-    if len(values) and values.max() > 3 * high > 0:
-        axes.set_ylim(top=high * 1.3)
-        axes.set_title(f"{measure.removeprefix('val_')} (cut: up to {cell(float(values.max()))})")
+def _limit(axes: Axes, results: Results, measure: str) -> None:
+    """Cut an axis where the first epochs, or a few diverging trials, would flatten all that matters."""
+    mode = results.mode if measure == results.metric else "min" if measure.endswith("loss") else "max"
+    limits = focus(results.epochs[measure].to_numpy(float, na_value=np.nan), mode)
+    train = measure.removeprefix("val_")
+    if limits and train in results.epochs and results.epochs[train].notna().any():  # Its better end is shown, too.
+        ends = float(results.epochs[train].min()), float(results.epochs[train].max())
+        limits = (limits[0], max(limits[1], ends[1])) if mode == "max" else (min(limits[0], ends[0]), limits[1])
+    if limits:
+        room = 0.05 * (limits[1] - limits[0])
+        axes.set_ylim(limits[0] - room, limits[1] + room)
+        axes.set_title(f"{measure.removeprefix('val_')} (cut where only bad values lie)")

@@ -7,7 +7,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import BEST, BLUE, GREY, STATES, label, panels, robust_limits, style, time_unit, whole_ticks
+from analysis.figures.style import (
+    BEST,
+    BLUE,
+    GREY,
+    STATES,
+    label,
+    legend,
+    panels,
+    robust_limits,
+    style,
+    time_unit,
+    title,
+    whole_ticks,
+)
 from analysis.load import Results
 from search.errors import SearchError
 
@@ -85,14 +98,13 @@ def draw_progress(axes: Axes, data: pd.DataFrame, against: str, mode: str) -> No
         axes.step(part[against], part["best"], where="post", color=BEST, linewidth=1.8, label=name)
     if shown:
         axes.set_ylim(*shown)
-        axes.set_title("worse trials stand at the edge", fontsize=8)
 
 
 def draw_survivors(axes: Axes, data: pd.DataFrame) -> None:
     """Trials that reached each epoch as steps; the rungs, where some were stopped, as bars."""
     epochs = data.index.to_numpy()
-    axes.bar(epochs, data["pruned"], color=GREY, width=0.6, label="pruned here")
-    axes.step(epochs, data["reached"], where="mid", color=BLUE, label="trials that reached it")
+    axes.bar(epochs, data["pruned"], color=GREY, width=0.6, label="pruned at this epoch")
+    axes.step(epochs, data["reached"], where="mid", color=BLUE, label="reached this epoch")
     axes.set_ylim(bottom=0)
 
 
@@ -106,17 +118,20 @@ def figure(results: Results) -> Figure:
     with style():
         whole, axes = panels(1 + timed + (reached is not None), width=4.6, columns=3)
         draw_progress(axes[0], data, "finished", results.mode)
-        axes[0].set(xlabel="trials ended", ylabel=label(results.metric))
+        axes[0].set(xlabel="configurations ended", ylabel=label(results.metric))
         whole_ticks(axes[0])
         if timed:
             unit, size = time_unit(float(data["seconds"].max()))
             draw_progress(axes[1], data.assign(time=data["seconds"] / size), "time", results.mode)
-            axes[1].set_xlabel(f"{unit} since the start")
+            axes[1].set(xlabel=f"{unit} since the first began", xlim=(0, None))
+            if data["seconds"].max() / size > 5:
+                whole_ticks(axes[1])
         if reached is not None:
             draw_survivors(axes[-1], reached)
             axes[-1].set(xlabel="epoch", ylabel="trials")
-            axes[-1].legend()
             whole_ticks(axes[-1])
-        handles, labels = axes[0].get_legend_handles_labels()
-        whole.legend(handles, labels, loc="outside lower left", ncols=4)
+            whole_ticks(axes[-1], "y")
+        legend(whole, axes, columns=6)
+        edge = "worse ones stand at the edge" if limits(data, results.mode) else ""
+        title(whole, "Configurations by their first run, at their best epoch" + (f"; {edge}" if edge else ""))
     return whole

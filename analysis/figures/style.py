@@ -33,8 +33,9 @@ GREY, LIGHT = "#7f7f7f", "#c9c9c9"
 TRAIN, VALIDATION, TEST = ORANGE, BLUE, VERMILION
 BEST = GREEN
 STATES = {"complete": BLUE, "pruned": GREY, "failed": VERMILION, "running": ORANGE}
-GROUPS = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, BLACK, YELLOW)
-"""Colours of groups, in their order; a ninth group begins again, with another line."""
+GROUPS = ("#332288", "#CC6677", "#44AA99", "#AA4499", "#999933", "#88CCEE", "#882255", "#DDCC77")
+"""Colours of groups, in their order, none of which means anything else (Paul Tol, "Colour Schemes", 2021, muted); a
+ninth group begins again, with another line."""
 LINES = ("-", "--", ":", "-.")
 CONTINUOUS = "viridis"
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
-from analysis.figures.style import STATES, panels, shorten, style, time_unit
+from analysis.figures.style import STATES, legend, narrow, panels, shorten, style, time_unit, title
 from analysis.load import Results
 from search.errors import SearchError
 
@@ -57,7 +57,7 @@ def draw_timeline(axes: Axes, data: pd.DataFrame, shares: pd.Series, unit: float
         drawn.set_label(str(state))
         axes.add_collection(drawn)
     axes.set(xlim=(0, float(data["end"].max()) / unit), ylim=(-0.6, len(place) - 0.4))
-    labels = [f"{shorten(str(worker), 30)}  {100 * shares[worker]:.0f} %" for worker in place]
+    labels = [f"{shorten(str(worker), 16 if narrow() else 30)}  {100 * shares[worker]:.0f} %" for worker in place]
     axes.set_yticks(list(place.values()), labels, fontsize=7.5)
     axes.grid(visible=False, axis="y")
 
@@ -73,6 +73,6 @@ def figure(results: Results) -> Figure:
         draw_timeline(axes, data, part, unit)
         axes.set_xlabel(f"{name} since the first trial began")
         more = f", the {MOST} busiest of {len(shares)}" if len(shares) > MOST else ""
-        axes.set_title(f"Training processes{more}; on average busy {100 * shares.mean():.0f} % of the time", fontsize=9)
-        whole.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        title(whole, f"Training processes{more}; on average busy {100 * shares.mean():.0f} % of the time")
+        legend(whole, [axes])
     return whole

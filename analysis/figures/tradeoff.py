@@ -11,8 +11,20 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analysis.columns import shown
-from analysis.configurations import configurations
-from analysis.figures.style import BLACK, BLUE, cost_axis, group_style, label, panels, robust_limits, shorten, style
+from analysis.configurations import configurations, runs_told
+from analysis.figures.style import (
+    BLACK,
+    BLUE,
+    cost_axis,
+    group_style,
+    label,
+    legend,
+    panels,
+    robust_limits,
+    shorten,
+    style,
+    title,
+)
 from analysis.formats import cell
 from analysis.load import Results
 from search.errors import SearchError
@@ -51,8 +63,8 @@ def draw_tradeoff(axes: Axes, data: pd.DataFrame, cost: str, mode: str) -> None:
     """Points by group, and the front as steps: what each cost can buy."""
     part = data[data[cost].notna()]
     for index, (name, group) in enumerate(part.groupby("group", sort=True)):
-        look = {"color": group_style(index)["color"], "label": shorten(str(name))} if name else {"color": BLUE}
-        axes.scatter(group[cost], group["value"], s=16, alpha=0.65, linewidths=0, **look)
+        colour, told = (group_style(index)["color"], shorten(str(name))) if name else (BLUE, "configuration")
+        axes.scatter(group[cost], group["value"], s=16, alpha=0.65, linewidths=0, color=colour, label=told)
     costs, values = part[cost].to_numpy(float), part["value"].to_numpy(float)
     front = pareto(costs, values, mode)
     axes.step(costs[front], values[front], where="post", color=BLACK, linewidth=1, label="Pareto front", zorder=1)
@@ -73,6 +85,6 @@ def figure(results: Results, by: Sequence[str] = ()) -> Figure:
             draw_tradeoff(one, data, cost, results.mode)
             one.set_xlabel(COSTS[cost])
         axes[0].set_ylabel(label(results.metric))
-        handles, labels = axes[0].get_legend_handles_labels()
-        whole.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 3))
+        legend(whole, axes, columns=3)
+        title(whole, f"Configurations: {runs_told(configurations(results))}")
     return whole

@@ -15,7 +15,7 @@ import pandas as pd
 from analysis.classes import best_predictions, per_class
 from analysis.columns import shown
 from analysis.figures import KINDS, lighten, make
-from analysis.figures.style import style
+from analysis.figures.style import phone, style
 from analysis.formats import Table, as_html, cell
 from analysis.load import Results
 from analysis.report.words import again, answer
@@ -101,8 +101,10 @@ def _figures(results: Results, kinds: Sequence[str]) -> str:
             continue
         caption = html.escape(kind.caption)
         source = f"data:{mime};base64,{base64.b64encode(data).decode()}"
+        upright = f"data:image/png;base64,{base64.b64encode(_upright(name, results)).decode()}"
         parts.append(
-            f'<figure id="{name}"><img alt="{caption}" src="{source}"><figcaption>{caption}</figcaption></figure>'
+            f'<figure id="{name}"><picture><source media="(max-width: 40rem)" srcset="{upright}">'
+            f'<img alt="{caption}" src="{source}"></picture><figcaption>{caption}</figcaption></figure>'
         )
     if absent:
         parts.append(f"<details><summary>Figures without data</summary>{_paragraphs(absent)}</details>")
@@ -121,6 +123,16 @@ def _embedded(name: str, results: Results) -> tuple[bytes, str]:
         points = io.BytesIO()
         drawn.savefig(points, format="png")
         return points.getvalue(), "image/png"
+
+
+def _upright(name: str, results: Results) -> bytes:
+    """A figure as PNG for a phone held upright, its panels below each other."""
+    with phone():
+        drawn = make(name, results)
+    points = io.BytesIO()
+    with style():
+        drawn.savefig(points, format="png", dpi=180)
+    return points.getvalue()
 
 
 def _tables(results: Results) -> str:

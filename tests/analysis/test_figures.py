@@ -13,6 +13,7 @@ from analysis.figures.__main__ import figures
 from analysis.figures.bars import bars
 from analysis.figures.classes import images_per_class
 from analysis.figures.curves import group_curves
+from analysis.figures.style import BEST, GROUPS, PHONE, STATES, TEST, TRAIN, VALIDATION, phone
 from analysis.load import load
 from search.errors import SearchError
 from tests.support.analysis_world import searched, trial, write, write_predictions
@@ -45,6 +46,22 @@ def test_bars_stand_in_order_of_validation_with_the_test_interval(tmp_path: Path
     assert data["test"].tolist() == pytest.approx([0.5, 0.89])
     assert (data["test_low"] < data["test"]).all()
     assert (data["test"] < data["test_high"]).all()
+
+
+def test_groups_have_colours_that_mean_nothing_else() -> None:
+    assert not set(GROUPS) & {TRAIN, VALIDATION, TEST, BEST, *STATES.values()}
+
+
+def test_figures_for_a_phone_stand_upright_with_no_letter_under_seven_points(tmp_path: Path) -> None:
+    results = load(write(tmp_path / "a", searched(20, repeats=1)))
+    for kind in ("curves", "compare", "slice"):
+        with phone():
+            drawn = make(kind, results)
+        width, height = drawn.get_size_inches()
+        assert width == PHONE < height
+        for axes in drawn.axes:
+            texts = (*axes.get_xticklabels(), *axes.get_yticklabels(), *axes.texts)
+            assert all(float(text.get_fontsize()) >= 7 for text in texts)
 
 
 @pytest.mark.parametrize("kind", KINDS)

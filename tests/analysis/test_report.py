@@ -53,6 +53,9 @@ def test_command_of_the_best_pins_its_settings_and_what_was_pinned_before(tmp_pa
     assert commands["Search again, under another name"].endswith("spaces/a.py --name ANOTHER")
 
 
+PICTURES = ("img", "source")
+
+
 class Collector(HTMLParser):
     """The elements of a page, and the text outside of scripts."""
 
@@ -71,7 +74,8 @@ def test_text_of_results_becomes_no_element(tmp_path: Path) -> None:
     root = write(tmp_path / "a", rows, question=hostile, versions={hostile: hostile}, asked={"set": {hostile: hostile}})
     tags = Collector(page(load(root), ["slice", "parallel"])).tags
     assert [tag for tag, _ in tags].count("script") == 1
-    assert all((attributes["src"] or "").startswith("data:image/") for tag, attributes in tags if tag == "img")
+    pictures = [attributes.get("src") or attributes.get("srcset") for tag, attributes in tags if tag in PICTURES]
+    assert all((source or "").startswith("data:image/") for source in pictures)
     assert not any(name.startswith("on") for _, attributes in tags for name in attributes)
 
 

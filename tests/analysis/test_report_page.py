@@ -113,6 +113,14 @@ def test_every_figure_is_decoded(browser: Page) -> None:
     assert min(widths) > 100
 
 
+def test_a_phone_gets_figures_that_fit_it_and_commands_that_are_not_cut(browser: Page) -> None:
+    browser.call("Emulation.setDeviceMetricsOverride", width=360, height=800, deviceScaleFactor=1, mobile=True)
+    decoded = "Promise.all([...document.images].map((i) => i.decode().then(() => i.currentSrc.slice(0, 14))))"
+    assert set(browser.value(decoded)) == {"data:image/png"}
+    fits = "[...document.querySelectorAll('pre, figure')].every((one) => one.scrollWidth <= one.clientWidth)"
+    assert browser.value(fits)
+
+
 @pytest.mark.parametrize("width", [360, 1200])
 def test_page_is_no_wider_than_the_screen(browser: Page, width: int) -> None:
     browser.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 500)
