@@ -31,35 +31,35 @@ class StoppingRule(Protocol):
     """Decides after each report of a trial; the same reports in the same order give the same decisions."""
 
     def rungs(self) -> tuple[int, ...] | None:
-        """Epochs at which a trial can be stopped, in ascending order; None: any epoch."""
+        """Return the epochs at which a trial can be stopped, in ascending order; None where any epoch is one."""
 
     def growth(self) -> Growth:
-        """How the training sets of trials grow from rung to rung; without steps where all images are there at once."""
+        """Return how training sets grow from rung to rung; without steps a trial has all its images from the start."""
 
     def decide(self, trial_id: str, epoch: int, value: float) -> Decision:
-        """What becomes of the trial after this report; one that was reported before gives CONTINUE."""
+        """Return what becomes of the trial after this report; an epoch that was reported before gives CONTINUE."""
 
     def forget(self, trial_id: str) -> None:
         """Drop what the trial reported, so that others are no longer measured against it."""
 
 
 class NoStopping:
-    """Every trial runs to its end."""
+    """Lets every trial run to its end."""
 
     def rungs(self) -> tuple[int, ...] | None:
-        """No epoch."""
+        """Return no epoch: no trial is ever stopped."""
         return ()
 
     def growth(self) -> Growth:
-        """All images at once."""
+        """Return no steps: trials have all their images from the start."""
         return ALL_AT_ONCE
 
     def decide(self, trial_id: str, epoch: int, value: float) -> Decision:
-        """Go on."""
+        """Return CONTINUE."""
         return Decision.CONTINUE
 
     def forget(self, trial_id: str) -> None:
-        """Nothing is held."""
+        """Do nothing, because nothing is remembered."""
 
 
 class SuccessiveHalving:
@@ -90,19 +90,19 @@ class SuccessiveHalving:
         self._factor = reduction_factor
         self._min_records, self._window = min_records, window
         self._best: dict[str, tuple[float, float]] = {}
-        """Share of the images, best score with it."""
+        """Share of the training images -> best score of a trial on that share."""
         self._arrived: dict[int, dict[str, float]] = {rung: {} for rung in self._ladder.rungs}
 
     def rungs(self) -> tuple[int, ...] | None:
-        """The epochs at which trials are cut."""
+        """Return the epochs at which trials may be stopped."""
         return self._ladder.rungs
 
     def growth(self) -> Growth:
-        """As the fidelity says."""
+        """Return the growth that the fidelity asks for."""
         return self._ladder.growth
 
     def decide(self, trial_id: str, epoch: int, value: float) -> Decision:
-        """STOP for a trial that arrives at a rung outside the best part, else CONTINUE."""
+        """Return STOP for a trial that arrives at a rung outside the best part, else CONTINUE."""
         score = -math.inf if math.isnan(value) else self._sign * value
         share = self._ladder.growth.share(epoch)
         before, best = self._best.get(trial_id, (share, score))
@@ -144,15 +144,15 @@ class MedianStopping:
         self._scores: dict[str, dict[int, float]] = {}
 
     def rungs(self) -> tuple[int, ...] | None:
-        """Any epoch."""
+        """Return None: a trial may be stopped after any epoch."""
         return None
 
     def growth(self) -> Growth:
-        """All images at once: a share of them would need rungs."""
+        """Return no steps: only a rule with rungs can give trials a share of their images."""
         return ALL_AT_ONCE
 
     def decide(self, trial_id: str, epoch: int, value: float) -> Decision:
-        """STOP for a trial whose best is below the median of the means, else CONTINUE."""
+        """Return STOP for a trial whose best is below the median of the means, else CONTINUE."""
         scores = self._scores.setdefault(trial_id, {})
         if epoch in scores:
             return Decision.CONTINUE
@@ -174,7 +174,7 @@ class MedianStopping:
 
 
 def make_rule(name: str, mode: Mode, options: Mapping[str, float | str], max_epochs: int | None) -> StoppingRule:
-    """The stopping rule of that name; `max_epochs` None: no bound is known. Raises SearchError for a wrong option."""
+    """Return the stopping rule of that name; `max_epochs` is None where no bound is known. Raises SearchError."""
     known = _OPTIONS.get(name)
     if known is None:
         raise SearchError(f"stopping={name!r}; expected one of: {', '.join(_OPTIONS)}.")
@@ -216,7 +216,7 @@ def _check_option(option: str, value: object) -> None:
 
 
 def _geometric(first: int, factor: float, end: int | None) -> tuple[int, ...]:
-    """first, first * factor, ... rounded up, each above the one before; those below `end`, or below a million."""
+    """Return first, first * factor, ... rounded up and each above the one before, below `end` or a million."""
     rungs = [first]
     while len(rungs) < 64 and rungs[-1] < (end or 1_000_000):
         rungs.append(max(rungs[-1] + 1, math.ceil(first * factor ** len(rungs) - 1e-9)))
