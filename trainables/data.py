@@ -2,38 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.errors import TrainableError
 from trainables.trial import DatasetInfo
+
+Inputs = NDArray[Any] | Mapping[str, NDArray[Any]]
+"""What a model is given, one row an example: one array, or one for each named input."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """The rows `index` of `images` and `labels`; the arrays may be memory-mapped and larger than the split."""
+    """The rows `index` of `inputs` and `targets`; the arrays may be memory-mapped and larger than the split."""
 
-    images: NDArray[np.uint8]
-    """Shape (rows, height, width, channels), values 0 to 255."""
-    labels: NDArray[np.int64]
-    """Shape (rows,), class numbers from 0."""
+    inputs: Inputs
+    """Images have shape (rows, height, width, channels) and values 0 to 255; other arrays have any shape and type."""
+    targets: NDArray[Any]
+    """Shape (rows,), class numbers from 0; where there are no classes, numbers of any shape to come near to."""
     index: NDArray[np.int64]
     """Shape (n,), the rows that belong to this split; nested sample sizes are prefixes of one order."""
 
     def __len__(self) -> int:
         return len(self.index)
 
-    def take(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    @property
+    def images(self) -> NDArray[Any]:
+        """The inputs, where there is one, as there is of images."""
+        assert not isinstance(self.inputs, Mapping)
+        return self.inputs
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The targets, where they are class numbers."""
+        return self.targets
+
+    def rows(self, index: NDArray[np.int64]) -> tuple[Inputs, NDArray[Any]]:
+        """Inputs and targets of some rows, in memory."""
+        if isinstance(self.inputs, Mapping):
+            return {name: array[index] for name, array in self.inputs.items()}, self.targets[index]
+        return self.inputs[index], self.targets[index]
+
+    def take(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """The split's own images, shape (n, height, width, channels), and labels, shape (n,), in memory."""
-        return self.images[self.index], self.labels[self.index]
+        return self.images[self.index], self.targets[self.index]
 
 
 @dataclass(frozen=True)
 class Data:
-    """Train, validation and test: disjoint, stratified, decided by the split seed alone."""
+    """Train, validation and test: disjoint, stratified, decided by the split seed alone.
 
-    train: Split
-    validation: Split
-    test: Split
+    What is no Split gives batches of its own: a tf.data data set, or a PyDataset of Keras, as a function made it.
+    """
+
+    train: Split | Any
+    validation: Split | Any
+    test: Split | Any
     info: DatasetInfo
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of one example, such as (28, 28, 1) or (13,); a dict of them where there are several inputs.
+
+        Raises TrainableError where the data give batches of their own.
+        """
+        if not isinstance(self.train, Split):
+            raise TrainableError(f"{self.info.name} gives its own batches; write the shape of its inputs into build.")
+        inputs = self.train.inputs
+        if isinstance(inputs, Mapping):
+            return {name: array.shape[1:] for name, array in inputs.items()}
+        return inputs.shape[1:]

@@ -120,7 +120,7 @@ class Features:
         rows = FeatureRows(
             len(split.images), self.about.shape, split.index, lambda number: self._piece(split, spans[number], copy)
         )
-        return dataclasses.replace(split, images=cast("NDArray[np.uint8]", rows))
+        return dataclasses.replace(split, inputs=cast("NDArray[np.uint8]", rows))
 
     def _piece(self, split: Split, span: tuple[int, int], copy: int) -> Array:
         rows = split.index[slice(*span)]

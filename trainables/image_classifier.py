@@ -12,8 +12,8 @@ from typing import Any
 
 from trainables.backbones.catalogue import BACKBONES
 from trainables.backbones.settings import check_weights_files
-from trainables.data import Data
-from trainables.datasets.find import find_dataset
+from trainables.data import Data, Split
+from trainables.datasets.find import find_dataset, find_images, no_images
 from trainables.datasets.load import load_data
 from trainables.datasets.settings import DATA_SETTINGS
 from trainables.image_settings import (
@@ -42,6 +42,8 @@ def train(config: Config, trial: Trial) -> Generator[Metrics, None, None]:
     own = {name: (value,) for name, value in config.items() if name not in OF_THE_SEARCH}
     check_settings(own, IMAGE_SETTINGS | DATA_SETTINGS)
     data = load_data(config, trial)
+    if data.info.input_shapes or not isinstance(data.train, Split):
+        raise no_images(data.info)
     yield from train_on(data, config, trial)
 
 
@@ -117,7 +119,7 @@ def load_model(path: Path | str, build: Callable[[Config, Data], Any], data_dir:
 train.declaration = Declaration(  # type: ignore[attr-defined]
     METRICS,
     check_image_settings,
-    find_dataset,
+    find_images,
     smoke={**SMOKE, "image_size": 32},
     check_files=check_weights_files,
     grows=True,

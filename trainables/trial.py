@@ -105,6 +105,7 @@ class DatasetInfo:
     num_validation: int
     num_test: int
     num_classes: int
+    """0 where the targets are numbers to come near to."""
     image_shape: tuple[int, int, int] | None
     """(height, width, channels) where all images share it, else None."""
     class_names: tuple[str, ...] = ()
@@ -116,6 +117,8 @@ class DatasetInfo:
     """Likewise for the validation set."""
     class_counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Images of each class, in the order of `class_names`, of the splits `train`, `validation` and `test`."""
+    input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Of data that are no images: the shape of an example, by the names of the inputs; empty for the only one's."""
 
 
 Settings = Mapping[str, Sequence[object]]

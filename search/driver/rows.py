@@ -33,7 +33,7 @@ def running_row(plan: Plan, trial: ActiveTrial) -> Row:
         "number": trial.number,
         "state": str(TrialState.RUNNING),
         "space": plan.space_file.stem,
-        "dataset": plan.dataset.name if plan.dataset is not None else None,
+        "dataset": plan.dataset.name if plan.dataset is not None else plan.space.dataset_name,
         "seed": trial.spec.seed,
         "repeat_of": trial.repeat_of,
     }

@@ -47,12 +47,14 @@ def choose_dataset(space: Space, options: Options, data_dir: Path | None, warn: 
     declaration = declaration_of(space.trainable)
     if declaration.find_dataset is None:
         if space.dataset is not None and declaration.metrics is not None:
-            raise SearchError(f"the trainable takes no data set, and {space.dataset!r} is given; leave it out.")
+            raise SearchError(f"the trainable takes no data set, and {space.dataset_name!r} is given; leave it out.")
         return ChosenDataset(space, None, None)
     if space.dataset is None:
         raise SearchError(
             "no data set is given; expected `dataset=` in the space, or --dataset NAME, like --dataset digits."
         )
+    if callable(space.dataset):  # It is called where trials run.
+        return ChosenDataset(space, None, None)
     try:
         info = _find(space, space.dataset, options, data_dir)
     except DatasetMissing as missing:
@@ -72,7 +74,7 @@ def _fallback(space: Space, name: str, options: Options, data_dir: Path | None, 
     except TrainableError as error:
         raise SearchError(str(error)) from None
     return ChosenDataset(
-        _capped(dataclasses.replace(space, dataset=info.name), info.num_train, warn), info, space.dataset
+        _capped(dataclasses.replace(space, dataset=info.name), info.num_train, warn), info, space.dataset_name
     )
 
 

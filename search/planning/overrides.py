@@ -11,11 +11,18 @@ from search.planning.smoke import smoke_space
 from search.space import Choice, Space
 from trainables.trial import declaration_of
 
+_OF_THE_DATA = {"sample_size", "evaluation_size", "image_size"}
+
 
 def with_options(space: Space, options: Options) -> Space:
     """Return the space with the options applied; raises SearchError for one that it cannot take."""
     space = _pinned(_with_flags(space, options), options)
-    return smoke_space(space, declaration_of(space.trainable).smoke, options.pins) if options.smoke else space
+    if not options.smoke:
+        return space
+    shortest = dict(declaration_of(space.trainable).smoke)
+    if callable(space.dataset):  # How many examples it gives, and whether they can be counted, is not known before.
+        shortest = {name: value for name, value in shortest.items() if name not in _OF_THE_DATA}
+    return smoke_space(space, shortest, options.pins)
 
 
 def _with_flags(space: Space, options: Options) -> Space:

@@ -86,7 +86,7 @@ class Plan:
     def asked(self) -> dict[str, object]:
         """What the search says to every trainable beside settings: `metric`, `mode`, and `dataset` if it has one."""
         asked: dict[str, object] = {"metric": self.space.metric, "mode": self.space.mode}
-        dataset = self.dataset.name if self.dataset is not None else self.space.dataset
+        dataset = self.dataset.name if self.dataset is not None else self.space.dataset_name
         if dataset is not None:
             asked["dataset"] = dataset
         return asked

@@ -61,7 +61,7 @@ def describe_space(plan: Plan) -> dict[str, Any]:
         "file": relative_to_here(plan.space_file.address),
         "sha256": plan.space_file.sha256,
         "trainable": f"{space.trainable.__module__}:{getattr(space.trainable, '__qualname__', 'trainable')}",
-        "dataset": space.dataset,
+        "dataset": space.dataset_name,
         "metric": space.metric,
         "mode": space.mode,
         "parameters": describe_parameters(space),

@@ -43,8 +43,12 @@ def _lines(plan: Plan) -> list[tuple[str, str]]:
     lines = [("fixed", ", ".join(f"{name}={show_value(value)}" for name, value in space.fixed.items()) or "nothing")]
     if plan.dataset is not None:
         data = plan.dataset
-        splits = f"{data.num_train} training, {data.num_validation} validation, {data.num_test} test images"
-        lines.append(("data", f"{data.name} ({data.source}): {splits}, {data.num_classes} classes"))
+        kind = "rows" if data.input_shapes else "images"
+        splits = f"{data.num_train} training, {data.num_validation} validation, {data.num_test} test {kind}"
+        classes = f"{data.num_classes} classes" if data.num_classes else "no classes"
+        lines.append(("data", f"{data.name} ({data.source}): {splits}, {classes}"))
+    elif space.dataset is not None:
+        lines.append(("data", f"{space.dataset_name}, which trials call"))
     lines.append(("metric", f"{space.metric}, {space.mode}imal"))
     repeats = f", the leading ones with {space.repeats} seeds" if space.repeats > 1 and space.repeat == "top" else ""
     repeats = f", each with {space.repeats} seeds" if space.repeats > 1 and space.repeat == "all" else repeats

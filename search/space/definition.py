@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
@@ -38,7 +38,8 @@ class Space:
     trainable: Any = None
     """May be missing where a HyperModel or a `build` function stands for the parameters: that is what is trained."""
     parameters: Any = None
-    dataset: str | None = None
+    dataset: str | Callable[..., Any] | None = None
+    """A name, a path, or a function of (configuration, trial) that gives the data and is called in every trial."""
     fixed: Mapping[str, object] = field(default_factory=dict)
     metric: str = "val_accuracy"
     mode: Literal["max", "min"] = None  # type: ignore[assignment]  # not once the space is made
@@ -67,6 +68,13 @@ class Space:
             object.__setattr__(self, "parameters", checked_function(self.parameters))
         object.__setattr__(self, "mode", vars(self)["mode"] or _mode_of(str(self.metric)))
         self._check_options()
+
+    @property
+    def dataset_name(self) -> str | None:
+        """The data set as it is stored and shown; of a function its own name, with brackets behind it."""
+        if self.dataset is None or isinstance(self.dataset, str):
+            return self.dataset
+        return f"{getattr(self.dataset, '__name__', type(self.dataset).__name__)}()"
 
     @property
     def declared(self) -> bool:
@@ -150,6 +158,8 @@ class Space:
             raise SearchError(f"trainable={self.trainable!r}; expected a function of (config, trial).")
         if not isinstance(self.metric, str) or not self.metric:
             raise SearchError(f"metric={self.metric!r}; expected the name of a metric, like 'val_accuracy'.")
+        if self.dataset is not None and not isinstance(self.dataset, str) and not callable(self.dataset):
+            raise SearchError(f"dataset={self.dataset!r}; expected a name, a path, or a function of (config, trial).")
         if self.metric.startswith("test_"):
             raise SearchError(
                 f"metric={self.metric!r} would choose by the test set, whose values would then mean nothing; "

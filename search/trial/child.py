@@ -13,14 +13,18 @@ import io
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from functools import cache
 from multiprocessing.connection import Connection
+from typing import Any
 
 import psutil
 
+from search.space import Space
 from search.trial.attempt import run_attempt
 from search.trial.messages import ProcessResources, SearchContext, TrialSpec
 from search.trial.orphans import die_with_parent
+from trainables.trial import Trial
 
 
 def main() -> None:
@@ -50,12 +54,19 @@ def _serve(link: Connection) -> None:
             continue  # A command that crossed the trial's own end.
         _clear_output()
         # The file is run within the attempt, so that what it cannot find on this node is the trial's error.
-        end = run_attempt(lambda config, trial: space().trainable(config, trial), spec, context, resources, link)
+        end = run_attempt(lambda config, trial: _call_trainable(space(), config, trial), spec, context, resources, link)
         faulthandler.cancel_dump_traceback_later()
         if end is not None:
             sys.stdout.flush()
             sys.stderr.flush()
             link.send(dataclasses.replace(end, own_bytes=_own_bytes()))
+
+
+def _call_trainable(space: Space, config: Mapping[str, object], trial: Trial) -> Any:
+    """Hand the trainable its configuration; with a data set that is a function in place of the function's name."""
+    if callable(space.dataset) and config.get("dataset") == space.dataset_name:
+        config = {**config, "dataset": space.dataset}
+    return space.trainable(config, trial)
 
 
 def _own_bytes() -> int:

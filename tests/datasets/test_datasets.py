@@ -17,13 +17,6 @@ from trainables.errors import ContentDiffers, TrainableError
 from trainables.trial import DatasetInfo, Trial
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SEARCH_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    return tmp_path / "cache"
-
-
 @pytest.fixture
 def real_data() -> Path:
     """The folder of real data sets."""
@@ -179,8 +172,8 @@ def test_fingerprint_follows_the_content_and_not_the_file(tmp_path: Path) -> Non
     ("changed", "message"),
     [
         ({"y_train": None}, r"has the arrays x_train, x_test, y_test; expected x_train, y_train"),
-        ({"x_train": np.zeros((60, 6, 5))}, r"x_train float64 \(60, 6, 5\)"),
-        ({"y_train": np.zeros(59, int)}, r"y_train int64 \(59,\)"),
+        ({"x_train": np.zeros((60, 6, 4))}, r"rows of float32 \(6, 4\) and uint8 \(6, 5\) in its splits"),
+        ({"y_train": np.zeros(59, int)}, r"inputs \(60, 6, 5\), targets \(59,\); expected the same number of rows"),
         ({"x_test": np.zeros((30, 7, 5), np.uint8)}, r"\(6, 5\) and \(7, 5\); expected one shape"),
         ({"y_train": np.full(60, 4)}, "1 of these classes without an image"),
         ({"y_test": np.full(30, -1)}, "run from -1 to 2"),

@@ -177,7 +177,7 @@ def test_one_sigmoid_or_linear_unit_serves_two_classes() -> None:
 
     data = digits()
     labels = data.train.labels % 2
-    parts = {name: replace(getattr(data, name), labels=labels) for name in ("train", "validation", "test")}
+    parts = {name: replace(getattr(data, name), targets=labels) for name in ("train", "validation", "test")}
     two = replace(data, **parts, info=replace(data.info, num_classes=2, class_names=("even", "odd")))
     found = []
     for activation, engine in ((None, "compiled"), (None, "fit"), ("sigmoid", "compiled")):

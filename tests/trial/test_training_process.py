@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from search.experiment.states import TrialState
+from search.space.loading import SpaceFile
 from search.trial.messages import CLOSING, TrialSpec
 from search.trial.runner import TrialRunner
 from tests.support.training_process import SPACE, context, pid_of, run, scores
@@ -36,6 +37,26 @@ def test_a_trial_reports_every_epoch_and_its_end(runner: TrialRunner) -> None:
 def test_the_process_is_kept_from_trial_to_trial(runner: TrialRunner) -> None:
     workers = {run(runner, trial_id, act="good")[-1].worker for trial_id in ("00000", "00001", "00002")}
     assert len(workers) == 1
+
+
+DATA = """
+from search.space import Float, Space
+
+def numbers(config, trial):
+    return [config["factor"], trial.seed]
+
+def train(config, trial):
+    yield {"score": sum(config["dataset"](config, trial)) if callable(config["dataset"]) else -1.0}
+
+space = Space(trainable=train, parameters={"factor": Float(0, 9)}, dataset=numbers, metric="score", trials=2)
+"""
+
+
+@pytest.mark.parametrize(("dataset", "score"), [("numbers()", 5.0), ("mnist", -1.0)])
+def test_a_data_set_that_is_a_function_is_handed_to_the_trainable(tmp_path: Path, dataset: str, score: float) -> None:
+    runner = TrialRunner(context(tmp_path, space_file=SpaceFile(str(tmp_path / "data.py"), DATA)), "here")
+    assert scores(run(runner, factor=5.0, dataset=dataset)) == [score]
+    runner.close()
 
 
 @pytest.mark.parametrize(

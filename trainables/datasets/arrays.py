@@ -1,27 +1,33 @@
-"""Data sets that come as arrays of one image size: .npz files in Keras' layout, and scikit-learn's digits."""
+"""Data sets that come as arrays: .npz files in Keras' layout, of images or of anything, and scikit-learn's digits."""
 
 from __future__ import annotations
 
 import gzip
 import importlib.util
+import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainables.datasets.catalogue import Catalogue, Image, Size, digest, same_contents
+from trainables.datasets.examples import Examples, joined
 from trainables.datasets.names import reason, shown
 from trainables.datasets.resize import resized
-from trainables.datasets.splits import TEST, TRAIN
+from trainables.datasets.splits import TEST, TRAIN, VALIDATION
 from trainables.errors import TrainableError
 
-_ROLES = {"train": TRAIN, "test": TEST}
-_LAYOUT = "x_train, y_train and, where published, x_test, y_test (uint8 images, whole-number labels from 0)"
+_ROLES = {"train": TRAIN, "validation": VALIDATION, "val": VALIDATION, "test": TEST}
+_NAME = re.compile(rf"([xy])_({'|'.join(_ROLES)})(?:_(.+))?")
+_LAYOUT = (
+    "x_train, y_train and, where published, x_validation, y_validation, x_test, y_test; several inputs as x_train_NAME"
+)
 
 CLASS_NAMES = {
     "fashion_mnist": (
@@ -53,18 +59,30 @@ class NpzSource:
 
     def catalogue(self) -> Catalogue:
         """Reads the whole file once, to know which images are identical."""
-        images, labels, roles = self._read()
-        return array_catalogue(self.name, images, labels, roles, self.identity())
+        parts = self._parts()
+        if not _are_images(parts):
+            return joined(parts, self.where).catalogue(self.identity())
+        return array_catalogue(self.name, *_joined_images(self.where, parts), self.identity())
 
     def images(self, catalogue: Catalogue, size: Size) -> Iterator[tuple[int, Image]]:
         """Rows in order."""
-        return ((row, resized(image, size)) for row, image in enumerate(self._read()[0]))
+        images, _, _ = _joined_images(self.where, self._parts())
+        return ((row, resized(image, size)) for row, image in enumerate(images))
 
-    def _read(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int8]]:
+    def examples(self) -> Examples:
+        """All arrays, where they are no images."""
+        return joined(self._parts(), self.where)
+
+    def _parts(self) -> dict[int, tuple[Any, Any]]:
+        """Role -> inputs and targets."""
         with self._told(), self.path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files if name[:2] in ("x_", "y_")}
-            others = [name for name in file.files if name not in arrays]
-        return _joined(self.where, arrays, others)
+            arrays = {name: file[name] for name in file.files if _NAME.fullmatch(name)}
+            names = list(file.files)
+        parts = {role: _part(split, arrays) for split, role in _ROLES.items() if f"y_{split}" in arrays}
+        if TRAIN not in parts or not all(_is_given(x) for x, _ in parts.values()):
+            there = ", ".join(shown(name) for name in names) or "none"
+            raise TrainableError(f"{self.where} has the arrays {there}; expected {_LAYOUT}.")
+        return parts
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -77,29 +95,45 @@ class NpzSource:
             ) from error
 
 
-def _joined(
-    where: str, arrays: Mapping[str, NDArray[np.generic]], others: Sequence[str]
+def _part(split: str, arrays: Mapping[str, NDArray[Any]]) -> tuple[Any, NDArray[Any]]:
+    """Inputs and targets of one split: an array, or a dict of named ones."""
+    named = {
+        found[3]: array
+        for name, array in arrays.items()
+        if (found := _NAME.fullmatch(name)) and found[1] == "x" and found[2] == split
+    }
+    return named[None] if list(named) == [None] else named, arrays[f"y_{split}"]
+
+
+def _is_given(x: Any) -> bool:
+    """Whether there are inputs, either one without a name or all with names."""
+    return not isinstance(x, Mapping) or (bool(x) and None not in x)
+
+
+def _are_images(parts: Mapping[int, tuple[Any, Any]]) -> bool:
+    """Whether the arrays are grey or coloured images of 8 bits, with whole numbers for classes."""
+    return all(
+        not isinstance(x, Mapping)
+        and x.dtype == np.uint8
+        and (x.ndim == 3 or (x.ndim == 4 and x.shape[3] in (1, 3)))
+        and np.issubdtype(y.dtype, np.integer)
+        and y.shape in {(len(x),), (len(x), 1)}
+        for x, y in parts.values()
+    )
+
+
+def _joined_images(
+    where: str, parts: Mapping[int, tuple[Any, Any]]
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int8]]:
-    """All images, shape (n, height, width, channels), labels and roles of a file's arrays."""
-    parts = [part for part in _ROLES if f"x_{part}" in arrays and f"y_{part}" in arrays]
-    if "train" not in parts:
-        there = ", ".join(shown(name) for name in (*arrays, *others)) or "none"
-        raise TrainableError(f"{where} has the arrays {there}; expected {_LAYOUT}.")
-    images = [arrays[f"x_{part}"] for part in parts]
-    labels = [arrays[f"y_{part}"] for part in parts]
-    for part, x, y in zip(parts, images, labels, strict=True):
-        if x.dtype != np.uint8 or x.ndim not in (3, 4) or not np.issubdtype(y.dtype, np.integer) or y.size != len(x):
-            raise TrainableError(
-                f"{where} has x_{part} {x.dtype} {x.shape} and y_{part} {y.dtype} {y.shape}; expected {_LAYOUT}."
-            )
-    if len({x.shape[1:] for x in images}) > 1 or images[0].shape[3:] not in ((), (1,), (3,)):
+    """All images, shape (n, height, width, channels), labels and roles."""
+    images, labels = zip(*parts.values(), strict=True)
+    if len({x.shape[1:] for x in images}) > 1:
         raise TrainableError(
-            f"{where} has images of shape {' and '.join(str(x.shape[1:]) for x in images)}; "
-            "expected one shape (height, width) with no, 1 or 3 channels."
+            f"{where} has images of shape {' and '.join(str(x.shape[1:]) for x in images)}; expected one shape."
         )
-    joined = np.concatenate(images).reshape(-1, *images[0].shape[1:3], *(images[0].shape[3:] or (1,)))
-    roles = np.concatenate([np.full(len(x), _ROLES[part], np.int8) for part, x in zip(parts, images, strict=True)])
-    return joined.astype(np.uint8, copy=False), np.concatenate([y.ravel() for y in labels]).astype(np.int64), roles
+    whole = np.concatenate(images).reshape(-1, *images[0].shape[1:3], *(images[0].shape[3:] or (1,)))
+    roles = np.concatenate([np.full(len(x), role, np.int8) for role, x in zip(parts, images, strict=True)])
+    return whole, np.concatenate([y.ravel() for y in labels]).astype(np.int64), roles
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""What a data set holds, image by image, before any is resized: labels, roles, which are identical."""
+"""What a data set holds, example by example, before any image is resized: labels, roles, which are identical."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,21 +23,25 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Catalogue:
-    """The readable images of a data set in a fixed order; row i of every array is image i."""
+    """The readable examples of a data set in a fixed order; row i of every array is example i."""
 
     fingerprint: str
-    """Digest of all images and labels."""
+    """Digest of all examples and targets."""
     class_names: tuple[str, ...]
+    """Empty where the targets are no classes."""
     labels: NDArray[np.int64]
+    """Class numbers; all 0 where the targets are no classes."""
     roles: NDArray[np.int8]
     """TRAIN, VALIDATION or TEST of `splits`, as published."""
     contents: NDArray[np.int64]
     """The same number for identical images."""
-    channels: int
-    """1 where all images are grey, else 3."""
-    smallest: Size
-    largest: Size
+    channels: int = 0
+    """1 where all images are grey, 3 where not, 0 where there are no images."""
+    smallest: Size = (0, 0)
+    largest: Size = (0, 0)
     """Least and greatest height and width; all images share one size where these are equal."""
+    input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Of data that are no images: the shape of an example, by the names of the inputs; empty for the only one's."""
     notes: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
     """Paths of the images inside a folder or an archive."""
@@ -45,7 +49,7 @@ class Catalogue:
     @property
     def image_shape(self) -> tuple[int, int, int] | None:
         """(height, width, channels) where all images share it, else None."""
-        return (*self.smallest, self.channels) if self.smallest == self.largest else None
+        return (*self.smallest, self.channels) if self.channels and self.smallest == self.largest else None
 
 
 class Source(Protocol):
@@ -79,8 +83,8 @@ def digest(*parts: str | bytes) -> str:
     return total.hexdigest()
 
 
-READING = 2
-"""Part of the names in the cache; raised when the same files come to be read as other images, classes or pixels."""
+READING = 3
+"""Part of the names in the cache; raised when what is written there changes: its fields, or how files are read."""
 
 
 def open_catalogue(source: Source, cache_dir: Path) -> Catalogue:
@@ -113,6 +117,7 @@ def read_catalogue(folder: Path) -> Catalogue:
     fields: dict[str, Any] = {name: open_array(folder, name) for name in _ARRAYS}
     for name, value in json.loads((folder / _TEXT).read_text()).items():
         fields[name] = tuple(value) if isinstance(value, list) else value
+    fields["input_shapes"] = {name: tuple(shape) for name, shape in fields["input_shapes"].items()}
     return Catalogue(**fields)
 
 

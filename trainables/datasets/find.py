@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from trainables.datasets.cache import default_cache_dir
-from trainables.datasets.catalogue import Catalogue, Source, open_catalogue
+from trainables.datasets.catalogue import Catalogue, open_catalogue
 from trainables.datasets.locate import locate
 from trainables.datasets.settings import fractions_of
 from trainables.datasets.splits import TEST, VALIDATION, SplitRows, split_rows
@@ -27,7 +27,28 @@ def find_dataset(
     """
     source = locate(name, data_dir)
     catalogue = open_catalogue(source, default_cache_dir())
-    return describe(source, catalogue, checked_split(name, catalogue, split_seed, *fractions_of(settings or {})))
+    return describe(
+        source.name, source.where, catalogue, checked_split(name, catalogue, split_seed, *fractions_of(settings or {}))
+    )
+
+
+def find_images(
+    name: str, data_dir: Path | None, split_seed: int, settings: Mapping[str, Sequence[object]] | None = None
+) -> DatasetInfo:
+    """What a data set of images holds; raises TrainableError for other data too, of which our networks make nothing."""
+    info = find_dataset(name, data_dir, split_seed, settings)
+    if info.input_shapes:
+        raise no_images(info)
+    return info
+
+
+def no_images(info: DatasetInfo) -> TrainableError:
+    """What to do with data that are no images."""
+    shapes = ", ".join(f"{name} {shape}".strip() for name, shape in info.input_shapes.items()) or "of its own"
+    return TrainableError(
+        f"'{info.name}' gives rows of shape {shapes}, and the image classifier's own networks take images of 8 bits, "
+        "shape (height, width, channels), with whole-number labels. Write your own network, with train_with(build)."
+    )
 
 
 @lru_cache(maxsize=8)
@@ -51,6 +72,11 @@ def checked_split(
         test_fraction=test_fraction,
     )
     for split, members in (("training", rows.train), ("validation", rows.validation), ("test", rows.test)):
+        if not len(members):
+            raise TrainableError(
+                f"'{name}' has {len(catalogue.labels)} examples, which leave none for the {split} split; expected some "
+                "in training, validation and test. Add examples, or change validation_fraction or test_fraction."
+            )
         counts = np.bincount(catalogue.labels[members], minlength=len(catalogue.class_names))
         if not counts.all():
             label = int(np.argmin(counts))
@@ -63,20 +89,20 @@ def checked_split(
     return rows
 
 
-def describe(source: Source, catalogue: Catalogue, rows: SplitRows) -> DatasetInfo:
+def describe(name: str, where: str, catalogue: Catalogue, rows: SplitRows) -> DatasetInfo:
     """The facts of one split of one data set."""
     notes = list(catalogue.notes)
     if rows.num_removed:
         notes.append(
-            f"{rows.num_removed} images of '{source.name}' were left out of training or validation "
+            f"{rows.num_removed} images of '{name}' were left out of training or validation "
             "because validation or test hold the same image"
         )
     parts = {"train": rows.train, "validation": rows.validation, "test": rows.test}
     num_classes = len(catalogue.class_names)
     counts = {part: np.bincount(catalogue.labels[members], minlength=num_classes) for part, members in parts.items()}
     return DatasetInfo(
-        name=source.name,
-        source=source.where,
+        name=name,
+        source=where,
         fingerprint=catalogue.fingerprint,
         num_train=len(rows.train),
         num_validation=len(rows.validation),
@@ -87,5 +113,6 @@ def describe(source: Source, catalogue: Catalogue, rows: SplitRows) -> DatasetIn
         notes=tuple(notes),
         published_test=bool((catalogue.roles == TEST).any()),
         published_validation=bool((catalogue.roles == VALIDATION).any()),
-        class_counts={part: tuple(count.tolist()) for part, count in counts.items()},
+        class_counts={part: tuple(count.tolist()) for part, count in counts.items()} if num_classes else {},
+        input_shapes=catalogue.input_shapes,
     )

@@ -1,56 +1,107 @@
-"""The data of one trial: views on the node's decoded images."""
+"""The data of one trial: views on the node's decoded images or arrays, or what a function gives."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-from trainables.data import Data, Split
+from numpy.typing import NDArray
+
+from trainables.data import Data, Inputs, Split
 from trainables.datasets.cache import default_cache_dir
 from trainables.datasets.catalogue import Catalogue, Size, Source, open_catalogue
 from trainables.datasets.decoded import open_images
+from trainables.datasets.examples import Examples, open_examples
 from trainables.datasets.find import checked_split, describe
+from trainables.datasets.functions import DataFunction, call, name_of
 from trainables.datasets.locate import locate
 from trainables.datasets.settings import (
     check_data_settings,
-    check_fractions,
-    check_sample_size,
+    check_no_image_size,
     image_size_of,
     sample_size_of,
 )
 from trainables.datasets.splits import at_most
 from trainables.errors import TrainableError
-from trainables.trial import Trial
+from trainables.trial import DatasetInfo, Trial
+
+_ENDLESS = -1
+"""As tf.data counts the batches of what repeats for ever."""
+
+
+class Named(NamedTuple):
+    """A catalogue, and how its data set is called."""
+
+    name: str
+    where: str
+    catalogue: Catalogue
 
 
 def load_data(config: Mapping[str, object], trial: Trial) -> Data:
     """Train, validation and test of `config["dataset"]`, as `image_size`, the sizes and the fractions say.
 
     Greyscale images keep their one channel. `info` counts the splits before `sample_size` is applied. Decodes on
-    the node's first call for this data set and size, and takes milliseconds afterwards.
+    the node's first call for this data set and size, and takes milliseconds afterwards. A function in place of a name
+    is called with the configuration and the trial, in every trial.
     """
-    asked = {name: (value,) for name, value in config.items()}
-    check_data_settings(asked, None)
-    source = locate(str(config["dataset"]), trial.data_dir)
+    check_data_settings({name: (value,) for name, value in config.items()}, None)
+    dataset = config.get("dataset")
+    if dataset is None:
+        raise TrainableError("no data set is given, and the trainable takes one. Add dataset=... to the space.")
+    if callable(dataset):
+        return _from_function(dataset, config, trial)
+    source = locate(str(dataset), trial.data_dir)
     cache_dir = trial.cache_dir or default_cache_dir()
     catalogue = open_catalogue(source, cache_dir)
     trial.check_content(source.name, catalogue.fingerprint, source.where)
+    if catalogue.input_shapes:
+        inputs, targets = open_examples(source, catalogue, cache_dir)
+    else:
+        size = _size(source, catalogue, image_size_of(config.get("image_size")))
+        inputs, targets = open_images(source, catalogue, size, cache_dir), catalogue.labels
+    return _divided((inputs, targets), Named(source.name, source.where, catalogue), config, trial)
+
+
+def _divided(arrays: tuple[Inputs, NDArray[Any]], found: Named, config: Mapping[str, object], trial: Trial) -> Data:
+    """The splits of inputs and targets that lie in the catalogue's order."""
     fractions = (_fraction(config, split) for split in ("validation", "test"))
-    rows = checked_split(source.name, catalogue, trial.split_seed, *fractions)
-    info = describe(source, catalogue, rows)
-    check_fractions(asked, info)
+    rows = checked_split(found.name, found.catalogue, trial.split_seed, *fractions)
+    info = describe(found.name, found.where, found.catalogue, rows)
+    check_data_settings({name: (value,) for name, value in config.items()}, info)
     sample_size = sample_size_of(config.get("sample_size"))
-    check_sample_size(sample_size, len(rows.train), info.num_classes, info.name)
-    size = _size(source, catalogue, image_size_of(config.get("image_size")))
-    images = open_images(source, catalogue, size, cache_dir)
     most = sample_size_of(config.get("evaluation_size"))
     parts = (rows.train[:sample_size], at_most(rows.validation, most), at_most(rows.test, most))
-    train, validation, test = (Split(images, catalogue.labels, index) for index in parts)
+    train, validation, test = (Split(*arrays, index) for index in parts)
     return Data(train, validation, test, info)
+
+
+def _from_function(function: DataFunction, config: Mapping[str, object], trial: Trial) -> Data:
+    given, name = call(function, config, trial), name_of(function)
+    check_no_image_size({"image_size": (config.get("image_size"),)}, name)
+    if isinstance(given, Examples):
+        return _divided((given.inputs, given.targets), Named(name, name, given.catalogue("")), config, trial)
+    for setting in ("sample_size", "evaluation_size", "validation_fraction", "test_fraction"):
+        if config.get(setting) is not None:
+            raise TrainableError(
+                f"{setting} is set and {name} gives no arrays that could be divided; expected none. Read it in {name}."
+            )
+    num_train, num_validation, num_test = (_size_of(part) for part in given)
+    return Data(*given, DatasetInfo(name, name, "", num_train, num_validation, num_test, 0, None))
 
 
 def _fraction(config: Mapping[str, object], split: str) -> float | None:
     value = config.get(f"{split}_fraction")
     return float(value) if isinstance(value, int | float) else None
+
+
+def _size_of(part: Any) -> int:
+    """How many batches a data set of Keras' says that it has, 0 where it does not know; raises for an endless one."""
+    if hasattr(part, "cardinality") and int(part.cardinality()) == _ENDLESS:
+        raise TrainableError("the tf.data that the function gives is endless; expected an end. Leave `repeat` out.")
+    try:
+        return max(0, len(part))
+    except TypeError:
+        return 0
 
 
 def _size(source: Source, catalogue: Catalogue, asked: Size | None) -> Size:

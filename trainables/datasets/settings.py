@@ -109,11 +109,19 @@ def _check_against(settings: Mapping[str, Sequence[object]], fractions: Mapping[
     num_train = _least_training_images(fractions, info)
     for value in settings.get("sample_size", ()):
         check_sample_size(sample_size_of(value), num_train, info.num_classes, info.name)
-    if info.image_shape is None and None in settings.get("image_size", (None,)):
+    if info.input_shapes:
+        check_no_image_size(settings, info.name)
+    elif info.image_shape is None and None in settings.get("image_size", (None,)):
         raise TrainableError(
             f"the images of '{info.name}' differ in size and image_size is not given; expected one size for all. "
             "Add image_size, for example 150, to `fixed`."
         )
+
+
+def check_no_image_size(settings: Mapping[str, Sequence[object]], name: str) -> None:
+    """Raise TrainableError where arrays are to be resized."""
+    if any(value is not None for value in settings.get("image_size", ())):
+        raise TrainableError(f"image_size is set and '{name}' gives arrays, which stay as they are. Remove image_size.")
 
 
 def _least_training_images(fractions: Mapping[str, float], info: DatasetInfo) -> int:

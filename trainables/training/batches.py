@@ -1,16 +1,18 @@
-"""Images on their way into Keras' `fit`: gathered batch by batch from the shared arrays, with as many threads as the
+"""Examples on their way into Keras' `fit`: gathered batch by batch from the shared arrays, with as many threads as the
 trial has cores."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from trainables.data import Split
+from trainables.data import Inputs, Split
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class Labels:
     """How the loss wants the class numbers."""
 
     num_classes: int
+    """0 where the targets are no classes."""
     one_hot: bool = False
     """Shape (images, classes) in place of (images,)."""
 
@@ -31,25 +34,50 @@ def is_arrays(outputs: Any) -> bool:
     return isinstance(outputs, np.ndarray)
 
 
+def as_given(inputs: Inputs) -> Any:
+    """Inputs as a model gets them: pixels and fractions in single precision, whole numbers and text as they are."""
+    if isinstance(inputs, Mapping):
+        return {name: as_given(array) for name, array in inputs.items()}
+    if inputs.dtype.kind == "U":
+        return np.char.encode(inputs, "utf-8")
+    return inputs.astype(np.float32) if inputs.dtype.kind == "f" or inputs.dtype == np.uint8 else inputs
+
+
+def first_inputs(split: Any, rows: int) -> Any:
+    """The inputs of at most so many first rows, as a model gets them; of a data set of Keras' of its first batch."""
+    if isinstance(split, Split):
+        return as_given(split.rows(split.index[:rows])[0])
+    batch = split[0] if isinstance(split, keras.utils.PyDataset) else next(iter(split))
+    inputs = batch[0] if isinstance(batch, tuple) else batch
+    return keras.tree.map_structure(lambda array: np.asarray(array)[:rows], inputs)
+
+
 def batches(split: Any, batch_size: int, labels: Labels, cpus: int = 1, order: NDArray[np.int64] | None = None) -> Any:
-    """Batches of (images in single precision, labels) of the split in `order`, its own where None is given.
+    """Batches of (inputs as given, targets) of the split in `order`, its own where None is given.
 
     What is no Split is given to `fit` as it is: a tf.data data set, or a PyDataset of Keras.
     """
     if not isinstance(split, Split):
         return split
     rows = split.index if order is None else split.index[order]
-    shape = split.images.shape[1:]
+    names = list(split.inputs) if isinstance(split.inputs, Mapping) else None
 
     def gathered(place: Any) -> Any:
-        part = rows[int(place) * batch_size : (int(place) + 1) * batch_size]
-        return split.images[part].astype(np.float32), split.labels[part].astype(np.int32)
+        inputs, targets = split.rows(rows[int(place) * batch_size : (int(place) + 1) * batch_size])
+        given = as_given(inputs)
+        arrays = [given] if names is None else [given[name] for name in names]
+        return [*arrays, targets.astype(np.int32 if labels.num_classes else np.float32)]
+
+    examples = gathered(0)
 
     def batch(place: Any) -> Any:
-        images, numbers = tf.numpy_function(gathered, [place], [tf.float32, tf.int32], stateful=False)
-        numbers = tf.ensure_shape(numbers, (None,))
-        wanted = tf.one_hot(numbers, labels.num_classes) if labels.one_hot else numbers
-        return tf.ensure_shape(images, (None, *shape)), wanted
+        kinds = [tf.as_dtype("string" if array.dtype.kind == "S" else array.dtype) for array in examples]
+        parts = tf.numpy_function(gathered, [place], kinds, stateful=False)
+        *arrays, targets = (
+            tf.ensure_shape(part, (None, *array.shape[1:])) for part, array in zip(parts, examples, strict=True)
+        )
+        wanted = tf.one_hot(targets, labels.num_classes) if labels.one_hot else targets
+        return arrays[0] if names is None else dict(zip(names, arrays, strict=True)), wanted
 
     options = tf.data.Options()
     options.threading.private_threadpool_size = cpus

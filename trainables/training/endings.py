@@ -7,13 +7,16 @@ from typing import Any
 import keras
 import numpy as np
 
+from trainables.data import Data
+from trainables.training.batches import first_inputs
 from trainables.training.eligible import is_plain
 
 _PROBABILITIES = ("softmax", "sigmoid", "hard_sigmoid")
 
 
-def ends_in_logits(model: keras.Model, image_shape: tuple[int, ...]) -> bool:
-    """Read from the last layer where it has an activation; else found by what the model makes of noise.
+def ends_in_logits(model: keras.Model, data: Data) -> bool:
+    """Read from the last layer where it has an activation; else found by what the model makes of noise, or of the
+    first examples where they are no images.
 
     Outputs that leave 0 to 1 are no probabilities, and neither are those of several units that do not add up to 1
     with an activation that cannot be read.
@@ -24,7 +27,7 @@ def ends_in_logits(model: keras.Model, image_shape: tuple[int, ...]) -> bool:
     activation = getattr(getattr(last, "activation", None), "__name__", None)
     if activation in _PROBABILITIES:
         return False
-    return activation == "linear" or _leaves_probabilities(model, image_shape)
+    return activation == "linear" or _leaves_probabilities(model, data)
 
 
 def _last_operation(model: Any) -> Any:
@@ -35,9 +38,11 @@ def _last_operation(model: Any) -> Any:
     return _last_operation(last) if isinstance(last, keras.Model) and last is not model else last
 
 
-def _leaves_probabilities(model: keras.Model, image_shape: tuple[int, ...]) -> bool:
-    noise = np.random.default_rng(0).normal(size=(64, *image_shape)).astype(np.float32)
-    images = np.concatenate([noise * 255, noise * 1e4, np.abs(noise) * 100])
-    outputs = np.asarray(model(images, training=False), np.float64)
+def _leaves_probabilities(model: keras.Model, data: Data) -> bool:
+    given = first_inputs(data.train, 192)
+    if not data.info.input_shapes:
+        noise = np.random.default_rng(0).normal(size=(64, *given.shape[1:])).astype(np.float32)
+        given = np.concatenate([noise * 255, noise * 1e4, np.abs(noise) * 100])
+    outputs = np.asarray(model(given, training=False), np.float64)
     outputs = outputs[np.isfinite(outputs).all(axis=-1)]
     return bool((outputs < 0).any() or (outputs > 1 + 1e-5).any())

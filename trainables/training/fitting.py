@@ -97,7 +97,7 @@ def train_stage(
 def _one_epoch(engine: Engine, data: Data, settings: ImageSettings, seed: int, epoch: int) -> Metrics:
     started = time.perf_counter()
     engine.seed_layers(seed, epoch)
-    order = order_of_epoch(seed, epoch, len(data.train))
+    order = order_of_epoch(seed, epoch, len(data.train) if isinstance(data.train, Split) else 0)
     learning_rate = engine.learning_rate()
     metrics = engine.train_epoch(data, order, settings)
     return {**metrics, "learning_rate": learning_rate, "seconds": time.perf_counter() - started}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from trainables.data import Data
+from trainables.data import Data, Split
 from trainables.errors import TrainableError
 from trainables.training.checkpoint import checkpoint_values
 from trainables.trial import Growth, Trial
@@ -15,9 +15,12 @@ def seen_in(epoch: int, data: Data, growth: Growth, batch_size: int) -> Data:
 
     So each part is stratified and lies within the next. It holds a batch and an image of each class at least.
     """
-    share, whole = growth.share(epoch), len(data.train)
+    share = growth.share(epoch)
     if share == 1:
         return data
+    if not isinstance(data.train, Split):
+        raise TrainableError(f"{data.info.name} gives its own batches, which cannot grow. Take fidelity='epochs'.")
+    whole = len(data.train)
     size = min(whole, max(round(share * whole), batch_size, data.info.num_classes))
     return dataclasses.replace(data, train=dataclasses.replace(data.train, index=data.train.index[:size]))
 

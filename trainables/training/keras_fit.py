@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data import Data, Split
+from trainables.errors import TrainableError
 from trainables.image_settings import ImageSettings
 from trainables.training.batches import Labels, batches, is_arrays
 from trainables.training.classes import balanced_weights
@@ -85,6 +86,8 @@ class KerasFit:
         return batches(split, batch_size, self.labels, self._cpus, order)
 
     def _class_weights(self, data: Data) -> dict[int, float]:
+        if not self.labels.num_classes or not isinstance(data.train, Split):
+            raise TrainableError(f"class_weight is set and '{data.info.name}' gives no classes to weigh. Remove it.")
         return dict(enumerate(balanced_weights(data.train, self.labels.num_classes).tolist()))
 
     def get_weights(self) -> Weights:

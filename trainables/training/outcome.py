@@ -38,9 +38,13 @@ def finish(
     batch_size = evaluation_batch(settings)
     test = engine.evaluation(data.test, batch_size)
     ours = own is None or engine.name == COMPILED
-    measured = Measured.of(data.test, test, batch_size, by_weights_alone=ours)
+    if isinstance(data.test, Split):
+        measured = Measured.of(data.test, test, batch_size, by_weights_alone=ours)
+    else:
+        measured = Measured.of_batches(engine.model, data.test, batch_size)
+    counted = {"sample_size": len(data.train)} if isinstance(data.train, Split) else {}
     trial.save_model = writer(measured) if writer else _model_writer(engine.model, engine.get_weights(), measured, own)
-    return {**_test_metrics(test, data, trial), **_sizes(engine.model), "sample_size": len(data.train)}
+    return {**_test_metrics(test, data, trial), **_sizes(engine.model), **counted}
 
 
 def _test_metrics(test: Evaluation, data: Data, trial: Trial) -> Metrics:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import keras
 
-from trainables.data import Data
+from trainables.data import Data, Split
 from trainables.errors import TrainableError
 from trainables.image_settings import OPTIMIZERS, ImageSettings, of_training
 from trainables.training.batches import Labels
@@ -42,17 +42,31 @@ class Choice:
     """In words, of a model that needs `fit`; empty where it does not."""
 
 
-def engine_for(model: keras.Model, image_shape: tuple[int, ...], asked: str = "auto") -> Choice:
+def engine_for(
+    model: keras.Model, image_shape: tuple[int, ...], asked: str = "auto", of_the_data: str | None = None
+) -> Choice:
     """The engine of a model that is built: `compiled` only where it does what `fit` does.
 
-    Raises TrainableError where `compiled` was asked for and would train something else.
+    `of_the_data` says why its data need `fit`. Raises TrainableError where `compiled` was asked for and would train
+    something else.
     """
-    reason = reason_for_fit(model, image_shape)
+    reason = of_the_data or reason_for_fit(model, image_shape)
     if reason is None and model.compiled:
         reason = reason_for_fit_of_compile(model, model.output_shape[-1])
     if asked == COMPILED and reason is not None:
         raise TrainableError(f"engine is 'compiled', and this model needs 'fit': {reason}. Expected engine='auto'.")
     return Choice(FIT, reason or "") if reason is not None or asked == FIT else Choice(COMPILED, "")
+
+
+def _reason_of(data: Data) -> str | None:
+    """Why the data need `fit`, in words; None for one array of numbers with its classes."""
+    if not isinstance(data.train, Split):
+        return f"{data.info.name} gives its own batches"
+    if isinstance(data.train.inputs, Mapping):
+        return "the data have several inputs"
+    if not data.info.num_classes:
+        return "the targets are no classes"
+    return "the inputs are text" if data.train.inputs.dtype.kind in "SU" else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,26 +117,26 @@ def own_engine(build: Build, config: Config, data: Data, trial: Trial) -> Iterat
     settings = ImageSettings.of(of_training(config))
     with keras_as_it_was():
         own = built_model(build, config, data, trial)
-        model, image_shape = own.model, tuple(data.train.images.shape[1:])
-        choice = engine_for(model, image_shape, settings.engine)
+        model, of_the_data = own.model, _reason_of(data)
+        image_shape = () if of_the_data else tuple(data.train.images.shape[1:])
+        choice = engine_for(model, image_shape, settings.engine, of_the_data)
         if choice.reason:
             trial.facts["engine_reason"] = choice.reason
         if choice.engine == FIT:
             yield fit_engine(model, data, settings, trial.cpus), own
             return
-        logits = from_logits(model) if model.compiled else ends_in_logits(model, image_shape)
-        with _program_for(model, settings, image_shape, logits=logits) as program:
+        logits = from_logits(model) if model.compiled else ends_in_logits(model, data)
+        with _program_for(model, settings, data, logits=logits) as program:
             yield program, own
 
 
 def fit_engine(model: keras.Model, data: Data, settings: ImageSettings, cpus: int, first_place: int = 0) -> KerasFit:
     """Keras' `fit` of a model; one that is not compiled gets loss and optimizer as the compiled program has them."""
-    classes, image_shape = data.info.num_classes, tuple(data.train.images.shape[1:])
-    units = units_of(model, image_shape)
+    classes, units = data.info.num_classes, units_of(model, data)
     if model.compiled:
         logits = from_logits(model)
         return KerasFit(model, labels_of(model, classes, units), cpus, logits=logits, first_place=first_place)
-    logits = ends_in_logits(model, image_shape)
+    logits = ends_in_logits(model, data)
     optimizer = make_optimizer(settings.optimizer, decays=settings.weight_decay is not None)
     optimizer.learning_rate = settings.learning_rate
     set_weight_decay(optimizer, settings.weight_decay)
@@ -137,10 +151,9 @@ def fit_engine(model: keras.Model, data: Data, settings: ImageSettings, cpus: in
 
 
 @contextmanager
-def _program_for(
-    model: keras.Model, settings: ImageSettings, image_shape: tuple[int, ...], *, logits: bool
-) -> Iterator[Program]:
+def _program_for(model: keras.Model, settings: ImageSettings, data: Data, *, logits: bool) -> Iterator[Program]:
     """A program for the model's structure and optimizer, at the model's weights."""
+    shape, kind = tuple(data.train.images.shape[1:]), str(data.train.images.dtype)
     if model.compiled:
         compiled = model.optimizer.get_config()
         settings = dataclasses.replace(settings, learning_rate=compiled.pop("learning_rate"))
@@ -151,9 +164,9 @@ def _program_for(
     def build() -> Program:
         decays = settings.weight_decay is not None
         own = optimizer_like(model.optimizer) if model.compiled else make_optimizer(settings.optimizer, decays=decays)
-        return Program(adapted(model), own, image_shape, logits=logits)
+        return Program(adapted(model), own, shape, image_dtype=kind, logits=logits)
 
-    key = (structure_of(model), optimizer_key, logits, keras.config.epsilon())
+    key = (structure_of(model), optimizer_key, kind, logits, keras.config.epsilon())
     with program_for(key, build) as program:
         program.start(model.get_weights(), settings, rates_of(model))
         yield program

@@ -13,9 +13,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from trainables.data import Data
+from trainables.data import Data, Split
 from trainables.errors import TrainableError
-from trainables.training.layers import BatchNormalization, Dropout, leaves, output_shape
+from trainables.training.batches import first_inputs
+from trainables.training.layers import BatchNormalization, Dropout, is_layer_graph, leaves, output_shape
 
 
 def checked(model: Any, data: Data) -> keras.Model:
@@ -25,13 +26,17 @@ def checked(model: Any, data: Data) -> keras.Model:
     """
     if not isinstance(model, keras.Model):
         raise TrainableError(f"build gave a {type(model).__name__}; expected a keras.Model.")
-    shape = data.train.images.shape[1:]
     if not model.built:
-        _build(model, shape)
+        _build(model, data)
     if model.compiled:
         return model
     classes = data.info.num_classes
-    outputs = output_shape(model, shape)
+    if not classes:
+        raise TrainableError(
+            f"'{data.info.name}' gives no classes, and the model that build gave is not compiled; expected one that is "
+            "compiled with the loss that its targets want, such as mean_squared_error."
+        )
+    outputs = shape_of_outputs(model, data)
     if outputs not in {(None, classes), *([(None, 1)] if classes == 2 else [])}:
         raise TrainableError(
             f"the model that build gave ends in shape {outputs}; expected (None, {classes}), a unit for each class of "
@@ -40,17 +45,35 @@ def checked(model: Any, data: Data) -> keras.Model:
     return model
 
 
-def _build(model: keras.Model, image_shape: tuple[int, ...]) -> None:
+def _build(model: keras.Model, data: Data) -> None:
     """Give the model its weights; for batches of any size, which a call on one batch would fix."""
-    if isinstance(model, keras.Sequential):
-        model.build((None, *image_shape))
+    if not isinstance(model, keras.Sequential):
+        model(first_inputs(data.train, 1))
+        return
+    given = first_inputs(data.train, 1)
+    if is_text(given):
+        model(given)  # `build` knows numbers only.
     else:
-        model(np.zeros((1, *image_shape), np.float32))
+        model.build((None, *given.shape[1:]))
 
 
-def units_of(model: keras.Model, image_shape: tuple[int, ...]) -> int | None:
+def is_text(given: Any) -> bool:
+    """Whether a model is given one array of text."""
+    return isinstance(given, np.ndarray) and given.dtype.kind in "SO"
+
+
+def shape_of_outputs(model: keras.Model, data: Data) -> Any:
+    """Of a model that is built, for batches of any size: (None, units), or those of several outputs in its order."""
+    if is_layer_graph(model):
+        return model.output_shape
+    if isinstance(data.train, Split) and not isinstance(data.train.inputs, Mapping):
+        return output_shape(model, data.train.inputs.shape[1:])
+    return keras.tree.map_structure(lambda output: (None, *output.shape[1:]), model(first_inputs(data.train, 2)))
+
+
+def units_of(model: keras.Model, data: Data) -> int | None:
     """Of the one output (rows, units) of a model that is built; None where it gives something else."""
-    shape = output_shape(model, image_shape)
+    shape = shape_of_outputs(model, data)
     return shape[1] if isinstance(shape, tuple) and len(shape) == 2 else None
 
 

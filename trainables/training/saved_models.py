@@ -17,6 +17,7 @@ from keras import tree
 
 from trainables.data import Split
 from trainables.errors import TrainableError
+from trainables.training.batches import first_inputs
 from trainables.training.engine import Evaluation
 
 MOST_BYTES = 64 * 2**20
@@ -37,23 +38,31 @@ _proven: set[str] = set()
 
 @dataclass(frozen=True)
 class Measured:
-    """The first images of the test, and what the measured model made of them."""
+    """The first examples of the test, and what the measured model made of them."""
 
-    split: Split
+    split: Any
     outputs: Any
     rows: int
     """One batch of the test at most, since a model may look at its batch."""
     by_weights_alone: bool = False
     """Whether the weights are all that differs between models of one configuration, as with the layers of Keras that
     the compiled program takes."""
+    given: Any = None
+    """The inputs, where they cannot be had again."""
 
     @classmethod
     def of(cls, split: Split, test: Evaluation, batch_size: int, *, by_weights_alone: bool) -> Measured:
         """Of a test that went over the split in batches."""
-        image_bytes = int(np.prod(split.images.shape[1:])) * 4
-        rows = max(1, min(batch_size, len(split), MOST_BYTES // image_bytes))
+        example_bytes = sum(array.nbytes for array in tree.flatten(first_inputs(split, 1)))
+        rows = max(1, min(batch_size, len(split), MOST_BYTES // max(1, example_bytes)))
         outputs = tree.map_structure(lambda values: np.array(values[:rows]), test.outputs)
         return cls(split, outputs, rows, by_weights_alone)
+
+    @classmethod
+    def of_batches(cls, model: keras.Model, examples: Any, rows: int) -> Measured:
+        """Of a data set of Keras', of which it is not known whether it gives the same batches once more."""
+        given = first_inputs(examples, rows)
+        return cls(examples, tree.map_structure(np.asarray, model(given, training=False)), rows, given=given)
 
     def of_other(self, split: Split) -> Measured:
         """The same outputs, of the images whose features were measured."""
@@ -61,9 +70,9 @@ class Measured:
         outputs = tree.map_structure(lambda values: values[:rows], self.outputs)
         return Measured(split, outputs, rows, self.by_weights_alone)
 
-    def images(self) -> Any:
-        """Shape (rows, height, width, channels), single precision."""
-        return self.split.images[self.split.index[: self.rows]].astype(np.float32)
+    def inputs(self) -> Any:
+        """Of the first rows, as a model gets them."""
+        return first_inputs(self.split, self.rows) if self.given is None else self.given
 
 
 def save_checked(
@@ -175,7 +184,7 @@ def _difference(model: keras.Model, measured: Measured) -> float:
 
 
 def _outputs(model: keras.Model, measured: Measured) -> Any:
-    return tree.map_structure(np.asarray, model(measured.images(), training=False))
+    return tree.map_structure(np.asarray, model(measured.inputs(), training=False))
 
 
 def _is_random(model: keras.Model, measured: Measured) -> bool:

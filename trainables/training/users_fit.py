@@ -20,7 +20,7 @@ import numpy as np
 from trainables.data import Data, Split
 from trainables.errors import TrainableError
 from trainables.image_settings import ImageSettings, of_training
-from trainables.training.batches import Labels
+from trainables.training.batches import Labels, as_given
 from trainables.training.divergence import check_loss
 from trainables.training.engine import COMPILED, FIT
 from trainables.training.keras_fit import KerasFit
@@ -85,9 +85,11 @@ def _train(
 
 
 def _arrays(split: Split, labels: Labels) -> tuple[Any, Any]:
-    images, numbers = split.take()
-    wanted = np.eye(labels.num_classes, dtype=np.float32)[numbers] if labels.one_hot else numbers
-    return images.astype(np.float32), wanted
+    if not isinstance(split, Split):
+        raise TrainableError("the data come in their own batches, and a `fit` of its own takes x and y. Give arrays.")
+    inputs, targets = split.rows(split.index)
+    wanted = np.eye(labels.num_classes, dtype=np.float32)[targets] if labels.one_hot else targets
+    return as_given(inputs), wanted
 
 
 def _callbacks(settings: ImageSettings, config: Config) -> list[Any]:

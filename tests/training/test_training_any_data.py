@@ -1,0 +1,173 @@
+"""Tables, words, several inputs, numbers as targets, tf.data and PyDataset: trained, tested and saved like images."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from trainables.errors import TrainableError
+from trainables.image_classifier import train, train_with
+from trainables.training.runtime import configure
+from trainables.trial import Metrics, Trial
+
+configure(cpus=1)
+
+import keras  # noqa: E402
+import tensorflow as tf  # noqa: E402
+from keras import layers  # noqa: E402
+
+RNG = np.random.default_rng(0)
+TABLE = RNG.normal(size=(300, 4)).astype(np.float32)
+CLASSES = (TABLE[:, 0] > 0) + 2 * (TABLE[:, 1] > 0)
+NUMBERS = TABLE @ np.array([1, 2, 3, 4], np.float32)
+ROW = keras.Input((4,))
+
+
+def trained(build: Callable[..., Any], data: Any, **config: Any) -> tuple[list[Metrics], Trial]:
+    """What a trial yields, and the trial: `data` is what a data function gives."""
+    trial = Trial(seed=1)
+    config = {"epochs": 8, "learning_rate": 0.03, "batch_size": 32, "dataset": lambda *_: data, **config}
+    return list(train_with(build)(config, trial)), trial
+
+
+def saved(trial: Trial, path: Path) -> keras.Model:
+    assert trial.save_model is not None
+    trial.save_model(path)
+    return keras.models.load_model(path)
+
+
+def of_a_table(_config: Any, data: Any) -> keras.Model:
+    assert (data.input_shape, data.info.num_classes) == ((4,), 4)
+    return keras.Sequential([keras.Input(data.input_shape), layers.Dense(16, "relu"), layers.Dense(4, "softmax")])
+
+
+def test_table_is_trained_by_both_engines_alike() -> None:
+    reports = {}
+    for engine in ("compiled", "fit"):
+        reports[engine], trial = trained(of_a_table, (TABLE, CLASSES), engine=engine)
+        assert trial.facts["engine"] == engine
+    assert reports["fit"][-1]["test_accuracy"] > 0.85
+    for mine, other in zip(*reports.values(), strict=True):
+        assert mine["test_loss" if "test_loss" in mine else "val_loss"] == pytest.approx(
+            other["test_loss" if "test_loss" in other else "val_loss"], rel=1e-3
+        )
+
+
+def test_whole_numbers_and_pixels_of_any_shape_are_trained_compiled() -> None:
+    pixels = (TABLE[:, :, None] * 40 + 128).clip(0, 255).astype(np.uint8)
+
+    def build(_config: Any, data: Any) -> keras.Model:
+        layers_of = [keras.Input(data.input_shape), layers.Rescaling(1 / 64, -2), layers.Flatten()]
+        return keras.Sequential([*layers_of, layers.Dense(4, "softmax")])
+
+    for inputs in (pixels, pixels.astype(np.int64)):
+        reports, trial = trained(build, (inputs, CLASSES))
+        assert trial.facts["engine"] == "compiled"
+        assert reports[-1]["test_accuracy"] > 0.8
+
+
+def regression(_config: Any, _data: Any) -> keras.Model:
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
+    model.compile("adam", "mean_squared_error", metrics=["mean_absolute_error"])
+    return model
+
+
+def test_numbers_are_come_near_to(tmp_path: Path) -> None:
+    reports, trial = trained(regression, (TABLE, NUMBERS), learning_rate=0.1, epochs=20, metric="val_loss", mode="min")
+    assert trial.facts["engine_reason"] == "the targets are no classes"
+    assert reports[-1]["test_loss"] < 0.1 < reports[0]["val_mean_absolute_error"]
+    assert "baseline_accuracy" not in reports[-1]
+    predicted = saved(trial, tmp_path / "model.keras").predict(TABLE, verbose=0)
+    assert np.abs(predicted[:, 0] - NUMBERS).mean() < 0.3
+
+
+def test_several_inputs_go_by_their_names(tmp_path: Path) -> None:
+    words = RNG.integers(0, 50, (300, 3))
+
+    def build(_config: Any, data: Any) -> keras.Model:
+        assert data.input_shape == {"row": (4,), "words": (3,)}
+        row, ids = keras.Input((4,), name="row"), keras.Input((3,), name="words", dtype="int32")
+        both = layers.Concatenate()([row, layers.Flatten()(layers.Embedding(50, 2)(ids))])
+        return keras.Model({"row": row, "words": ids}, layers.Dense(2, "softmax")(both))
+
+    reports, trial = trained(build, ({"row": TABLE, "words": words}, words[:, 0] > 25), epochs=20)
+    assert trial.facts["engine_reason"] == "the data have several inputs"
+    assert reports[-1]["test_accuracy"] > 0.8
+    assert saved(trial, tmp_path / "model.keras").predict({"row": TABLE, "words": words}, verbose=0).shape == (300, 2)
+
+
+def test_text_is_given_to_a_model_that_reads_it(tmp_path: Path) -> None:
+    texts = np.array(["a grey cat", "the brown dog"])[np.arange(120) % 2]
+
+    def build(_config: Any, data: Any) -> keras.Model:
+        vectorize = layers.TextVectorization(output_sequence_length=3, vocabulary=["cat", "dog", "grey", "brown"])
+        layers_of = [keras.Input((), dtype="string"), vectorize, layers.Embedding(6, 4), layers.Flatten()]
+        return keras.Sequential([*layers_of, layers.Dense(2, "softmax")])
+
+    reports, trial = trained(build, (texts, np.array(["cat", "dog"])[np.arange(120) % 2]))
+    assert reports[-1]["test_accuracy"] == 1
+    assert saved(trial, tmp_path / "model.keras")(tf.constant(["a cat"])).shape == (1, 2)
+
+
+class Batches(keras.utils.PyDataset):
+    """Rows of the table, 20 at a time."""
+
+    def __init__(self, start: int, stop: int) -> None:
+        super().__init__()
+        self.start, self.stop = start, stop
+
+    def __len__(self) -> int:
+        return (self.stop - self.start) // 20
+
+    def __getitem__(self, place: int) -> Any:
+        rows = slice(self.start + place * 20, self.start + (place + 1) * 20)
+        return TABLE[rows], CLASSES[rows]
+
+
+def tf_data(start: int, stop: int) -> Any:
+    return tf.data.Dataset.from_tensor_slices((TABLE[start:stop], CLASSES[start:stop])).shuffle(500).batch(20)
+
+
+@pytest.mark.parametrize("kind", [Batches, tf_data])
+def test_batches_of_a_function_of_the_users_go_to_fit(tmp_path: Path, kind: Any) -> None:
+    def build(_config: Any, data: Any) -> keras.Model:
+        model = keras.Sequential([ROW, layers.Dense(16, "relu"), layers.Dense(4, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    reports, trial = trained(build, (kind(0, 200), kind(200, 260), kind(260, 300)))
+    assert "gives its own batches" in trial.facts["engine_reason"]
+    assert reports[-1]["test_accuracy"] > 0.8
+    assert "sample_size" not in reports[-1]
+    assert saved(trial, tmp_path / "model.keras").predict(TABLE, verbose=0).shape == (300, 4)
+
+
+@pytest.mark.parametrize(
+    ("data", "config", "message"),
+    [
+        ((TABLE, NUMBERS), {}, "gives no classes, and the model that build gave is not compiled"),
+        ((TABLE, NUMBERS), {"class_weight": "balanced", "own": regression}, "gives no classes to weigh"),
+        (
+            (TABLE, CLASSES),
+            {"engine": "compiled", "own": regression},
+            "engine is 'compiled', and this model needs 'fit'",
+        ),
+        ((tf_data(0, 9).repeat(), tf_data(0, 9), tf_data(0, 9)), {}, "is endless; expected an end"),
+        ((tf_data(0, 9), tf_data(0, 9), tf_data(0, 9)), {}, "gives no classes, and the model that build gave"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_line(data: Any, config: dict[str, Any], message: str) -> None:
+    own = {"own": lambda *_: keras.Sequential([ROW, layers.Dense(4, "softmax")]), **config}.pop("own")
+    config = {name: value for name, value in config.items() if name != "own"}
+    with pytest.raises(TrainableError, match=message):
+        trained(own, data, **config)
+
+
+def test_our_networks_refuse_what_is_no_image() -> None:
+    def table(_config: Mapping[str, object], _trial: Trial) -> Any:
+        return TABLE, CLASSES
+
+    with pytest.raises(TrainableError, match=r"'table\(\)' gives rows of shape \(4,\)"):
+        next(train({"dataset": table, "epochs": 1}, Trial()))

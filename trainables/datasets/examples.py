@@ -1,0 +1,165 @@
+"""Examples of any kind as arrays, one row each: what a file or a function gives, checked and joined."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.data import Inputs
+from trainables.datasets.cache import cached, open_array
+from trainables.datasets.catalogue import READING, Catalogue
+from trainables.datasets.names import shown
+from trainables.errors import TrainableError
+
+_LAYOUT = "examples.json"
+_INPUT_KINDS = "fiubUS"
+"""Of NumPy's kinds of numbers and text; what is left are Python's objects, dates and complex numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """All examples of a data set, those of every published split."""
+
+    inputs: Inputs
+    targets: NDArray[Any]
+    """Class numbers, shape (rows,), where there are `class_names`; else single-precision numbers."""
+    roles: NDArray[np.int8]
+    """TRAIN, VALIDATION or TEST of `splits`, as published."""
+    class_names: tuple[str, ...]
+    """Empty where the targets are no classes."""
+
+    def catalogue(self, fingerprint: str) -> Catalogue:
+        """What is known of the examples; none counts as the same as another, as equal rows of a table need not be."""
+        labels = self.targets if self.class_names else np.zeros(len(self.targets), np.int64)
+        arrays = self.inputs if isinstance(self.inputs, Mapping) else {"": self.inputs}
+        found = Catalogue(fingerprint, self.class_names, labels, self.roles, np.arange(len(labels), dtype=np.int64))
+        if self.class_names and _is_images(self.inputs):
+            size = arrays[""].shape[1:3]
+            return replace(found, channels=arrays[""].shape[3], smallest=size, largest=size)
+        return replace(found, input_shapes={name: array.shape[1:] for name, array in arrays.items()})
+
+
+def _is_images(inputs: Inputs) -> bool:
+    """Whether they are what our networks take: grey or coloured images of 8 bits."""
+    return (
+        not isinstance(inputs, Mapping) and inputs.dtype == np.uint8 and inputs.ndim == 4 and inputs.shape[3] in (1, 3)
+    )
+
+
+def joined(parts: Mapping[int, tuple[object, object]], where: str) -> Examples:
+    """The examples of the published splits (role -> inputs and targets) as one; raises TrainableError.
+
+    Inputs are one array or a dict of named ones. Integer or text targets of one number a row, and rows with one 1 among
+    zeros, are classes; all others are numbers.
+    """
+    inputs = [_named(x, where) for x, _ in parts.values()]
+    targets = [_array(_as_numbers(y), "the targets", where) for _, y in parts.values()]
+    for named, y in zip(inputs, targets, strict=True):
+        _check_lengths(named, y, where)
+    names = list(inputs[0])
+    if any(list(named) != names for named in inputs):
+        raise TrainableError(f"{where} has other inputs in one split than in another; expected the same in all.")
+    arrays = {name: _together([named[name] for named in inputs], f"input '{name}'", where) for name in names}
+    numbers, class_names = _classes(_together(targets, "the targets", where), where)
+    roles = np.concatenate([np.full(len(y), role, np.int8) for role, y in zip(parts, targets, strict=True)])
+    return Examples(arrays[""] if names == [""] else arrays, numbers, roles, class_names)
+
+
+def write_examples(examples: Examples, folder: Path) -> None:
+    """One .npy for each array."""
+    arrays = examples.inputs if isinstance(examples.inputs, Mapping) else {"": examples.inputs}
+    for number, array in enumerate(arrays.values()):
+        np.save(folder / f"input-{number}.npy", array)
+    np.save(folder / "targets.npy", examples.targets)
+    (folder / _LAYOUT).write_text(json.dumps(list(arrays)))
+
+
+def open_examples(source: Any, catalogue: Catalogue, cache_dir: Path) -> tuple[Inputs, NDArray[Any]]:
+    """Inputs and targets of a source of arrays as memory maps, in the catalogue's order, written once a node."""
+    entry = cached(
+        cache_dir,
+        f"examples-{READING}-{catalogue.fingerprint[:20]}",
+        lambda folder: write_examples(source.examples(), folder),
+    )
+    names = json.loads((entry / _LAYOUT).read_text())
+    arrays = {name: open_array(entry, f"input-{number}") for number, name in enumerate(names)}
+    return arrays[""] if names == [""] else arrays, open_array(entry, "targets")
+
+
+def _named(x: object, where: str) -> dict[str, NDArray[Any]]:
+    if isinstance(x, Mapping):
+        if not x:
+            raise TrainableError(f"{where} gives no inputs; expected an array, or a dict of named ones.")
+        return {str(name): _array(array, f"input '{name}'", where) for name, array in x.items()}
+    return {"": _array(x, "the inputs", where)}
+
+
+def _array(value: object, what: str, where: str) -> NDArray[Any]:
+    """The value as an array of single-precision numbers, whole numbers or text."""
+    array = np.asarray(value)
+    if array.dtype.kind == "O" and array.size and all(isinstance(item, str) for item in array.flat):
+        array = array.astype(str)
+    if array.dtype.kind not in _INPUT_KINDS or array.ndim == 0:
+        raise TrainableError(
+            f"{what} of {where} are {array.dtype} of shape {array.shape}; expected an array of numbers or text, one "
+            "row an example. Turn categories and dates into numbers first."
+        )
+    return array.astype(np.float32) if array.dtype.kind in "fb" else array
+
+
+def _as_numbers(targets: object) -> NDArray[Any]:
+    """The targets with 0 and 1 for False and True, which are classes."""
+    array = np.asarray(targets)
+    return array.astype(np.int64) if array.dtype == np.bool_ else array
+
+
+def _check_lengths(named: Mapping[str, NDArray[Any]], y: NDArray[Any], where: str) -> None:
+    shapes = {**{name or "inputs": x.shape for name, x in named.items()}, "targets": y.shape}
+    if len({shape[0] for shape in shapes.values()}) > 1 or not len(y):
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise TrainableError(f"{where} has {listed}; expected the same number of rows in all, and at least one.")
+
+
+def _together(arrays: Sequence[NDArray[Any]], what: str, where: str) -> NDArray[Any]:
+    shapes, kinds = {array.shape[1:] for array in arrays}, {array.dtype.kind in "US" for array in arrays}
+    if len(shapes) > 1 or len(kinds) > 1:
+        told = " and ".join(f"{array.dtype} {array.shape[1:]}" for array in arrays)
+        raise TrainableError(f"{what} of {where} have rows of {told} in its splits; expected the same in all.")
+    return np.concatenate(arrays)
+
+
+def _classes(targets: NDArray[Any], where: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Class numbers and names; or the numbers as they are, and no names."""
+    if targets.ndim == 2 and targets.shape[1] == 1:
+        targets = targets[:, 0]
+    if targets.dtype.kind in "US" and targets.ndim == 1:
+        names, numbers = np.unique(targets, return_inverse=True)
+        return numbers.astype(np.int64), tuple(shown(str(name)) for name in names)
+    if targets.dtype.kind in "US":
+        raise TrainableError(f"the targets of {where} are text of shape {targets.shape}; expected one class a row.")
+    if _is_one_hot(targets):
+        targets = targets.argmax(axis=1)
+    if targets.dtype.kind not in "iu" or targets.ndim != 1:
+        return targets.astype(np.float32), ()
+    targets = targets.astype(np.int64)
+    counts = np.bincount(targets) if targets.min() >= 0 and targets.max() <= len(targets) else np.zeros(1)
+    if not counts.all() or len(counts) < 2:
+        raise TrainableError(
+            f"the targets of {where} are whole numbers from {targets.min()} to {targets.max()}, of which some have no "
+            "example; expected two or more classes from 0 on, each with examples. Give numbers that are no classes as "
+            "floating point."
+        )
+    return targets, tuple(str(number) for number in range(len(counts)))
+
+
+def _is_one_hot(targets: NDArray[Any]) -> bool:
+    """Whether every row has one 1 and else zeros."""
+    if targets.ndim != 2 or targets.dtype.kind not in "iuf" or targets.shape[1] < 2:
+        return False
+    return bool(((targets == 0) | (targets == 1)).all() and (targets.sum(axis=1) == 1).all())
