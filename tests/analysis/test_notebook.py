@@ -1,6 +1,7 @@
-"""The notebook runs from start to end, on results that it has never seen, and what it stores stays small."""
+"""The notebooks run from start to end, wherever they are opened, and what they store stays small."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -9,14 +10,23 @@ from nbclient import NotebookClient
 
 from tests.support.analysis_world import searched, write
 
-NOTEBOOK = Path(__file__).parents[2] / "analysis" / "first_look.ipynb"
+ROOT = Path(__file__).parents[2]
+FIRST_LOOK, SEARCH = "first_look.ipynb", "search_from_a_notebook.ipynb"
 # Jupyter's own sockets on the loopback address, open for as long as the kernel runs.
 pytestmark = pytest.mark.filterwarnings("ignore:.*zmq.*:ResourceWarning")
 
 
-def read() -> nbformat.NotebookNode:
-    """The notebook as it is stored."""
-    notebook: nbformat.NotebookNode = nbformat.read(NOTEBOOK, 4)  # type: ignore[no-untyped-call]  # nbformat has no types
+def read(name: str) -> nbformat.NotebookNode:
+    """A notebook as it is stored."""
+    notebook: nbformat.NotebookNode = nbformat.read(ROOT / "analysis" / name, 4)  # type: ignore[no-untyped-call]  # nbformat has no types
+    return notebook
+
+
+def run(name: str, folder: Path) -> nbformat.NotebookNode:
+    """A notebook as it is after it ran in a folder; raises where a cell fails."""
+    notebook = read(name)
+    client = NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(folder)}})
+    asyncio.run(client.async_execute())
     return notebook
 
 
@@ -24,11 +34,17 @@ def outputs(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
-def test_notebook_runs_and_ends_with_a_conclusion(tmp_path: Path) -> None:
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """The project as it is cloned, without any search."""
+    for folder in ("analysis", "spaces"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    return tmp_path
+
+
+def test_first_look_runs_from_the_root_and_ends_with_a_conclusion(tmp_path: Path) -> None:
     write(tmp_path / "results" / "search", searched(40, repeats=2))
-    notebook = read()
-    client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}})
-    asyncio.run(client.async_execute())  # Raises where a cell fails.
+    notebook = run(FIRST_LOOK, tmp_path)
     told = outputs(notebook)[-1]["text"]
     assert "Best: trial " in told
     assert "inside the noise" in told
@@ -39,11 +55,30 @@ def test_notebook_runs_and_ends_with_a_conclusion(tmp_path: Path) -> None:
     assert not [output for output in outputs(notebook) if output.get("name") == "stderr"]
 
 
-def test_stored_outputs_are_whole_and_small() -> None:
-    notebook = read()
+@pytest.mark.slow
+def test_first_look_opened_where_it_lies_in_a_clone_makes_a_small_search_itself(clone: Path) -> None:
+    notebook = run(FIRST_LOOK, clone / "analysis")
+    assert [folder.name for folder in (clone / "results").iterdir()] == ["first_look"]
+    assert "Best: trial " in outputs(notebook)[-1]["text"]
+
+
+@pytest.mark.slow
+def test_search_from_a_notebook_shows_its_progress_and_goes_on_to_the_analysis(clone: Path) -> None:
+    notebook = run(SEARCH, clone / "analysis")
+    (folder,) = (clone / "results").iterdir()
+    shown = " ".join(str(output.get("data", {}).get("text/plain", "")) for output in outputs(notebook))
+    assert "/8 trials" in shown
+    assert f"{folder.name}: " in shown
+    assert "Best: trial " in outputs(notebook)[-1]["text"]
+
+
+@pytest.mark.parametrize("name", [FIRST_LOOK, SEARCH])
+def test_stored_outputs_are_whole_and_small(name: str) -> None:
+    notebook = read(name)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
-    assert all(cell.outputs for cell in code)
+    assert all(cell.outputs for cell in code[1:])  # The first may be imports alone.
     assert not [output for output in outputs(notebook) if output.output_type == "error"]
-    assert NOTEBOOK.stat().st_size < 250_000
-    assert "/tmp" not in NOTEBOOK.read_text()
+    assert (ROOT / "analysis" / name).stat().st_size < 250_000
+    told = [{**output.get("data", {"text": output.get("text")}), "image/png": ""} for output in outputs(notebook)]
+    assert "/tmp" not in str(told)
