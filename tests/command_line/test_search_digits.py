@@ -127,12 +127,14 @@ def test_a_search_with_the_same_seed_on_one_worker_gives_the_same_results(tmp_pa
     pd.testing.assert_frame_equal(*tables)
 
 
-def test_build_function_is_searched_without_a_space_file(tmp_path: Path) -> None:
-    words = ["tests/support/kerastuner_guides.py:build_deep", "--dataset", "digits", "--metric", "val_loss"]
-    words += ["--trials", "2", "--set", "epochs=1", "sample_size=200", "--results", str(tmp_path), "--quiet"]
+@pytest.mark.parametrize("name", ["build_deep", "OwnLoop"])
+def test_build_function_or_hypermodel_is_searched_without_a_space_file(name: str, tmp_path: Path) -> None:
+    words = [f"tests/support/kerastuner_guides.py:{name}", "--dataset", "digits", "--metric", "val_loss", "--quiet"]
+    words += ["--trials", "2", "--set", "epochs=1", "sample_size=200", "--results", str(tmp_path), "--stopping", "none"]
     assert main(words) == 0
-    root = tmp_path / "kerastuner_guides-build_deep"
+    root = tmp_path / f"kerastuner_guides-{name}"
     table = pq.read_table(root / "trials.parquet").to_pandas()
-    assert {"config.num_layers", "config.units_0", "config.units_2", "config.dropout", "config.rate"} <= {*table}
+    expected = {"build_deep": ["num_layers", "units_0", "dropout", "rate"], "OwnLoop": ["batch_size", "learning_rate"]}
+    assert {f"config.{parameter}" for parameter in expected[name]} <= {*table}
     assert read_manifest(root)["space"]["mode"] == "min"
-    assert (table["num_parameters"] > 64 * 16).all()
+    assert table["test_loss"].notna().all()

@@ -46,9 +46,9 @@ class TunesFit(keras_tuner.HyperModel):
 
     def fit(self, hp: Any, model: keras.Model, x: Any, y: Any, validation_data: Any = None, **kwargs: Any) -> Any:
         if hp.Boolean("normalize"):
-            x = keras.layers.Normalization()(x)
-        batch_size = hp.Choice("batch_size", [16, 32, 64])
-        return model.fit(x, y, validation_data=validation_data, shuffle=hp.Boolean("shuffle"), batch_size=batch_size)
+            x, validation_data = x / 16, (validation_data[0] / 16, validation_data[1])
+        shuffle, batch_size = hp.Boolean("shuffle"), hp.Choice("batch_size", [16, 32, 64])
+        return model.fit(x, y, validation_data=validation_data, shuffle=shuffle, batch_size=batch_size, **kwargs)
 
 
 def build_visualized(hp: Any) -> keras.Model:

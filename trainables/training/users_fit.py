@@ -62,7 +62,11 @@ def _train(
     settings = ImageSettings.of(of_training(config))
     own = built_model(build, config, data, trial)
     model = own.model
+    is_theirs = model.compiled
     engine = fit_engine(model, data, settings, trial.cpus)
+    if not is_theirs:
+        # Keras would keep our metric where the `compile` of a user's loop names none.
+        model.compile = functools.partial(model.compile, metrics=[])
     told = {**of_training(config), **trial.asked}
     reporter = _Reporter(report, told)
     if "batch_size" in told:
@@ -76,7 +80,8 @@ def _train(
         epochs=settings.epochs,
         callbacks=[*_callbacks(settings, told), reporter],
     )
-    vars(model).pop("fit", None)
+    for own_default in ("fit", "compile"):
+        vars(model).pop(own_default, None)
     if not reporter.epochs:
         for metrics in _of_result(result, str(told.get("metric", "val_accuracy"))):
             report(metrics)
