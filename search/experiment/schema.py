@@ -73,6 +73,10 @@ OUTCOME = (
 GROWING = (
     Column("training_share", NUMBER, "share", "Part of its training images on which the trial ended, where they grow."),
 )
+ENGINE = (
+    Column("engine", TEXT, "", "What trained it: a compiled program, or Keras' own fit."),
+    Column("engine_reason", TEXT, "", "Why a model of the user's own was trained by fit, in words."),
+)
 EPOCH_COLUMNS = (
     Column("trial_id", TEXT, "", "Trial of the epoch."),
     Column("epoch", WHOLE, "epoch from 1", "Number of the epoch; goes on through a second stage."),
@@ -113,7 +117,7 @@ _ARROW = {"double": pa.float64(), "int64": pa.int64(), "bool": pa.bool_(), "stri
 def trial_schema(space: Space) -> pa.Schema:
     """Return the columns of `trials.parquet`: `config.<parameter>` is null where the parameter is inactive.
 
-    Metrics and words of the trainable (`engine`) beyond these are appended under their own names; `log` names the file
+    Metrics and words of the trainable (ENGINE) beyond these are appended under their own names; `log` names the file
     of a trial's own output, relative to the experiment folder, where there is one.
     """
     configs = []
@@ -125,7 +129,7 @@ def trial_schema(space: Space) -> pa.Schema:
 
 def stored_trial_fields() -> list[pa.Field]:
     """The columns of `trials.parquet` that are the same for every space."""
-    return [column.field() for column in (*IDENTITY, *OUTCOME, *GROWING)]
+    return [column.field() for column in (*IDENTITY, *OUTCOME, *GROWING, *ENGINE)]
 
 
 def epoch_schema() -> pa.Schema:
@@ -135,7 +139,7 @@ def epoch_schema() -> pa.Schema:
 
 def with_meanings(schema: pa.Schema, table: str) -> pa.Schema:
     """Return the schema of one of the two tables with the meaning of each column in its metadata."""
-    known = EPOCH_COLUMNS if table == EPOCHS else (*IDENTITY, *OUTCOME, *GROWING)
+    known = EPOCH_COLUMNS if table == EPOCHS else (*IDENTITY, *OUTCOME, *GROWING, *ENGINE)
     return described(schema, known)
 
 
