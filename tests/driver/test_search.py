@@ -13,7 +13,7 @@ from search.driver.trials import EndedTrial
 from search.experiment.schema import read_epochs, read_trials
 from search.experiment.states import TrialState
 from search.space import Choice
-from search.trial.messages import TrialSpec
+from search.trial.messages import Report, TrialSpec
 from tests.support.search_world import World
 
 
@@ -63,6 +63,15 @@ def test_metrics_of_a_trial_are_those_of_its_best_epoch(make: Callable[..., Worl
     world.search.recorder.flush()
     row = read_trials(world.experiment.root).table.to_pylist()[0]
     assert (row["value"], row["best_epoch"], row["epochs"], row["test_value"]) == (0.9, 2, 3, 0.25)
+
+
+def test_words_of_a_trainable_stand_in_the_row_of_its_trial(make: Callable[..., World]) -> None:
+    world = make()
+    spec = world.start()
+    world.search.recorder.take(Report(spec.trial_id, epochs=[{"epoch": 1, "value": 0.5}], facts={"engine": "fit"}))
+    world.end(spec)
+    world.search.recorder.flush()
+    assert read_trials(world.experiment.root).table.to_pylist()[0]["engine"] == "fit"
 
 
 def test_seconds_of_training_are_those_of_its_epochs_where_the_trainable_tells_them(make: Callable[..., World]) -> None:

@@ -116,6 +116,24 @@ def test_a_configuration_that_contradicts_compile_is_one_line(optimizer: Any, co
         trained(compiled(optimizer(), CROSSENTROPY, metrics=["accuracy"]), **config)
 
 
+def test_a_learning_rate_that_build_has_used_may_be_compiled_as_a_multiple_or_a_schedule() -> None:
+    class Noted(dict[str, Any]):  # As a search hands it.
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(settings)
+            self.read: set[str] = set()
+
+        def __getitem__(self, name: str) -> Any:
+            self.read.add(name)
+            return super().__getitem__(name)
+
+    def build(config: Any, _data: Any) -> keras.Model:
+        schedule = keras.optimizers.schedules.CosineDecay(config["learning_rate"] / 2, 100)
+        return compiled(keras.optimizers.SGD(schedule), CROSSENTROPY, metrics=["accuracy"])()
+
+    with own_engine(build, Noted(learning_rate=0.02, epochs=1), digits(), Trial(seed=1)) as (engine, _):
+        assert engine.learning_rate() == pytest.approx(0.01)
+
+
 def test_compiled_metrics_are_reported_and_choose_the_best_epoch() -> None:
     metrics = ["accuracy", keras.metrics.AUC(name="auc"), keras.metrics.MeanSquaredError(name="error")]
     build = compiled(keras.optimizers.SGD(0.2), "categorical_crossentropy", metrics=metrics)  # Labels are one-hot.

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.small_data import digits
 from trainables.errors import TrainableError, TrialDiverged
+from trainables.hypermodel import fit_with
 from trainables.training.runtime import configure
 from trainables.trial import Metrics, Trial
 
@@ -48,6 +49,24 @@ def test_fit_gets_what_keras_tuner_gives_it_and_reports_every_epoch() -> None:
     assert {"epochs", "validation_data"} == seen.keys() - {"begun", "shapes"}
     assert {"test_loss", "test_accuracy"} <= last.keys()
     assert trial.facts["engine"] == "fit"
+
+
+def test_fit_of_a_hypermodel_is_called_and_that_of_keras_tuner_is_not() -> None:
+    import keras_tuner
+
+    class Plain(keras_tuner.HyperModel):
+        def build(self, hp: Any) -> Any:
+            return build()
+
+    class Own(Plain):
+        def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+            return model.fit(*args, batch_size=hp.Choice("size", [50, 100]), verbose=0, **kwargs)
+
+    assert fit_with(Plain()) is None
+    fit = fit_with(Own())
+    assert fit is not None
+    *epochs, _ = started(fit, size=100, epochs=2)
+    assert len(epochs) == 2
 
 
 def test_the_batch_size_of_the_configuration_is_that_of_a_fit_that_names_none() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,18 +32,18 @@ _ONE_HOT_NAMES = frozenset(
 )
 
 
-def take_configuration(model: keras.Model, config: Mapping[str, object]) -> None:
+def take_configuration(model: keras.Model, config: Mapping[str, object], used: Collection[str] = ()) -> None:
     """Give the compiled optimizer what the configuration says of it; raises TrainableError where they contradict.
 
     An optimizer that was compiled by its name, as in `compile("adam")`, says nothing of a learning rate: that of the
-    configuration is taken.
+    configuration is taken. What `build` has `used` may be in whatever it compiled: a schedule, or a multiple.
     """
     if model.optimizer is None:
         return
     for name in ("learning_rate", "weight_decay"):
-        if config.get(name) is not None:
+        if name not in used and config.get(name) is not None:
             _take(model, name, float(str(config[name])))
-    named = config.get("optimizer")
+    named = None if "optimizer" in used else config.get("optimizer")
     if named is not None and str(named).replace("_momentum", "") != type(_inner(model)).__name__.lower():
         raise TrainableError(
             f"optimizer is {named!r} in the configuration, and the model that build gave is compiled with "

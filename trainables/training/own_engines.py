@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 import keras
@@ -95,9 +95,12 @@ def built_model(build: Build, config: Config, data: Data, trial: Trial) -> OwnMo
         with keras_as_it_was():
             return new_model()
 
-    model, named = new_model(), config.get("optimizer", "adam")
+    before = set(_noted(config))
+    model = new_model()
+    used = set(_noted(config)) - before
+    named = config.get("optimizer", "adam")
     if model.compiled:
-        take_configuration(model, config)
+        take_configuration(model, config, used)
     elif named not in OPTIMIZERS:
         raise TrainableError(
             f"optimizer is {named!r}, and the model that build gave is not compiled; expected one of "
@@ -108,15 +111,20 @@ def built_model(build: Build, config: Config, data: Data, trial: Trial) -> OwnMo
     return OwnModel(model, rebuild, {"config": values, "asked": dict(trial.asked), "split_seed": trial.split_seed})
 
 
+def _noted(config: Config) -> Collection[str]:
+    """The settings that have been read so far, where a search notes them."""
+    return getattr(config, "read", ())
+
+
 @contextmanager
 def own_engine(build: Build, config: Config, data: Data, trial: Trial) -> Iterator[tuple[Engine, OwnModel]]:
     """A user's network and its engine, at the weights that it brings.
 
     What the user sets for all of Keras (a policy of mixed precision, say) holds for this trial and no other.
     """
-    settings = ImageSettings.of(of_training(config))
     with keras_as_it_was():
         own = built_model(build, config, data, trial)
+        settings = ImageSettings.of(of_training(config))
         model, of_the_data = own.model, _reason_of(data)
         image_shape = () if of_the_data else tuple(data.train.images.shape[1:])
         choice = engine_for(model, image_shape, settings.engine, of_the_data)

@@ -47,20 +47,19 @@ def train_by_users_fit(
 
     A trial that was cut off begins anew: what `fit` had done is not known. Raises what `fit` raises.
     """
-    settings = ImageSettings.of(of_training(config))
-    if settings.engine == COMPILED:
+    if config.get("engine") == COMPILED:
         raise TrainableError("engine is 'compiled', and the model is trained by a `fit` of its own. Expected 'auto'.")
     trial.facts |= {"engine": FIT, "engine_reason": "it is trained by a `fit` of its own"}
     with keras_as_it_was():
         engine, own = yield from _stepwise(lambda report: _train(build, fit, data, config, trial=trial, report=report))
-        yield finish(engine, data, settings, trial, own=own)
+        yield finish(engine, data, ImageSettings.of(of_training(config)), trial, own=own)
 
 
 def _train(
     build: Build, fit: Fit, data: Data, config: Config, *, trial: Trial, report: Callable[[Metrics], None]
 ) -> tuple[KerasFit, OwnModel]:
-    settings = ImageSettings.of(of_training(config))
     own = built_model(build, config, data, trial)
+    settings = ImageSettings.of(of_training(config))
     model = own.model
     is_theirs = model.compiled
     engine = fit_engine(model, data, settings, trial.cpus)
