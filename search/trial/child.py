@@ -13,7 +13,6 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Mapping
 from functools import cache
 from multiprocessing.connection import Connection
 from typing import Any
@@ -62,10 +61,12 @@ def _serve(link: Connection) -> None:
             link.send(dataclasses.replace(end, own_bytes=_own_bytes()))
 
 
-def _call_trainable(space: Space, config: Mapping[str, object], trial: Trial) -> Any:
+def _call_trainable(space: Space, config: dict[str, object], trial: Trial) -> Any:
     """Hand the trainable its configuration; with a data set that is a function in place of the function's name."""
-    if callable(space.dataset) and config.get("dataset") == space.dataset_name:
-        config = {**config, "dataset": space.dataset}
+    if callable(space.dataset) and trial.asked.get("dataset") == space.dataset_name:
+        trial.asked = {**trial.asked, "dataset": space.dataset}
+        if dict.get(config, "dataset") == space.dataset_name:  # As of a dict: nobody has read the setting.
+            config["dataset"] = space.dataset
     return space.trainable(config, trial)
 
 

@@ -46,6 +46,7 @@ def numbers(config, trial):
     return [config["factor"], trial.seed]
 
 def train(config, trial):
+    assert config["dataset"] == trial.asked["dataset"]
     yield {"score": sum(config["dataset"](config, trial)) if callable(config["dataset"]) else -1.0}
 
 space = Space(trainable=train, parameters={"factor": Float(0, 9)}, dataset=numbers, metric="score", trials=2)
@@ -54,7 +55,9 @@ space = Space(trainable=train, parameters={"factor": Float(0, 9)}, dataset=numbe
 
 @pytest.mark.parametrize(("dataset", "score"), [("numbers()", 5.0), ("mnist", -1.0)])
 def test_a_data_set_that_is_a_function_is_handed_to_the_trainable(tmp_path: Path, dataset: str, score: float) -> None:
-    runner = TrialRunner(context(tmp_path, space_file=SpaceFile(str(tmp_path / "data.py"), DATA)), "here")
+    runner = TrialRunner(
+        context(tmp_path, space_file=SpaceFile(str(tmp_path / "data.py"), DATA), asked={"dataset": dataset}), "here"
+    )
     assert scores(run(runner, factor=5.0, dataset=dataset)) == [score]
     runner.close()
 
