@@ -64,7 +64,13 @@ def test_weights_of_a_known_structure_are_read_back(tmp_path: Path, monkeypatch:
     trial.save_model(tmp_path / "model.keras")
     monkeypatch.setattr(saved_models, "_loaded", lambda *_: pytest.fail("loaded again"))
     trial.save_model(tmp_path / "again.keras")
-    monkeypatch.setattr(keras.Model, "load_weights", lambda *_: None)
+    save = keras.Model.save
+
+    def saves_others(model: keras.Model, path: Path) -> None:
+        model.set_weights([value + 1 for value in model.get_weights()])
+        save(model, path)
+
+    monkeypatch.setattr(keras.Model, "save", saves_others)
     with pytest.raises(TrainableError, match="other weights"):
         trial.save_model(tmp_path / "third.keras")
 
