@@ -20,7 +20,7 @@ from ray.tune.search.optuna import OptunaSearch
 from benchmarks.simulator.clock import Job, Search
 from benchmarks.simulator.task import Task
 from search.sampling.translation import translate
-from search.space import Choice, Config, Float
+from search.space import Choice, Config, Float, Parameter
 
 
 class Optuna:
@@ -137,7 +137,7 @@ class KerasTunerHyperband:
         config: Config = {}
         for name in self._task.space.parameters:
             if self._task.space.is_active(name, config):
-                config[name] = values[name]
+                config[name] = _as_declared(self._task.space.parameters[name], values[name])
         return Job(trial.trial_id, config, seed, values["tuner/initial_epoch"], values["tuner/epochs"])
 
     def report(self, trial_id: str, epoch: int, value: float) -> bool:
@@ -150,6 +150,11 @@ class KerasTunerHyperband:
         trial = self._trials[trial_id]
         trial.status = "COMPLETED" if value is not None and math.isfinite(value) else "FAILED"
         self._oracle.end_trial(trial)
+
+
+def _as_declared(parameter: Parameter, value: object) -> object:
+    """KerasTuner has 1 for True."""
+    return next(o for o in parameter.options if o == value) if isinstance(parameter, Choice) else value
 
 
 def _hyperparameters(task: Task) -> keras_tuner.HyperParameters:
