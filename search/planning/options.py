@@ -45,7 +45,8 @@ class Options:
         str | None,
         _searched(
             "--sampler",
-            "what proposes configurations (default: the space's, else tpe); mfgp learns from stopped trials as well",
+            "what proposes configurations (default: the space's, else mfgp, which learns from stopped trials as well; "
+            "tpe with a stopping rule finds less than random)",
             choices=SAMPLERS,
         ),
     ] = None

@@ -46,7 +46,7 @@ class Space:
     """Whether a larger metric is better; not given: a smaller one where the metric is called a loss or an error."""
     trials: int | None = None
     offline_dataset: str | None = None
-    sampler: str = "tpe"
+    sampler: str = "mfgp"
     stopping: str = "asha"
     stopping_options: Mapping[str, float | str] = field(default_factory=dict)
     repeats: int = 1

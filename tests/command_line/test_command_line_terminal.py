@@ -88,7 +88,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Term
 
 def test_view_says_at_once_that_workers_are_started(interrupted: tuple[Terminal, Path, int]) -> None:
     terminal, _, _ = interrupted
-    assert terminal.frames()[0][-1] == "branin: 60 configurations, sampler tpe; starting workers"
+    assert terminal.frames()[0][-1] == "branin: 60 configurations, sampler mfgp; starting workers"
 
 
 def test_view_has_one_row_for_each_running_trial_and_the_best(interrupted: tuple[Terminal, Path, int]) -> None:

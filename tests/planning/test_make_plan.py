@@ -215,7 +215,7 @@ def test_dry_run_shows_space_size_resources_and_plan_and_writes_nothing(capsys: 
         "kernel_size Choice 3, 5 network is two_conv",
         "size: 27 configurations",
         "data: digits (embedded in scikit-learn): 1079 training, 359 validation, 359 test images, 10 classes",
-        "trials: 7 configurations; sampler tpe, seed 0",
+        "trials: 7 configurations; sampler mfgp, seed 0",
         "stopping: asha, decides after epoch 1, 3, 9",
         "workers: 1 trial at once on this machine, 1 CPU each",
         "results: results/given",

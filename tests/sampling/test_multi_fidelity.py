@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import optuna
@@ -13,11 +15,13 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import Trial
 
+from search.sampling import Finished, Sampling
 from search.sampling.encoding import Encoding
 from search.sampling.expected_improvement import conditions
 from search.sampling.gaussian_process import Observations, Process
 from search.sampling.learning_curves import MOST, Curve, Curves, standardized
 from search.sampling.multi_fidelity import MultiFidelitySampler
+from search.space import Config, Float, Space
 
 EPOCHS = 9
 
@@ -83,6 +87,32 @@ def test_a_trial_that_was_not_tried_to_its_end_says_nothing() -> None:
         found.tell(trial, state=optuna.trial.TrialState.FAIL)
     found.ask()
     assert len(sampler._ended) == 12
+
+
+def test_a_resumed_search_knows_what_the_journal_does_of_stopped_and_failed_trials(tmp_path: Path) -> None:
+    def train(config: Config, trial: object) -> None:
+        """Never called."""
+
+    space = Space(trainable=train, parameters={"x": Float(0, 1)}, metric="loss", mode="min", trials=30)
+    before = Sampling(space, tmp_path / "journal", sampler="mfgp", seed=0)
+    rows = {}
+    for number in range(20):
+        proposal = before.ask()
+        assert proposal is not None
+        state: Literal["failed", "pruned"] = "failed" if number % 4 == 0 else "pruned"
+        before.report(proposal.trial_id, 1, float(str(proposal.config["x"])))
+        before.tell(proposal.trial_id, state, None)
+        rows[proposal.trial_id] = Finished(state, None, proposal.config)
+    cut_off = before.ask()
+    resumed = Sampling(space, tmp_path / "journal", sampler="mfgp", seed=0)
+    resumed.resume(rows)
+    assert cut_off == resumed.ask()
+    resumed.ask()
+    sampler = resumed._drawing._study.sampler
+    assert isinstance(sampler, MultiFidelitySampler)
+    ends = [curve.points[-1] for curve in sampler._ended.select()]
+    assert len(ends) == 20
+    assert ends.count((math.inf, -math.inf)) == 5
 
 
 @pytest.mark.parametrize("value", [0.5, -math.inf, 1e300])
