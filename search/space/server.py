@@ -8,7 +8,6 @@ It ends when the driver's end of the pipe is closed.
 from __future__ import annotations
 
 import dataclasses
-import pickle
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -72,7 +71,7 @@ def _described(space: Space, builds: bool) -> Described:
         parameters=_plain_parameters(space.parameters) if space.declared else None,
         builds=builds,
         trainable=(trainable.__module__, getattr(trainable, "__qualname__", "trainable")),
-        declaration=pickle.dumps(declaration_of(trainable)),
+        declaration=declaration_of(trainable),
     )
     return _explored(space, described) if builds else described
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from typing import Any
 from search.errors import SearchError
 from search.space.parameters import Choice, Float, Int, Parameter
 from search.space.unloaded import frameworks_unloaded
+from trainables.trial import Declaration
 
 PlainParameter = tuple[str, dict[str, Any]]
 """The kind of a parameter, and the arguments that it is made with."""
@@ -40,8 +40,8 @@ class Described:
     """Whether that function builds a model."""
     trainable: tuple[str, str]
     """The module and the name of the trainable."""
-    declaration: bytes
-    """The trainable's declaration, pickled: its functions are found by name, in modules that need no TensorFlow."""
+    declaration: Declaration
+    """The trainable's: its functions are found by their names, in modules that need no TensorFlow."""
     notes: tuple[str, ...] = ()
 
 
@@ -56,8 +56,7 @@ class TrainableApart:
 
     def __init__(self, described: Described) -> None:
         self.__module__, self.__qualname__ = described.trainable
-        with frameworks_unloaded():
-            self.declaration = pickle.loads(described.declaration)
+        self.declaration = described.declaration
 
     def __call__(self, config: object, trial: object) -> Any:
         """Never called: trials run in training processes, which run the space file themselves."""
@@ -84,7 +83,8 @@ class SpaceProcess:
 
     def described(self) -> Described:
         """What the space file's space is; raises SearchError for what its author can mend."""
-        answer = self._hear()
+        with frameworks_unloaded():
+            answer = self._hear()
         assert isinstance(answer, Described)
         return answer
 
