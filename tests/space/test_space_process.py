@@ -65,7 +65,7 @@ def test_driver_reads_such_a_file_without_tensorflow_and_its_chatter(file: str) 
     code = (
         "import sys; from search.space.loading import load_space; space = load_space(sys.argv[1])[1]; "
         "assert not {'keras', 'tensorflow', 'keras_tuner'} & set(sys.modules); "
-        "print(dict(space.parameters), space.trainable.declaration.metrics >= {'val_accuracy'})"
+        "print(dict(space.parameters), space.trainable.declaration.smoke['epochs'] == 1)"
     )
     done = subprocess.run([sys.executable, "-c", code, file], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("True\n")
