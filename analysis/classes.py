@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from analysis.configurations import configurations
 from analysis.load import Results
-from analysis.source import Source, read_predictions, stored_predictions
+from analysis.source import StoredExperiment, read_predictions, stored_predictions
 from search.errors import SearchError
 
 _PREFIX = "probability_"
@@ -55,7 +55,7 @@ def best_predictions(results: Results) -> Predictions:
     raise SearchError(f"{results.told} has no stored test predictions; only the best trials keep theirs.")
 
 
-def _names(source: Source, frame: pd.DataFrame) -> tuple[str, ...]:
+def _names(source: StoredExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
     """The class names, from the columns of probabilities, else from the manifest, else numbers."""
     named = [name.removeprefix(_PREFIX) for name in frame.columns if name.startswith(_PREFIX)]
     known = [str(name) for name in (source.dataset.class_names if source.dataset else ())]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.columns import measured
 from analysis.load import Results
-from analysis.source import Source
+from analysis.source import StoredExperiment
 from analysis.statistics import Comparison, bootstrap, difference, iqm, paired, pooled_deviation, wilson
 
 
@@ -89,7 +89,7 @@ def image_counts(results: Results, metric: str) -> pd.Series | None:
     return pd.Series(counts) if any(counts.values()) else None
 
 
-def _images(source: Source, metric: str) -> int:
+def _images(source: StoredExperiment, metric: str) -> int:
     """The images of a split that its accuracy was computed on: all of them, or as many as `evaluation_size` left."""
     dataset = source.dataset
     count = 0 if dataset is None else dataset.num_test if metric == "test_accuracy" else dataset.num_validation

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from analysis.manifest import MANIFEST, read_manifest
-from analysis.source import Source, Tables, read_tables
+from analysis.source import StoredExperiment, Tables, read_tables
 from search.errors import SearchError
 from search.experiment.existing import find_experiments
 from search.experiment.remote.store import Store, parse_results_path, reason
@@ -32,7 +32,7 @@ class Results:
     computed from them can be kept.
     """
 
-    sources: tuple[Source, ...]
+    sources: tuple[StoredExperiment, ...]
     trials: pd.DataFrame
     skipped: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
@@ -164,7 +164,7 @@ def load(*addresses: str | Path) -> Results:
     return Results(sources, trials, read.skipped, (*wrong, *read.wrong))
 
 
-def _open(address: str) -> Source:
+def _open(address: str) -> StoredExperiment:
     files, root = _locate(address)
     path = f"{root}/{MANIFEST}"
     try:
@@ -177,7 +177,7 @@ def _open(address: str) -> Source:
     except (OSError, ValueError, RecursionError, pa.ArrowException) as error:
         raise SearchError(f"{path} cannot be read ({reason(error)}); expected the manifest of an experiment.") from None
     read = read_manifest(manifest, Path(root).name)
-    return Source(address, read.name, read, files, root)
+    return StoredExperiment(address, read.name, read, files, root)
 
 
 def _locate(address: str) -> tuple[pafs.FileSystem, str]:
@@ -203,13 +203,13 @@ def _no_experiment(address: str) -> str:
     return f"{address} is no experiment: it holds no {MANIFEST}. Expected a folder that search.run made."
 
 
-def _named(sources: Iterable[Source]) -> tuple[Source, ...]:
+def _named(sources: Iterable[StoredExperiment]) -> tuple[StoredExperiment, ...]:
     """Sources with different names: by their address where two experiments have one name."""
     found = list(sources)
     names = [source.name for source in found]
     return tuple(
         source
         if names.count(source.name) == 1
-        else Source(source.address, source.address.rstrip("/"), source.manifest, source.files, source.root)
+        else StoredExperiment(source.address, source.address.rstrip("/"), source.manifest, source.files, source.root)
         for source in found
     )

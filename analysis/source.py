@@ -26,7 +26,7 @@ MOST_CLASSES = 10_000
 
 
 @dataclass(frozen=True)
-class Source:
+class StoredExperiment:
     """One experiment: where it is, what it is called in tables, and its manifest."""
 
     address: str
@@ -64,7 +64,7 @@ class Tables:
     """What was left out of the others, in sentences."""
 
 
-def read_tables(sources: tuple[Source, ...], name: str) -> Tables:
+def read_tables(sources: tuple[StoredExperiment, ...], name: str) -> Tables:
     """The table `trials` or `epochs` of all sources; raises SearchError where a place cannot be reached."""
     frames, skipped, wrong = [], list[str](), list[str]()
     for source in sources:
@@ -79,7 +79,7 @@ def read_tables(sources: tuple[Source, ...], name: str) -> Tables:
     return Tables(whole, tuple(skipped), tuple(wrong))
 
 
-def _with_fixed(frame: pd.DataFrame, source: Source) -> pd.DataFrame:
+def _with_fixed(frame: pd.DataFrame, source: StoredExperiment) -> pd.DataFrame:
     """The trials with their fixed settings as columns, so that experiments can be compared by them."""
     fixed = source.space.fixed
     missing = {CONFIG_PREFIX + name: value for name, value in fixed.items() if CONFIG_PREFIX + name not in frame}
@@ -102,7 +102,7 @@ def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
     return whole
 
 
-def _read(source: Source, name: str) -> TableRead:
+def _read(source: StoredExperiment, name: str) -> TableRead:
     read = read_trials if name == "trials" else read_epochs
     try:
         return read(source.root, source.files)
@@ -127,7 +127,7 @@ def _frame(table: pa.Table, experiment: str, alone: bool) -> pd.DataFrame:
     return frame
 
 
-def stored_predictions(source: Source) -> set[str]:
+def stored_predictions(source: StoredExperiment) -> set[str]:
     """The trials whose test predictions are stored."""
     selector = pafs.FileSelector(f"{source.root}/predictions", allow_not_found=True)
     try:
@@ -136,7 +136,7 @@ def stored_predictions(source: Source) -> set[str]:
         return set()
 
 
-def read_predictions(source: Source, trial_id: str) -> pd.DataFrame | None:
+def read_predictions(source: StoredExperiment, trial_id: str) -> pd.DataFrame | None:
     """The stored test predictions of a trial (`row, label, predicted, probability_<class>`).
 
     None where there are none, or where `label` and `predicted` are not numbers of classes.

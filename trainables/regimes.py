@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 
 from trainables.backbones.head import transfer_model
-from trainables.backbones.pieces import Piece, Source
+from trainables.backbones.pieces import Piece, TrialBackbone
 from trainables.data import Data
 from trainables.image_settings import ImageSettings, check_side
 from trainables.training.checkpoint import checkpoint_values
@@ -31,7 +31,7 @@ from trainables.trial import Config, Metrics, Trial
 
 
 @dataclass(frozen=True)
-class Plan:
+class StagePlan:
     """One stage: what of the backbone trains, for how long, how fast."""
 
     number: int | None
@@ -40,13 +40,13 @@ class Plan:
     learning_rate: float
 
 
-def stages_of(settings: ImageSettings) -> list[Plan]:
+def stages_of(settings: ImageSettings) -> list[StagePlan]:
     """The stages of a trial; one is not numbered."""
     if settings.regime != "two_stage":
-        return [Plan(None, settings.regime == "frozen", settings.epochs, settings.learning_rate)]
+        return [StagePlan(None, settings.regime == "frozen", settings.epochs, settings.learning_rate)]
     return [
-        Plan(1, True, settings.epochs, settings.learning_rate),
-        Plan(2, False, settings.second_epochs, settings.second_learning_rate),
+        StagePlan(1, True, settings.epochs, settings.learning_rate),
+        StagePlan(2, False, settings.second_epochs, settings.second_learning_rate),
     ]
 
 
@@ -57,11 +57,11 @@ def train_transfer(data: Data, config: Config, trial: Trial) -> Generator[Metric
     plans = stages_of(settings)
     left = trainings(trial, sum(plan.epochs for plan in plans))
     for begins in left:
-        yield from _train_once(Source(settings, data, trial), config, plans, begins, tests=begins == left[-1])
+        yield from _train_once(TrialBackbone(settings, data, trial), config, plans, begins, tests=begins == left[-1])
 
 
 def _train_once(
-    source: Source, config: Config, plans: list[Plan], begins: int, *, tests: bool
+    source: TrialBackbone, config: Config, plans: list[StagePlan], begins: int, *, tests: bool
 ) -> Generator[Metrics, None, None]:
     """All stages, from the initial weights, behind so many epochs of trainings before."""
     trial = source.trial
@@ -76,7 +76,7 @@ def _train_once(
                 yield _finished(engine, piece, source)
 
 
-def _resumed(checkpoint: Path | None, plans: list[Plan], begins: int) -> tuple[Stage, list[Plan]]:
+def _resumed(checkpoint: Path | None, plans: list[StagePlan], begins: int) -> tuple[Stage, list[StagePlan]]:
     """What the first stage still to do begins from, and the stages still to do."""
     values = checkpoint_values(checkpoint) if checkpoint else {}
     first = Stage(0, before=begins, begins=begins)
@@ -86,7 +86,7 @@ def _resumed(checkpoint: Path | None, plans: list[Plan], begins: int) -> tuple[S
 
 
 @contextmanager
-def _engine(source: Source, settings: ImageSettings, plan: Plan) -> Iterator[tuple[Engine, Piece]]:
+def _engine(source: TrialBackbone, settings: ImageSettings, plan: StagePlan) -> Iterator[tuple[Engine, Piece]]:
     """The engine of a stage at the weights that it begins from."""
     piece = source.piece(frozen=plan.frozen)
     classes = source.images.info.num_classes
@@ -125,14 +125,14 @@ def _engine(source: Source, settings: ImageSettings, plan: Plan) -> Iterator[tup
         yield program, piece
 
 
-def _finished(engine: Engine, piece: Piece, source: Source) -> Metrics:
+def _finished(engine: Engine, piece: Piece, source: TrialBackbone) -> Metrics:
     writer = partial(_model_writer, source, piece)
     metrics = finish(engine, piece.data, source.settings, source.trial, writer=writer)
     metrics["num_parameters"] += piece.parameters_in_front
     return metrics
 
 
-def _model_writer(source: Source, piece: Piece, measured: Measured) -> Callable[[Path], None]:
+def _model_writer(source: TrialBackbone, piece: Piece, measured: Measured) -> Callable[[Path], None]:
     """Writes the whole network, from pixels to probabilities, whatever of it was computed beforehand."""
     settings, images = source.settings, source.images
     whole = dataclasses.replace(piece, cut=None, holds_backbone=True)

@@ -5,11 +5,12 @@ Plain values and callables only: no Ray, no Optuna, no Keras.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trainables.errors import ContentDiffers, TrainableError
+from trainables.errors import ContentDiffers, TrainableError, TrialDiverged
 
 Config = Mapping[str, object]
 Metrics = dict[str, float]
@@ -89,6 +90,23 @@ class Trial:
                 f"{where} is not the {name!r} with which the search was planned; copy the one of the machine where the "
                 "search was started, or share its folder."
             )
+
+
+EXPLODED = 1e6
+"""A loss this many times the first epoch's has exploded."""
+
+
+def check_loss(metrics: Mapping[str, float], epoch: int, first_loss: float | None, metric: str = "loss") -> None:
+    """Raise TrialDiverged where a loss, or the `metric` of a search, is no number, or the loss has exploded.
+
+    `first_loss` is that of the first epoch. A loss may be negative (a similarity), and a model may report none.
+    """
+    for name in dict.fromkeys(("loss", "val_loss", metric)):
+        if not math.isfinite(metrics.get(name, 0.0)):
+            raise TrialDiverged(f"{name} became {metrics[name]} in epoch {epoch}")
+    loss = metrics.get("loss", 0.0)
+    if first_loss and abs(loss) > EXPLODED * abs(first_loss):
+        raise TrialDiverged(f"loss exploded from {first_loss:.3g} to {loss:.3g} in epoch {epoch}")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from analysis.figures.style import phone, style
 from analysis.formats import Table, as_html, cell
 from analysis.load import Results
 from analysis.report.words import again, answer
-from analysis.source import Source
+from analysis.source import StoredExperiment
 from analysis.tables import configuration_table, group_table, trial_table
 from search.errors import SearchError
 
@@ -70,7 +70,7 @@ def _head(results: Results) -> str:
     return "".join(parts)
 
 
-def _facts(source: Source) -> str:
+def _facts(source: StoredExperiment) -> str:
     manifest, dataset = source.manifest, source.dataset
     words = [
         f"State: {manifest.state}",
@@ -180,7 +180,7 @@ def _provenance(results: Results) -> str:
     return "".join(parts) + "</main>"
 
 
-def _entries(source: Source) -> list[tuple[str, str]]:
+def _entries(source: StoredExperiment) -> list[tuple[str, str]]:
     """The manifest's facts that decide the results, one a line."""
     manifest = source.manifest
     found = [("folder", source.address)]

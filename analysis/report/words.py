@@ -14,7 +14,7 @@ from analysis.findings import best, cautions, constants, ties
 from analysis.formats import cell
 from analysis.importance import importance, on_what
 from analysis.load import Results, states
-from analysis.source import Source
+from analysis.source import StoredExperiment
 from analysis.statistics import Z, pooled_deviation, student
 from search.errors import SearchError
 
@@ -137,7 +137,7 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
 
 
-def again(source: Source, results: Results) -> list[tuple[str, str]]:
+def again(source: StoredExperiment, results: Results) -> list[tuple[str, str]]:
     """What is done and the command that does it, for one experiment: search again, continue, run its best again."""
     file = source.space.file or "SPACE"
     words = list(source.manifest.command) or [file]
@@ -155,7 +155,7 @@ def again(source: Source, results: Results) -> list[tuple[str, str]]:
     return [(title, shlex.join(["python", "-m", "search.run", *command])) for title, command in found]
 
 
-def _stopping(source: Source) -> list[str]:
+def _stopping(source: StoredExperiment) -> list[str]:
     """No stopping for a single trial, unless its training set grew as the rule said; nothing cuts it then either."""
     options = source.manifest.options
     both = options.get("fidelity") == "both"
@@ -172,7 +172,7 @@ def _without_name(words: list[str]) -> list[str]:
     return kept
 
 
-def _pins(source: Source, results: Results, row: pd.Series) -> list[str]:
+def _pins(source: StoredExperiment, results: Results, row: pd.Series) -> list[str]:
     """The settings that were pinned on the command line, and those of the configuration."""
     pins = dict(source.manifest.pins)
     for name in results.searched:

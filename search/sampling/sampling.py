@@ -62,9 +62,7 @@ class _Running:
 class Sampling:
     """A sampler over a space, and the study in `journal` (None: in memory only) that remembers it."""
 
-    def __init__(
-        self, space: Space, journal: Path | None, *, sampler: str, seed: int, trials: int | None = None
-    ) -> None:
+    def __init__(self, space: Space, journal: Path | None, *, sampler: str, seed: int) -> None:
         # Optuna tells each trial as it ends; the live view does that here.
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._translation = translate(space)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import json
-import math
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -31,10 +30,8 @@ from search.trial.out_of_memory import exhausted_line, lost_gpu, out_of_memory
 from search.trial.reads import Config
 from search.wording import did_you_mean
 from trainables.errors import ContentDiffers, TrainableError, TrialDiverged
-from trainables.trial import Trial
+from trainables.trial import Trial, check_loss
 
-EXPLODED = 1e6
-"""A loss this many times the first one has exploded."""
 SAVING_SHARE = 0.1
 """Checkpoints are saved so rarely that saving takes no larger share of the time."""
 
@@ -172,12 +169,7 @@ class Attempt:
                 f"the trainable yielded no {metric!r}, the metric of the space. {did_you_mean(metric, [*values])}"
             )
         epoch = int(values.get("epoch", len(self._epochs) + 1))
-        for name in {metric, "loss"} & set(values):
-            if not math.isfinite(values[name]):
-                raise TrialDiverged(f"{name} became {values[name]} in epoch {epoch}")
-        first = self._epochs[0].get("loss") if self._epochs else None
-        if first is not None and "loss" in values and abs(values["loss"]) > EXPLODED * max(abs(first), 1e-12):
-            raise TrialDiverged(f"loss exploded from {first:.3g} to {values['loss']:.3g} in epoch {epoch}")
+        check_loss(values, epoch, self._epochs[0].get("loss") if self._epochs else None, metric)
 
     def _at_rung(self, epoch: int) -> bool:
         if not self._spec.decides:

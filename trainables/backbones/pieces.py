@@ -66,7 +66,7 @@ class Piece:
 
 
 @dataclass
-class Source:
+class TrialBackbone:
     """The backbone of one trial: where its weights come from, and what it has learned since."""
 
     settings: ImageSettings

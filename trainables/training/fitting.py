@@ -10,14 +10,13 @@ from pathlib import Path
 from trainables.data import Data, Split
 from trainables.image_settings import ImageSettings
 from trainables.training.checkpoint import read_checkpoint, write_checkpoint
-from trainables.training.divergence import check_loss
 from trainables.training.early_stopping import EarlyStopping
 from trainables.training.engine import Engine
 from trainables.training.growth import seen_in, trainings
 from trainables.training.outcome import finish
 from trainables.training.own_engines import OwnModel
 from trainables.training.seeds import order_of_epoch
-from trainables.trial import Config, Metrics, Trial
+from trainables.trial import Config, Metrics, Trial, check_loss
 
 
 def fit(
@@ -84,7 +83,7 @@ def train_stage(
         if trial.growth.steps:
             metrics["train_images"] = len(seen.train)
         first_loss = metrics.get("loss") if first_loss is None else first_loss
-        check_loss(metrics, first_loss)
+        check_loss(metrics, int(metrics["epoch"]), first_loss)
         if trial.growth.share(epoch) == 1:
             stopping.after_epoch(epoch, metrics)
         if engine.can_be_saved:

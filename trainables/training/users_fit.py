@@ -21,12 +21,11 @@ from trainables.data import Data, Split
 from trainables.errors import TrainableError
 from trainables.image_settings import ImageSettings, of_training
 from trainables.training.batches import Labels, as_given
-from trainables.training.divergence import check_loss
 from trainables.training.engine import COMPILED, FIT
 from trainables.training.keras_fit import KerasFit
 from trainables.training.outcome import finish
 from trainables.training.own_engines import Build, OwnModel, built_model, fit_engine, keras_as_it_was
-from trainables.trial import Config, Metrics, Trial
+from trainables.trial import Config, Metrics, Trial, check_loss
 
 Fit = Callable[..., Any]
 """(config, model, x, y, validation_data=, epochs=, callbacks=) -> a History, a dict of metrics, or the metric alone."""
@@ -131,7 +130,7 @@ class _Reporter(keras.callbacks.Callback):
         now = time.perf_counter()
         metrics = {**_plain(logs or {}), "epoch": epoch + 1, "seconds": now - self._began}
         self._first_loss = metrics.get("loss") if self._first_loss is None else self._first_loss
-        check_loss(metrics, self._first_loss)
+        check_loss(metrics, int(metrics["epoch"]), self._first_loss)
         value = self._sign * metrics.get(self._metric, float("nan"))
         if self.model is not None and (self._best is None or value > self._best[0]):
             self._best = value, self.model.get_weights()

@@ -9,7 +9,7 @@ from pathlib import Path
 from search.errors import StorageLost
 from search.experiment.manifest import MANIFEST
 from search.experiment.remote.claim import Claim
-from search.experiment.remote.mirror import Mirror, Waiting
+from search.experiment.remote.mirror import Mirror, Unsent
 from search.experiment.remote.store import Store, writing
 from search.wording import size_text
 
@@ -77,7 +77,7 @@ class StoredCopy:
         self._claim.release()
 
 
-def _lost(left: Waiting, root: Path, store: Store) -> StorageLost:
+def _lost(left: Unsent, root: Path, store: Store) -> StorageLost:
     return StorageLost(
         f"{left.files} files ({size_text(left.bytes)}) are only in {root}: {store.plain} did not take them "
         f"({left.reason or 'not yet'}). The same command with --resume sends them."

@@ -38,7 +38,7 @@ Signature = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Waiting:
+class Unsent:
     """What the folder has and the store has not."""
 
     files: int
@@ -100,7 +100,7 @@ class Mirror:
             told, self._news = self._news, []
         return told
 
-    def settle(self, patience_s: float) -> Waiting | None:
+    def settle(self, patience_s: float) -> Unsent | None:
         """Wait until everything is in the store; return what is not there when nothing has moved for `patience_s`.
 
         A store that has not answered for so long already gets one more try.
@@ -119,10 +119,10 @@ class Mirror:
                 return self.waiting()
         return None
 
-    def waiting(self) -> Waiting:
+    def waiting(self) -> Unsent:
         """Return what the folder has and the store has not."""
         sizes = [path.stat().st_size for name in self._unsent() if (path := self._root / name).exists()]
-        return Waiting(len(sizes), sum(sizes), self._trouble)
+        return Unsent(len(sizes), sum(sizes), self._trouble)
 
     def stop(self) -> None:
         """End the thread; a request that is under way is not waited for longer than it may take to fail."""
