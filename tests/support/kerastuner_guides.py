@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-import keras_tuner
 import numpy as np
 
 from trainables.tailored import tailored
+from trainables.training.runtime import configure
+
+configure(cpus=1)
+
+import keras  # noqa: E402
+import keras_tuner  # noqa: E402
 
 SHAPE = (8, 8, 1)
 
