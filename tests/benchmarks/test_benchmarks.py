@@ -122,6 +122,6 @@ def test_fidelity_benchmark_counts_every_image_and_tests_only_complete_trials() 
     )
     assert none.passes == 4 * 4 * 200
     assert none.complete == 4
-    assert both.complete >= 2  # The rule spares the first two.
+    assert both.complete >= 1  # The rule spares the first.
     assert (both.passes - 4 * 64) % 200 == 0  # Before the first rung a batch, which is more than a quarter; then all.
     assert all(0 < spent.test <= 1 for spent in (none, epochs, both))
