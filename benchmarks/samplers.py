@@ -23,6 +23,7 @@ from unittest.mock import patch
 
 import numpy as np
 
+from benchmarks.hartmann import MAXIMUM, hartmann_value
 from search.sampling import Sampling, thinned
 from search.space import Choice, Config, Float, Int, Space
 from trainables.branin import MINIMUM, branin
@@ -30,25 +31,11 @@ from trainables.branin import MINIMUM, branin
 Function = Callable[[dict[str, Any]], float]
 """Regret of a configuration; NaN where the trial fails."""
 
-# Hartmann's function in six dimensions (Dixon and Szegő 1978).
-_ALPHA = np.array([1, 1.2, 3, 3.2])
-_A = np.array(
-    [[10, 3, 17, 3.5, 1.7, 8], [0.05, 10, 17, 0.1, 8, 14], [3, 3.5, 1.7, 10, 17, 8], [17, 8, 0.05, 10, 0.1, 14]]
-)
-_P = np.array(
-    [
-        [0.1312, 0.1696, 0.5569, 0.0124, 0.8283, 0.5886],
-        [0.2329, 0.4135, 0.8307, 0.3736, 0.1004, 0.9991],
-        [0.2348, 0.1451, 0.3522, 0.2883, 0.3047, 0.6650],
-        [0.4047, 0.8828, 0.8732, 0.5743, 0.1091, 0.0381],
-    ]
-)
-
 
 def hartmann6(config: dict[str, Any]) -> float:
     """Regret of Hartmann's function."""
     x = np.array([config[f"x{i}"] for i in range(6)])
-    return 3.32237 - float(_ALPHA @ np.exp(-(_A * (x - _P) ** 2).sum(axis=1)))
+    return MAXIMUM - hartmann_value(x)
 
 
 def transfer(config: dict[str, Any]) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks.hartmann import MAXIMUM, hartmann_value
 from benchmarks.simulator.task import Task, positions
 from search.space import Choice, Config, Float, Int, Parameter
 
@@ -99,18 +100,6 @@ def sgd_on_a_quadratic(instance: int) -> Task:
 def hartmann(instance: int) -> Task:
     """Hartmann's function of six settings, turned and mirrored, reached by power laws; the deeper, the slower."""
     chance = np.random.default_rng([13, instance])
-    alpha = np.array([1, 1.2, 3, 3.2])
-    a = np.array(
-        [[10, 3, 17, 3.5, 1.7, 8], [0.05, 10, 17, 0.1, 8, 14], [3, 3.5, 1.7, 10, 17, 8], [17, 8, 0.05, 10, 0.1, 14]]
-    )
-    p = np.array(
-        [
-            [0.1312, 0.1696, 0.5569, 0.0124, 0.8283, 0.5886],
-            [0.2329, 0.4135, 0.8307, 0.3736, 0.1004, 0.9991],
-            [0.2348, 0.1451, 0.3522, 0.2883, 0.3047, 0.6650],
-            [0.4047, 0.8828, 0.8732, 0.5743, 0.1091, 0.0381],
-        ]
-    )
     order, mirrored = chance.permutation(6), chance.random(6) < 0.5
     parameters: dict[str, Parameter] = {f"x{i}": Float(0.0, 1.0) for i in range(6)}
     epochs = 81
@@ -118,7 +107,7 @@ def hartmann(instance: int) -> Task:
     def curve(config: Config) -> np.ndarray:
         at = positions(parameters, config)[order]
         at = np.where(mirrored, 1 - at, at)
-        depth = float(alpha @ np.exp(-(a * (at - p) ** 2).sum(axis=1))) / 3.32237
+        depth = hartmann_value(at) / MAXIMUM
         tau = 1 + 8 * depth * at[0] + 2 * at[3]
         return np.asarray(0.3 + 0.65 * depth - (0.2 + 0.65 * depth) * (1 + np.arange(1, epochs + 1) / tau) ** -1.0)
 
