@@ -13,10 +13,10 @@ endif
 NAME ?= $(notdir $(basename $(SPACE)))-$(shell date +%Y%m%d-%H%M%S)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup search test fast lint clean
+.PHONY: help setup search dashboard test fast lint clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  make search SPACE=spaces/digits_filters.py ARGS='--trials 10'   another space, other options"
 	@echo "  make search NAME=NAME ARGS=--resume                             go on with an earlier search"
@@ -34,6 +34,12 @@ $(BIN)/.installed: pyproject.toml
 
 search: setup  ## Search a space, by default a short form of spaces/mnist_filters.py of under five minutes
 	$(BIN)/python -m search.run $(SPACE) --name $(NAME) $(ARGS)
+
+dashboard: setup  ## Open Optuna's dashboard on the study of a search, RESULTS=results/NAME
+	@test -f '$(RESULTS)/study.journal' || { echo "no study at '$(RESULTS)'; expected the folder of a search, like:" \
+	  "make dashboard RESULTS=results/NAME" >&2; exit 2; }
+	@test -x $(BIN)/optuna-dashboard || $(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dashboard]'
+	$(BIN)/optuna-dashboard --storage-class JournalFileStorage '$(RESULTS)/study.journal'
 
 # What the slow tests do depends on the machine's speed; one that fails is run once more, and the summary names it (RERUN).
 test: lint  ## Run every check: lint, types and the whole test suite

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from search.driver.rows import said_of
 from search.driver.trials import EndedTrial
 from search.experiment.folder import Experiment
 from search.experiment.schema import CONFIG_PREFIX, read_epochs, read_trials
@@ -53,7 +54,9 @@ def read_history(experiment: Experiment, space: Space, retry_failed: bool) -> Hi
         ended = _ended(row, translation.read(_settings(row)), row.get(space.metric))
         history.ended.append(ended)
         if first_run:
-            history.finished[trial_id] = Finished(row["state"], ended.value, ended.config, values.get(trial_id, {}))
+            history.finished[trial_id] = Finished(
+                row["state"], ended.value, ended.config, values.get(trial_id, {}), said_of(row)
+            )
         if first_run and ended.state is not TrialState.FAILED:
             history.reports.extend((trial_id, epoch, value) for epoch, value in sorted(values[trial_id].items()))
     return history

@@ -12,7 +12,7 @@ from search.driver.giving_up import Faults
 from search.driver.kept_models import KeptModels
 from search.driver.placement import with_whole_gpu
 from search.driver.ranking import LEADERS, best
-from search.driver.rows import epoch_row, finished_row, running_row, score_of, write_log
+from search.driver.rows import epoch_row, finished_row, running_row, said_of, score_of, write_log
 from search.driver.trials import ActiveTrial, EndedTrial, Trials
 from search.experiment.folder import Experiment
 from search.experiment.states import TrialState
@@ -74,10 +74,13 @@ class Recorder:
         trial = self._trials.running.get(report.trial_id)
         if trial is None:
             return True
+        is_news = report.worker is not None and report.worker != trial.worker
         trial.node, trial.worker = report.node or trial.node, report.worker or trial.worker
         trial.facts |= report.facts
         if trial.started_at is None:
             trial.started_at = report.started_at
+        if is_news:  # Whoever reads the folder sees who trains it, and since when; if it has ended, a later row holds.
+            self._rows.append(running_row(self._plan, trial))
         decision = Decision.CONTINUE
         for metrics in report.epochs:
             decision = self._take_epoch(trial, metrics)
@@ -166,7 +169,8 @@ class Recorder:
             self._rows, self._epoch_rows = [], []
         for ended in self._untold:
             if ended.repeat_of is None:
-                self._sampling.tell(ended.trial_id, str(ended.state), ended.value)  # type: ignore[arg-type]  # final
+                state, about = str(ended.state), said_of(ended.row)
+                self._sampling.tell(ended.trial_id, state, ended.value, about)  # type: ignore[arg-type]  # final
             self._experiment.forget_checkpoint(ended.trial_id)
         self._untold = []
         self._stored_at = time.monotonic()

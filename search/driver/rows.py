@@ -27,7 +27,7 @@ def epoch_row(trial_id: str, metrics: Metrics) -> Row:
 
 
 def running_row(plan: Plan, trial: ActiveTrial) -> Row:
-    """The row of a trial from its proposal to its end."""
+    """The row of a trial from its proposal to its end; who trains it and since when, once that is known."""
     row: Row = {
         "trial_id": trial.spec.trial_id,
         "number": trial.number,
@@ -36,6 +36,9 @@ def running_row(plan: Plan, trial: ActiveTrial) -> Row:
         "dataset": plan.dataset.name if plan.dataset is not None else plan.space.dataset_name,
         "seed": trial.spec.seed,
         "repeat_of": trial.repeat_of,
+        "started_at": None if trial.started_at is None else datetime.fromtimestamp(trial.started_at, UTC),
+        "node": trial.node or None,
+        "worker": str(trial.worker) if trial.worker else None,
     }
     for name, value in trial.config.items():  # An inactive parameter is left out, and null in the table.
         row[CONFIG_PREFIX + name] = config_value(plan.space, name, value)
@@ -65,10 +68,13 @@ def finished_row(plan: Plan, trial: ActiveTrial, end: TrialEnd, log: str | None)
         "finished_at": datetime.fromtimestamp(now, UTC),
         "train_seconds": _trained(trial, now - started),
         "wait_seconds": max(0.0, started - trial.spec.proposed_at),
-        "node": trial.node or None,
-        "worker": str(trial.worker) if trial.worker else None,
         "log": log,
     }
+
+
+def said_of(row: Mapping[str, object]) -> dict[str, str]:
+    """What the study says of an ended trial besides its values, for whoever opens it with Optuna's own tools."""
+    return {name: str(row[name]) for name in ("worker", "error") if row.get(name)}
 
 
 def _trained(trial: ActiveTrial, whole: float) -> float:

@@ -34,7 +34,7 @@ def open_search(plan: Plan, experiment: Experiment) -> Search:
     """The search of a plan, with everything that an earlier run of it has stored in the folder."""
     space = plan.space
     rule = make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs)
-    sampling = Sampling(space, experiment.journal, sampler=space.sampler, seed=plan.seed)
+    sampling = Sampling(space, experiment.journal, sampler=space.sampler, seed=plan.seed, name=plan.name)
     trials = Trials(space.mode)
     recorder = Recorder(plan, experiment, trials, sampling, rule)
     search = Search(plan, rule, trials, recorder, TrialQueue(plan, trials, recorder, sampling, rule))

@@ -5,30 +5,39 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
+from optuna import load_study
+from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-STUDY_NAME = "search"
 _CREATE_TRIAL = 4  # Optuna's journal operation: the only one of ours that must be on disk before anything follows.
 
 
 class Record:
-    """One study in a journal file, or in memory without one."""
+    """The study in a journal file, or one in memory without a file.
 
-    def __init__(self, path: Path | None, mode: Literal["max", "min"]) -> None:
+    A new one is called `name` and says which `metric` its values are of, for whoever opens the file with Optuna.
+    """
+
+    def __init__(self, path: Path | None, mode: Literal["max", "min"], metric: str, name: str) -> None:
         self.storage: BaseStorage = InMemoryStorage() if path is None else JournalStorage(_Backend(path))
-        names = {study.study_name for study in self.storage.get_all_studies()}
-        if STUDY_NAME in names:
-            self.study_id = self.storage.get_study_id_from_name(STUDY_NAME)
+        studies = self.storage.get_all_studies()
+        if studies:
+            self.study_id = self.storage.get_study_id_from_name(studies[0].study_name)
         else:
             direction = StudyDirection.MAXIMIZE if mode == "max" else StudyDirection.MINIMIZE
-            self.study_id = self.storage.create_new_study([direction], STUDY_NAME)
+            self.study_id = self.storage.create_new_study([direction], name)
+            with warnings.catch_warnings():  # Optuna calls this an experiment, and has had it since 3.2.
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                load_study(study_name=name, storage=self.storage).set_metric_names([metric])
 
     def trials(self) -> list[FrozenTrial]:
         """Return the trials of the study, which must not be changed."""
@@ -47,8 +56,12 @@ class Record:
         for epoch, value in reports.items():
             self.storage.set_trial_intermediate_value(storage_id, epoch, value)
 
-    def finish(self, storage_id: int, state: TrialState, value: float | None) -> None:
-        """Store how the trial ended."""
+    def finish(
+        self, storage_id: int, state: TrialState, value: float | None, about: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Store how the trial ended, and what there is to say `about` it by name; afterwards it cannot be changed."""
+        for name, text in about.items():
+            self.storage.set_trial_user_attr(storage_id, name, text)
         self.storage.set_trial_state_values(storage_id, state, None if value is None else [value])
 
 

@@ -48,6 +48,8 @@ class Finished:
     """Values by parameter, as the table holds them; used only for a trial that the journal has lost."""
     reports: Mapping[int, float] = field(default_factory=dict)
     """The value of the metric after each epoch."""
+    about: Mapping[str, str] = field(default_factory=dict)
+    """What else the study is to say of it by name, like its worker and its error."""
 
 
 @dataclass
@@ -60,14 +62,14 @@ class _Running:
 
 
 class Sampling:
-    """A sampler over a space, and the study in `journal` (None: in memory only) that remembers it."""
+    """A sampler over a space, and the study in `journal` (None: in memory only) that remembers it under a `name`."""
 
-    def __init__(self, space: Space, journal: Path | None, *, sampler: str, seed: int) -> None:
+    def __init__(self, space: Space, journal: Path | None, *, sampler: str, seed: int, name: str = "search") -> None:
         # Optuna tells each trial as it ends; the live view does that here.
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._translation = translate(space)
         self._drawing = Drawing(space, self._translation, sampler, seed)
-        self._record = Record(journal, space.mode)
+        self._record = Record(journal, space.mode, space.metric, name)
         self._running: dict[str, _Running] = {}
         self._again: deque[tuple[Proposal, Draw]] = deque()
         self._ended_before: set[str] = set()
@@ -123,9 +125,18 @@ class Sampling:
         self._record.report(running.stored, {epoch: value})
         self._drawing.report(running.drawn, epoch, value)
 
-    def tell(self, trial_id: str, state: State, value: float | None) -> None:
-        """End a running trial; a complete one without a number has failed, a pruned one keeps its last report."""
-        self._end(self._running.pop(trial_id), state, value, failed=True)
+    def tell(
+        self,
+        trial_id: str,
+        state: State,
+        value: float | None,
+        about: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """End a running trial; a complete one without a number has failed, a pruned one keeps its last report.
+
+        `about` is stored with it for whoever looks at the study; the sampler does not see it.
+        """
+        self._end(self._running.pop(trial_id), state, value, failed=True, about=about)
 
     def requeue(self, trial_id: str) -> None:
         """Take back a trial that was cut off: its attempt is told FAIL, its configuration is proposed next."""
@@ -133,12 +144,19 @@ class Sampling:
         self._end(running, "failed", None, failed=False)
         self._again.append((running.proposal, replace(running.draw, number=None)))
 
-    def _end(self, running: _Running, state: State, value: float | None, failed: bool) -> None:
+    def _end(
+        self,
+        running: _Running,
+        state: State,
+        value: float | None,
+        failed: bool,
+        about: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         end, kept = _ending(state, value, running.reports)
         if running.proposal.trial_id in self._ended_before:
             self._record.finish(running.stored, TrialState.FAIL, None)
         else:
-            self._record.finish(running.stored, end, kept)
+            self._record.finish(running.stored, end, kept, about)
         self._drawing.finish(running.drawn, end, kept, failed and end == TrialState.FAIL)
 
     def counts(self) -> dict[str, int]:
@@ -170,7 +188,8 @@ class Sampling:
             self._record.finish(stored, TrialState.FAIL, None)
             return
         self._record.report(stored, {e: v for e, v in row.reports.items() if e not in trial.intermediate_values})
-        self._record.finish(stored, *_ending(row.state, row.value, {**trial.intermediate_values, **row.reports}))
+        end, value = _ending(row.state, row.value, {**trial.intermediate_values, **row.reports})
+        self._record.finish(stored, end, value, row.about)
 
     def _add_missing(self, finished: Mapping[str, Finished]) -> None:
         ended = {(trial.user_attrs["trial_id"], trial.state) for trial in self._record.trials()}
@@ -179,7 +198,7 @@ class Sampling:
             state, value = _ending(row.state, row.value, row.reports)
             if (trial_id, state) not in ended:
                 proposal, draw = known.get(trial_id) or self._from_row(trial_id, row.config)
-                self._record.add(_frozen(proposal, draw, state, value, row.reports))
+                self._record.add(_frozen(proposal, draw, state, value, row))
 
     def _from_row(self, trial_id: str, row: Mapping[str, object]) -> tuple[Proposal, Draw]:
         config = self._translation.read(row)
@@ -191,16 +210,22 @@ def _frozen(
     draw: Draw,
     state: TrialState,
     value: float | None = None,
-    reports: Mapping[int, float] | None = None,
+    row: Finished | None = None,
 ) -> FrozenTrial:
+    """A trial as Optuna stores it: one that begins, or with its `row` one that has ended."""
     config = json.dumps(proposal.config, default=text_of, sort_keys=True)
     return create_trial(
         state=state,
         value=value,
         params=draw.params,
         distributions=draw.distributions,
-        intermediate_values=dict(reports or {}),
-        user_attrs={"number": proposal.number, "trial_id": proposal.trial_id, "config": config},
+        intermediate_values=dict(row.reports) if row else {},
+        user_attrs={
+            "number": proposal.number,
+            "trial_id": proposal.trial_id,
+            "config": config,
+            **(row.about if row else {}),
+        },
     )
 
 

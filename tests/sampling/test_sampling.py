@@ -57,7 +57,14 @@ def run(sampling: Sampling, count: int) -> list[Proposal]:
 def study_in(journal: Path) -> optuna.Study:
     """The study as Optuna itself and its dashboard open it."""
     backend = optuna.storages.journal.JournalFileBackend(str(journal))
-    return optuna.load_study(study_name="search", storage=optuna.storages.JournalStorage(backend))
+    return optuna.load_study(study_name=None, storage=optuna.storages.JournalStorage(backend))
+
+
+def test_study_keeps_the_name_that_it_was_made_with_and_the_metric_of_its_values(tmp_path: Path) -> None:
+    for name in ("filters", "another"):
+        Sampling(STEPPED, tmp_path / "journal", sampler="random", seed=0, name=name).resume({})
+    study = study_in(tmp_path / "journal")
+    assert (study.study_name, study.metric_names) == ("filters", ["value"])
 
 
 @pytest.fixture(params=SAMPLERS)

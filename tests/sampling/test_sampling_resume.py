@@ -22,7 +22,7 @@ from tests.support.resumed_sampling import SPACE, read_table, row, sampling_in, 
 
 def trials_in(folder: Path) -> list[optuna.trial.FrozenTrial]:
     backend = optuna.storages.journal.JournalFileBackend(str(folder / "study.journal"))
-    return optuna.load_study(study_name="search", storage=optuna.storages.JournalStorage(backend)).trials
+    return optuna.load_study(study_name=None, storage=optuna.storages.JournalStorage(backend)).trials
 
 
 def ask(sampling: Sampling, count: int) -> list[Proposal]:
