@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 from analysis.command import deliver, run
-from analysis.formats import FORMATS, Table, render
 from analysis.listing import experiments
 from analysis.load import load
 from analysis.tables import configuration_table, group_table, trial_table
+from analysis.wording.formats import FORMATS, Table, render
 from search.errors import SearchError
 from search.experiment.existing import find_experiments, is_experiment
 

@@ -8,10 +8,10 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from analysis.columns import measured
 from analysis.load import Results
-from analysis.source import StoredExperiment
 from analysis.statistics import Comparison, bootstrap, difference, iqm, paired, pooled_deviation, wilson
+from analysis.stored.source import StoredExperiment
+from analysis.wording.columns import measured
 
 
 def with_configuration(results: Results, trials: pd.DataFrame) -> pd.DataFrame:

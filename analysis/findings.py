@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.columns import shown
 from analysis.configurations import configurations, image_counts, verdicts
-from analysis.formats import cell
 from analysis.load import Results, states
+from analysis.wording.columns import shown
+from analysis.wording.formats import cell
 
 INTERVALS = (
     "95 % intervals: over its seeds where a configuration was repeated, else binomial on the images of its one run"

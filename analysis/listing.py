@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.configurations import configurations
-from analysis.formats import Table
 from analysis.load import Results, load
+from analysis.wording.formats import Table
 from search.errors import SearchError
 from search.experiment.existing import find_experiments
 from search.experiment.lock import is_held

@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from analysis.manifest import MANIFEST, read_manifest
-from analysis.source import StoredExperiment, Tables, read_tables
+from analysis.stored.manifest import MANIFEST, read_manifest
+from analysis.stored.source import StoredExperiment, Tables, read_tables
 from search.errors import SearchError
 from search.experiment.existing import find_experiments
 from search.experiment.remote.store import Store, parse_results_path, reason

@@ -8,12 +8,12 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from analysis.columns import find_column, find_columns, shown
 from analysis.configurations import configurations, image_counts, runs_told, with_configuration
 from analysis.findings import INTERVALS, notes
-from analysis.formats import Table
 from analysis.load import Results
 from analysis.statistics import bootstrap, wilson
+from analysis.wording.columns import find_column, find_columns, shown
+from analysis.wording.formats import Table
 from search.errors import SearchError
 
 _STATES = ["complete", "running", "pruned", "failed"]

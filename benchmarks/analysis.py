@@ -24,9 +24,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.figures import make, save
-from analysis.formats import render
 from analysis.load import load
 from analysis.tables import group_table, trial_table
+from analysis.wording.formats import render
 
 STANDARD = ("curves", "compare", "progress")
 

@@ -21,8 +21,8 @@ from typing import Any
 
 from trainables.data import Data
 from trainables.datasets.load import load_data
-from trainables.image_settings import ImageSettings
-from trainables.training.runtime import configure
+from trainables.engines.runtime import configure
+from trainables.settings.image import ImageSettings
 from trainables.trial import Trial
 
 CONFIG = {"network": "two_conv", "filters": 64, "kernel_size": 5, "dropout": 0.5, "batch_size": 128}
@@ -63,9 +63,9 @@ def ours(images: int) -> Callable[[], Any]:
     """The compiled epoch of a trial, the reset to initial weights included."""
     data = mnist(images)
     configure(cpus=1)
-    from trainables.training.chunks import chunks  # noqa: PLC0415  # each contestant sets its threads first
+    from trainables.compiled.chunks import chunks  # noqa: PLC0415  # each contestant sets its threads first
+    from trainables.engines.seeds import order_of_epoch  # noqa: PLC0415  # each contestant sets its threads first
     from trainables.training.prepared import prepared_program  # noqa: PLC0415  # each contestant sets its threads first
-    from trainables.training.seeds import order_of_epoch  # noqa: PLC0415  # each contestant sets its threads first
 
     def epoch() -> None:
         with prepared_program(CONFIG, data, seed=0) as program:

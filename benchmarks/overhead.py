@@ -18,10 +18,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.command import ROOT, Run, run
-from benchmarks.contestants import CONTESTANTS
-from benchmarks.printed import printed
-from benchmarks.where import where
+from benchmarks.measuring.command import ROOT, Run, run
+from benchmarks.measuring.contestants import CONTESTANTS
+from benchmarks.measuring.printed import printed
+from benchmarks.measuring.where import where
 from search.planning.provenance import git_commit, hardware, versions
 
 COLUMNS = (

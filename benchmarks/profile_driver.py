@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from benchmarks.command import ROOT
+from benchmarks.measuring.command import ROOT
 from search.run import main as search
 
 PARTS = (

@@ -23,7 +23,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from benchmarks.hartmann import MAXIMUM, hartmann_value
+from benchmarks.spaces.hartmann import MAXIMUM, hartmann_value
 from search.sampling import Sampling, thinned
 from search.space import Choice, Config, Float, Int, Space
 from trainables.branin import MINIMUM, branin

@@ -16,9 +16,9 @@ from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 
+from benchmarks.measuring.printed import printed
+from benchmarks.measuring.scale_cell import Cell, Measured, measure
 from benchmarks.overhead import heading
-from benchmarks.printed import printed
-from benchmarks.scale_cell import Cell, Measured, measure
 
 RECORDED = (
     *(Cell(trials) for trials in (100, 1000, 10_000)),

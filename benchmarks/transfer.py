@@ -24,12 +24,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.frozen_backbone import space
+from benchmarks.spaces.frozen_backbone import space
 from search.space import Float
 from trainables.data import Data, Split
 from trainables.datasets.load import load_data
+from trainables.engines.runtime import configure
 from trainables.image_classifier import train_on
-from trainables.training.runtime import configure
 from trainables.trial import Trial
 
 CORES = len(os.sched_getaffinity(0))
@@ -195,7 +195,7 @@ def scaled(seconds: list[float]) -> float:
 def whole_command() -> float:
     """Seconds of `python -m search.run` over the same search, cold: Ray's start, imports, decoding, features."""
     with tempfile.TemporaryDirectory() as folder:
-        words = ["benchmarks/frozen_backbone.py", "--trials", str(TRIALS), "--results", folder, "--quiet"]
+        words = ["benchmarks/spaces/frozen_backbone.py", "--trials", str(TRIALS), "--results", folder, "--quiet"]
         environment = {**os.environ, "SEARCH_CACHE_DIR": f"{folder}/cache"}
         started = time.perf_counter()
         subprocess.run([sys.executable, "-m", "search.run", *words], env=environment, check=True, capture_output=True)

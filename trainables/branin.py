@@ -11,7 +11,7 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
-from trainables.settings import check_settings, number, whole
+from trainables.setting_table import check_settings, number, whole
 from trainables.trial import Config, DatasetInfo, Declaration, Metrics, Trial
 
 MINIMUM = 10 / (8 * math.pi)

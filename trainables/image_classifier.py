@@ -10,21 +10,21 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
-from trainables.backbones.catalogue import BACKBONES
-from trainables.backbones.settings import check_weights_files
 from trainables.data import Data, Split
 from trainables.datasets.find import find_dataset, find_images, no_images
 from trainables.datasets.load import load_data
 from trainables.datasets.settings import DATA_SETTINGS
-from trainables.image_settings import (
+from trainables.engines.runtime import configure
+from trainables.setting_table import OF_THE_SEARCH, check_settings
+from trainables.settings.backbones import BACKBONES
+from trainables.settings.image import (
     IMAGE_SETTINGS,
     check_image_settings,
     check_training_settings,
     of_data,
     of_training,
 )
-from trainables.settings import OF_THE_SEARCH, check_settings
-from trainables.training.runtime import configure
+from trainables.settings.regimes import check_weights_files
 from trainables.trial import Config, Declaration, Metrics, Trial
 
 METRICS = frozenset(
@@ -54,7 +54,7 @@ def train_on(data: Data, config: Config, trial: Trial) -> Generator[Metrics, Non
     from trainables.training.prepared import prepared_fit, prepared_program  # noqa: PLC0415  # likewise
 
     if config.get("network") in BACKBONES:
-        from trainables.regimes import train_transfer  # noqa: PLC0415  # needs TensorFlow, see above
+        from trainables.training.regimes import train_transfer  # noqa: PLC0415  # needs TensorFlow, see above
 
         yield from train_transfer(data, config, trial)
         return
@@ -83,8 +83,8 @@ def train_with(
     def train_own(config: Config, trial: Trial) -> Generator[Metrics, None, None]:
         data = load_data({**of_data(config), **trial.asked}, trial)
         configure(trial.cpus, trial.gpus, trial.gpu_memory_mib)
-        from trainables.training.fitting import fit as epochs_of  # noqa: PLC0415  # needs TensorFlow, see above
-        from trainables.training.own_engines import own_engine  # noqa: PLC0415  # likewise
+        from trainables.own_models.choice import own_engine  # noqa: PLC0415  # needs TensorFlow, see above
+        from trainables.training.fitting import fit as epochs_of  # noqa: PLC0415  # likewise
 
         if fit is not None:
             from trainables.training.users_fit import train_by_users_fit  # noqa: PLC0415  # needs TensorFlow, see above
@@ -107,8 +107,8 @@ def load_model(path: Path | str, build: Callable[[Config, Data], Any], data_dir:
     is the folder of its data set, None the cache of Keras. One of Keras' own layers needs none of this:
     keras.models.load_model loads it.
     """
-    from trainables.training.own_engines import built_model  # noqa: PLC0415  # needs TensorFlow, see above
-    from trainables.training.saved_models import read_about, with_weights  # noqa: PLC0415  # likewise
+    from trainables.own_models.choice import built_model  # noqa: PLC0415  # needs TensorFlow, see above
+    from trainables.own_models.saved_models import read_about, with_weights  # noqa: PLC0415  # likewise
 
     about = read_about(Path(path))
     trial = Trial(split_seed=about["split_seed"], data_dir=data_dir)

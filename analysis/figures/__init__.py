@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis.columns import find_columns
-from analysis.figures.style import style
+from analysis.figures.drawing.style import style
 from analysis.load import Results
+from analysis.wording.columns import find_columns
 from search.errors import SearchError
 
 MANY = 2000
@@ -37,14 +37,16 @@ KINDS: dict[str, Kind] = {
     "curves": Kind("Training and validation by epoch", "curves", groups=True),
     "compare": Kind("Test values with their intervals, best validation on top", "bars", groups=True),
     "progress": Kind("Best value so far against trials and time, and where trials were stopped", "progress"),
-    "importance": Kind("Which parameters mattered", "important"),
-    "slice": Kind("The metric against each parameter", "slices"),
-    "contour": Kind("The metric over two parameters", "contour", groups=True),
-    "parallel": Kind("Every configuration through its settings to its result", "parallel"),
+    "importance": Kind("Which parameters mattered", "parameters.important"),
+    "slice": Kind("The metric against each parameter", "parameters.slices"),
+    "contour": Kind("The metric over two parameters", "parameters.contour", groups=True),
+    "parallel": Kind("Every configuration through its settings to its result", "parameters.parallel"),
     "tradeoff": Kind("The metric against the number of parameters and seconds", "tradeoff", groups=True),
     "sample_size": Kind("Accuracy against the number of training images", "sample_size", groups=True),
-    "learning_rate": Kind("Which learning rate, and how the loss falls with it", "settings", "learning_rate_figure"),
-    "unfreeze_depth": Kind("How deep to unfreeze a backbone", "settings", "unfreeze_figure"),
+    "learning_rate": Kind(
+        "Which learning rate; how the loss falls with it", "parameters.settings", "learning_rate_figure"
+    ),
+    "unfreeze_depth": Kind("How deep to unfreeze a backbone", "parameters.settings", "unfreeze_figure"),
     "confusion": Kind("Which classes the best trial takes for each other", "classes", "confusion_figure"),
     "images": Kind("Images per class", "classes", "images_figure"),
     "timeline": Kind("Which worker ran which trial when", "timeline"),

@@ -11,13 +11,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.columns import shown
 from analysis.configurations import configurations, runs_told
-from analysis.figures.style import GREY, TEST, VALIDATION, annotate_bar, label, narrow, panels, shorten, style, title
+from analysis.figures.drawing.style import (
+    GREY,
+    TEST,
+    VALIDATION,
+    annotate_bar,
+    label,
+    narrow,
+    panels,
+    shorten,
+    style,
+    title,
+)
 from analysis.findings import INTERVALS, settings
-from analysis.formats import cell
 from analysis.load import Results
 from analysis.tables import group_table
+from analysis.wording.columns import shown
+from analysis.wording.formats import cell
 
 MOST = 20
 """Rows in one figure; more are not drawn, and the title says so."""

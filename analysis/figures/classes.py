@@ -10,9 +10,20 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from analysis.classes import Predictions, best_predictions, per_class
-from analysis.figures.style import LIGHT, TEST, TRAIN, VALIDATION, annotate_bar, legend, panels, shorten, style, title
+from analysis.figures.drawing.style import (
+    LIGHT,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    annotate_bar,
+    legend,
+    panels,
+    shorten,
+    style,
+    title,
+)
 from analysis.load import Results
+from analysis.numbers.classes import Predictions, best_predictions, per_class
 from search.errors import SearchError
 
 SPLITS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}

@@ -9,10 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from analysis.by_epoch import Matrix, curves, mean_curve, spread
-from analysis.columns import shown
 from analysis.configurations import configurations, runs_told, with_configuration
-from analysis.figures.style import (
+from analysis.figures.drawing.style import (
     BEST,
     LIGHT,
     TRAIN,
@@ -26,8 +24,10 @@ from analysis.figures.style import (
     title,
     whole_ticks,
 )
-from analysis.formats import cell
 from analysis.load import Results
+from analysis.numbers.by_epoch import Matrix, curves, mean_curve, spread
+from analysis.wording.columns import shown
+from analysis.wording.formats import cell
 from search.errors import SearchError
 
 FEW, MANY = 4, 60

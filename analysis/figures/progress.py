@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import (
+from analysis.figures.drawing.style import (
     BEST,
     BLUE,
     GREY,

@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.columns import shown
 from analysis.configurations import configurations
-from analysis.figures.style import group_style, label, panels, shorten, style
-from analysis.formats import cell
+from analysis.figures.drawing.style import group_style, label, panels, shorten, style
 from analysis.load import Results
+from analysis.wording.columns import shown
+from analysis.wording.formats import cell
 from search.errors import SearchError
 
 Values = NDArray[np.float64]

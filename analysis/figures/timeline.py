@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
-from analysis.figures.style import STATES, legend, narrow, panels, shorten, style, time_unit, title
+from analysis.figures.drawing.style import STATES, legend, narrow, panels, shorten, style, time_unit, title
 from analysis.load import Results
 from search.errors import SearchError
 

@@ -10,9 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analysis.columns import shown
 from analysis.configurations import configurations, runs_told
-from analysis.figures.style import (
+from analysis.figures.drawing.style import (
     BLACK,
     BLUE,
     cost_axis,
@@ -25,8 +24,9 @@ from analysis.figures.style import (
     style,
     title,
 )
-from analysis.formats import cell
 from analysis.load import Results
+from analysis.wording.columns import shown
+from analysis.wording.formats import cell
 from search.errors import SearchError
 
 COSTS = {"num_parameters": "parameters", "seconds": "seconds of training"}

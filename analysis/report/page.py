@@ -12,15 +12,15 @@ from importlib.resources import files
 
 import pandas as pd
 
-from analysis.classes import best_predictions, per_class
-from analysis.columns import shown
 from analysis.figures import KINDS, lighten, make
-from analysis.figures.style import phone, style
-from analysis.formats import Table, as_html, cell
+from analysis.figures.drawing.style import phone, style
 from analysis.load import Results
+from analysis.numbers.classes import best_predictions, per_class
 from analysis.report.words import again, answer
-from analysis.source import StoredExperiment
+from analysis.stored.source import StoredExperiment
 from analysis.tables import configuration_table, group_table, trial_table
+from analysis.wording.columns import shown
+from analysis.wording.formats import Table, as_html, cell
 from search.errors import SearchError
 
 MOST_ROWS = 1000

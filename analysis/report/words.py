@@ -8,14 +8,14 @@ import shlex
 import numpy as np
 import pandas as pd
 
-from analysis.columns import shown
 from analysis.configurations import configurations, image_counts, with_configuration
 from analysis.findings import best, cautions, constants, ties
-from analysis.formats import cell
-from analysis.importance import importance, on_what
 from analysis.load import Results, states
-from analysis.source import StoredExperiment
+from analysis.numbers.importance import importance, on_what
 from analysis.statistics import Z, pooled_deviation, student
+from analysis.stored.source import StoredExperiment
+from analysis.wording.columns import shown
+from analysis.wording.formats import cell
 from search.errors import SearchError
 
 

@@ -5,13 +5,13 @@ One core for each process, as in a search; the benchmark starts one process for 
 
 from __future__ import annotations
 
-from benchmarks.digits_cnn import space
 from benchmarks.peers import digits
 from benchmarks.peers.record import Record, arguments
+from benchmarks.spaces.digits_cnn import space
+from trainables.compiled.chunks import chunks
 from trainables.datasets.load import load_data
-from trainables.training.chunks import chunks
-from trainables.training.runtime import configure
-from trainables.training.seeds import order_of_epoch
+from trainables.engines.runtime import configure
+from trainables.engines.seeds import order_of_epoch
 from trainables.trial import Trial
 
 

@@ -1,4 +1,4 @@
-"""The network and the data of `benchmarks/digits_cnn.py` as a Keras user writes them, for every peer alike."""
+"""The network and the data of `benchmarks/spaces/digits_cnn.py` as a Keras user writes them, for every peer alike."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.hartmann import MAXIMUM, hartmann_value
 from benchmarks.simulator.task import Task, positions
+from benchmarks.spaces.hartmann import MAXIMUM, hartmann_value
 from search.space import Choice, Config, Float, Int, Parameter
 
 Landscape = Callable[[np.ndarray], float]

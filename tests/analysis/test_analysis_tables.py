@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from analysis.configurations import compare, configurations
-from analysis.formats import FORMATS, render
 from analysis.load import load
 from analysis.tables import configuration_table, group_table, trial_table
+from analysis.wording.formats import FORMATS, render
 from search.errors import SearchError
 from tests.support.analysis_world import searched, trial, write
 

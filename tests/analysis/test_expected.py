@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.expected import expected, extrapolate
 from analysis.figures import make
-from analysis.figures.scales import scale
-from analysis.figures.slices import slices
-from analysis.importance import importance
+from analysis.figures.drawing.scales import scale
+from analysis.figures.parameters.slices import slices
 from analysis.load import load
+from analysis.numbers.expected import expected, extrapolate
+from analysis.numbers.importance import importance
 from analysis.report.words import mattered
 from tests.support.analysis_world import searched, trial, write
 from tests.support.pruned_search import pruned_search, true_importance

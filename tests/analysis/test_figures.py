@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from analysis.by_epoch import curves, spread
 from analysis.command import run
 from analysis.figures import KINDS, make, save
 from analysis.figures.__main__ import figures
 from analysis.figures.bars import bars
 from analysis.figures.classes import images_per_class
 from analysis.figures.curves import group_curves
-from analysis.figures.style import BEST, GROUPS, PHONE, STATES, TEST, TRAIN, VALIDATION, phone
+from analysis.figures.drawing.style import BEST, GROUPS, PHONE, STATES, TEST, TRAIN, VALIDATION, phone
 from analysis.load import load
+from analysis.numbers.by_epoch import curves, spread
 from search.errors import SearchError
 from tests.support.analysis_world import searched, trial, write, write_predictions
 

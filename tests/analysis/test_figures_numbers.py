@@ -6,20 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.classes import best_predictions, most_confused, per_class
 from analysis.figures.classes import images_per_class
-from analysis.figures.contour import contour
-from analysis.figures.parallel import parallel
+from analysis.figures.drawing.scales import scale
+from analysis.figures.drawing.style import robust_limits
+from analysis.figures.parameters.contour import contour
+from analysis.figures.parameters.parallel import parallel
+from analysis.figures.parameters.settings import best_by_range
+from analysis.figures.parameters.slices import slices
 from analysis.figures.progress import progress, survivors
 from analysis.figures.sample_size import by_sample_size, fit
-from analysis.figures.scales import scale
-from analysis.figures.settings import best_by_range
-from analysis.figures.slices import slices
-from analysis.figures.style import robust_limits
 from analysis.figures.timeline import busy, timeline
 from analysis.figures.tradeoff import pareto
-from analysis.importance import importance
 from analysis.load import load
+from analysis.numbers.classes import best_predictions, most_confused, per_class
+from analysis.numbers.importance import importance
 from search.errors import SearchError
 from tests.support.analysis_world import Row, searched, trial, write, write_predictions
 

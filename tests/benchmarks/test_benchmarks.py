@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.command import Run, run
-from benchmarks.contestants import CONTESTANTS
-from benchmarks.digits_cnn import space
 from benchmarks.fidelity import configurations, search
+from benchmarks.measuring.command import Run, run
+from benchmarks.measuring.contestants import CONTESTANTS
+from benchmarks.measuring.where import trial_times, where
 from benchmarks.overhead import main, spread
 from benchmarks.peers import digits
 from benchmarks.peers.record import Record, read
-from benchmarks.where import trial_times, where
+from benchmarks.spaces.digits_cnn import space
 from search.experiment.folder import Experiment
 from search.space import Choice, Float
 from search.stopping import make_rule
@@ -32,11 +32,11 @@ def test_peers_search_the_space_of_ours() -> None:
 
 
 def test_peers_train_the_network_of_ours() -> None:
-    from trainables.training.runtime import configure
+    from trainables.engines.runtime import configure
 
     configure(cpus=1)
-    from trainables.image_settings import ImageSettings
     from trainables.networks.build import build_model
+    from trainables.settings.image import ImageSettings
 
     def layers(model: object) -> Iterator[tuple[str, tuple[int, ...]]]:
         """Activations are layers of their own in one spelling and arguments in the other."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.frozen_backbone import space
+from benchmarks.spaces.frozen_backbone import space
 from benchmarks.transfer import BATCH, EPOCHS, TRIALS, configurations, scaled, table
 
 

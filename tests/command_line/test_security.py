@@ -16,7 +16,7 @@ SOURCES = sorted(path for folder in ("search", "trainables", "analysis") for pat
 PICKLERS = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 RUNS_CODE = {"search/space/loading.py": {"exec", "compile"}}
 """Where a space file is run."""
-LOADS_ITS_OWN = ["trainables/training/saved_models.py"]
+LOADS_ITS_OWN = ["trainables/own_models/saved_models.py"]
 """Where a trial loads, outside Keras' safe mode, the model that it has itself saved a moment before."""
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from search.space import Config
 from tests.support.shipped_spaces import SPACES, plan_of_shipped, space_named
-from trainables.backbones.catalogue import BACKBONES
-from trainables.image_settings import ImageSettings, settings_read_by
-from trainables.networks.published import PUBLISHED
-from trainables.training.runtime import configure
+from trainables.engines.runtime import configure
+from trainables.settings.backbones import BACKBONES
+from trainables.settings.image import ImageSettings, settings_read_by
+from trainables.settings.networks import PUBLISHED
 
 READ_BY_SOME = frozenset().union(*(settings_read_by(network) for network in (*PUBLISHED, *BACKBONES)))
 STUDIES = [path for path in SPACES if path.stem not in ("branin", "digits_filters")]

@@ -10,10 +10,10 @@ import numpy as np
 import PIL.Image
 
 from tests.support.photo_folders import pack, photo, write_folder
-from trainables.datasets.arrays import NpzSource
+from trainables.datasets.arrays.npz import NpzSource
 from trainables.datasets.photos.picture import look, picture, silent_pillow
+from trainables.datasets.photos.resize import pixels, resized
 from trainables.datasets.photos.source import PhotoSource
-from trainables.datasets.resize import pixels, resized
 from trainables.errors import TrainableError
 
 NUM_IMAGES, NUM_ARCHIVES, NUM_ARRAYS = 800, 200, 200

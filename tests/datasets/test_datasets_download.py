@@ -13,7 +13,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from trainables.datasets.arrays import NpzSource
+from trainables.datasets.arrays.npz import NpzSource
 from trainables.datasets.download import PUBLISHERS, Publisher, download, fetch_file
 from trainables.datasets.find import find_dataset
 from trainables.datasets.locate import KNOWN, keras_cache, locate

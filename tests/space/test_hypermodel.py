@@ -13,7 +13,7 @@ from search.space.exploration import Found, Undeclarable, explore
 from search.space.hypermodel import build_once, is_build, propose
 from search.space.parameters import Choice, Float, Int, Parameter
 from tests.support.hypermodel_examples import Layers, Network, layer_of_two, nested, oracle_finds, threshold
-from trainables.training.runtime import configure
+from trainables.engines.runtime import configure
 
 configure(cpus=1)  # Models are built in this process, which other tests share.
 

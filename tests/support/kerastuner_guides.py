@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from trainables.engines.runtime import configure
 from trainables.tailored import tailored
-from trainables.training.runtime import configure
 
 configure(cpus=1)
 

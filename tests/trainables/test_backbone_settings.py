@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.small_backbones import random_images
-from trainables.backbones.catalogue import BACKBONES
-from trainables.backbones.settings import check_weights_files
-from trainables.backbones.weights import WeightsMissing, keras_models, obtain_weights, weights_at_hand
 from trainables.errors import TrainableError
-from trainables.image_settings import ImageSettings, check_image_settings
+from trainables.settings.backbones import BACKBONES
+from trainables.settings.image import ImageSettings, check_image_settings
+from trainables.settings.regimes import check_weights_files
+from trainables.settings.weights import WeightsMissing, keras_models, obtain_weights, weights_at_hand
 
 SIZE = (150, 150)
 
@@ -135,7 +135,7 @@ def test_download_that_is_not_the_published_file_is_not_kept(tmp_path: Path, mon
     for md5, kept in ((hashlib.md5(b"others").hexdigest(), False), (hashlib.md5(b"weights").hexdigest(), True)):
         entry = known("VGG16", "caffe", 19, (), "https://example.org/published.h5", md5=md5)
         monkeypatch.setitem(BACKBONES, "vgg16", entry)
-        monkeypatch.setattr("trainables.backbones.weights.urllib.request.urlopen", lambda *_, **__: _Response(file))
+        monkeypatch.setattr("trainables.settings.weights.urllib.request.urlopen", lambda *_, **__: _Response(file))
         if kept:
             assert obtain_weights("imagenet", "vgg16", 1.0, SIZE, None).read_bytes() == b"weights"
         else:

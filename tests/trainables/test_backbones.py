@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trainables.backbones.catalogue import BACKBONES, is_block
+from trainables.engines.runtime import configure
 from trainables.errors import TrainableError
-from trainables.training.runtime import configure
+from trainables.settings.backbones import BACKBONES, is_block
 
 configure(cpus=1)
 

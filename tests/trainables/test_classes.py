@@ -8,8 +8,8 @@ import pytest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from tests.support.small_data import digits
+from trainables.engines.classes import class_columns
 from trainables.image_classifier import train_on
-from trainables.training.classes import class_columns
 from trainables.trial import Trial
 
 

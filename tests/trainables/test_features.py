@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.support.small_backbones import random_images
+from trainables.backbones.features import About, Array, Features
 from trainables.data import Data, Split
-from trainables.features import About, Array, Features
 
 
 class Means:
@@ -127,6 +127,6 @@ def test_features_that_are_there_need_no_more_room_on_the_disk(tmp_path: Path, m
     features = featured(data, tmp_path, Means())
     for split in (features.train, features.validation, features.test):
         rows_of(split)
-    monkeypatch.setattr("trainables.features.shutil.disk_usage", lambda _: SimpleNamespace(free=10))
+    monkeypatch.setattr("trainables.backbones.features.shutil.disk_usage", lambda _: SimpleNamespace(free=10))
     assert Features("a", tmp_path, data, Means).data() is not None
     assert Features("b", tmp_path, data, Means).data() is None

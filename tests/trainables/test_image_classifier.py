@@ -12,10 +12,10 @@ import pytest
 
 from tests.support.saved_models import evaluated
 from tests.support.small_data import digits
+from trainables.engines.runtime import configure
 from trainables.errors import TrainableError, TrialDiverged
 from trainables.image_classifier import METRICS, train, train_on, train_with
-from trainables.image_settings import check_image_settings
-from trainables.training.runtime import configure
+from trainables.settings.image import check_image_settings
 from trainables.trial import Metrics, Trial
 
 SMALL: dict[str, object] = {"filters": 8, "dropout": 0.3, "head_units": 16, "batch_size": 32, "epochs": 3}
@@ -33,7 +33,7 @@ def test_import_needs_no_framework() -> None:
 
 
 def test_process_that_trains_says_nothing() -> None:
-    code = "from trainables.training.runtime import configure; configure(1); import keras; print(keras.ops.ones(2)[0])"
+    code = "from trainables.engines.runtime import configure; configure(1); import keras; print(keras.ops.ones(2)[0])"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert (done.stderr, done.stdout.count("\n")) == ("", 1)
 
@@ -207,7 +207,7 @@ def test_setting_that_cannot_work_is_named_before_training(settings: dict[str, l
 
 def test_metrics_of_a_closed_trial_free_its_program_for_the_next() -> None:
     configure(1)
-    from trainables.training import kept_programs
+    from trainables.compiled import kept_programs
 
     run({"head_units": 17})
     before = kept_programs.kept_structures()

@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from trainables.engines.runtime import configure
 from trainables.errors import TrainableError
-from trainables.image_settings import AUGMENTATIONS, ImageSettings, check_image_settings
-from trainables.networks.published import PUBLISHED, SMALLEST_SIDE
-from trainables.training.runtime import configure
+from trainables.settings.image import AUGMENTATIONS, ImageSettings, check_image_settings
+from trainables.settings.networks import PUBLISHED, SMALLEST_SIDE
 
 configure(cpus=1)
 
 import keras  # noqa: E402
 
+from trainables.engines.layers import plain  # noqa: E402
 from trainables.networks.build import build_model  # noqa: E402
-from trainables.training.layers import plain  # noqa: E402
 
 RATES = ("rate", "momentum")
 MNIST, ANIMALS = ((28, 28, 1), 10), ((100, 100, 3), 5)

@@ -7,11 +7,11 @@ import pytest
 
 from tests.support.saved_models import evaluated
 from tests.support.small_backbones import CATS, PRETRAINED, data_dir, random_images, without_seconds
-from trainables.backbones.catalogue import BACKBONES
-from trainables.backbones.settings import check_weights_files
+from trainables.engines.runtime import configure
 from trainables.errors import ContentDiffers
 from trainables.image_classifier import train, train_on
-from trainables.training.runtime import configure
+from trainables.settings.backbones import BACKBONES
+from trainables.settings.regimes import check_weights_files
 from trainables.trial import Metrics, Trial
 
 SMALL: dict[str, object] = {"network": "mobilenet_v2", "alpha": 0.35, "batch_size": 8, "epochs": 2}
@@ -174,7 +174,7 @@ def test_metrics_do_not_depend_on_which_backbone_with_as_many_features_came_befo
 
 
 def test_head_of_cached_features_is_compiled_once(tmp_path: Path) -> None:
-    from trainables.training.kept_programs import kept_structures
+    from trainables.compiled.kept_programs import kept_structures
 
     run(tmp_path, {})
     before = kept_structures()

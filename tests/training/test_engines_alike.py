@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tests.support.small_data import digits
+from trainables.engines.runtime import configure
 from trainables.errors import TrainableError
-from trainables.training.runtime import configure
 from trainables.trial import Trial
 
 configure(cpus=1)
@@ -17,8 +17,8 @@ import keras  # noqa: E402
 from keras import layers, optimizers  # noqa: E402
 
 from tests.support.generated_models import SHAPE, generated  # noqa: E402
+from trainables.own_models.choice import engine_for, own_engine  # noqa: E402
 from trainables.training.fitting import fit  # noqa: E402
-from trainables.training.own_engines import engine_for, own_engine  # noqa: E402
 
 
 def trained(build: Callable[..., Any], engine: str) -> tuple[Any, Any]:

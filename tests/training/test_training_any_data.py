@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from trainables.engines.runtime import configure
 from trainables.errors import TrainableError
 from trainables.image_classifier import train, train_with
-from trainables.training.runtime import configure
 from trainables.trial import Metrics, Trial
 
 configure(cpus=1)

@@ -12,10 +12,10 @@ import pytest
 from tests.support.small_backbones import random_images, without_seconds
 from tests.support.small_data import digits
 from trainables.data import Data
+from trainables.engines.runtime import configure
 from trainables.errors import TrainableError
 from trainables.image_classifier import train_on
 from trainables.training.growth import seen_in
-from trainables.training.runtime import configure
 from trainables.trial import Growth, Metrics, Trial
 
 CONFIG: dict[str, object] = {"filters": 8, "dropout": 0.3, "head_units": 16, "batch_size": 16, "epochs": 6}
@@ -64,7 +64,7 @@ def test_without_growth_nothing_changes_and_no_column_appears() -> None:
 
 def test_one_compiled_program_serves_every_size_of_the_training_set() -> None:
     configure(1)
-    from trainables.training import kept_programs, program
+    from trainables.compiled import kept_programs, program
 
     run(BOTH, {"head_units": 19})
     before, traced = kept_programs.kept_structures(), []

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.support.small_data import digits
+from trainables.engines.runtime import configure
 from trainables.errors import TrainableError
-from trainables.training.runtime import configure
 from trainables.trial import Metrics, Trial
 
 configure(cpus=1)
@@ -17,8 +17,8 @@ configure(cpus=1)
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
+from trainables.own_models.choice import own_engine  # noqa: E402
 from trainables.training.fitting import fit  # noqa: E402
-from trainables.training.own_engines import own_engine  # noqa: E402
 
 PIXELS = (8, 8, 1)
 
@@ -144,7 +144,7 @@ def test_compiled_metrics_are_reported_and_choose_the_best_epoch() -> None:
 
 
 def test_fit_is_that_of_keras_with_a_schedule_and_several_epochs() -> None:
-    from trainables.training.seeds import order_of_epoch
+    from trainables.engines.seeds import order_of_epoch
 
     def build(*_: Any) -> keras.Model:
         schedule = keras.optimizers.schedules.ExponentialDecay(0.2, 5, 0.8)

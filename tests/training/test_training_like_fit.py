@@ -7,20 +7,20 @@ import numpy as np
 import pytest
 
 from tests.support.small_data import digits
-from trainables.image_settings import ImageSettings
-from trainables.training.runtime import configure
-from trainables.training.seeds import order_of_epoch
+from trainables.engines.runtime import configure
+from trainables.engines.seeds import order_of_epoch
+from trainables.settings.image import ImageSettings
 
 configure(cpus=1)
 
 import keras  # noqa: E402
 
+from trainables.compiled.chunks import chunks  # noqa: E402
+from trainables.compiled.optimizers import make_optimizer  # noqa: E402
+from trainables.compiled.program import Program  # noqa: E402
+from trainables.engines.initial_weights import initial_weights  # noqa: E402
+from trainables.engines.layers import plain  # noqa: E402
 from trainables.networks.build import build_model  # noqa: E402
-from trainables.training.chunks import chunks  # noqa: E402
-from trainables.training.initial_weights import initial_weights  # noqa: E402
-from trainables.training.layers import plain  # noqa: E402
-from trainables.training.optimizers import make_optimizer  # noqa: E402
-from trainables.training.program import Program  # noqa: E402
 
 SEED, EPOCHS, BATCH = 3, 2, 48
 NAMES = ("loss", "accuracy", "val_loss", "val_accuracy")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tests.support.small_data import digits
+from trainables.engines.runtime import configure
 from trainables.errors import TrainableError
 from trainables.training.fitting import fit
-from trainables.training.runtime import configure
 from trainables.trial import Metrics, Trial
 
 configure(cpus=1)
@@ -18,8 +18,8 @@ configure(cpus=1)
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
-from trainables.training.own_engines import own_engine  # noqa: E402
-from trainables.training.own_models import adapted, rates_of, structure_of  # noqa: E402
+from trainables.own_models.choice import own_engine  # noqa: E402
+from trainables.own_models.exchange import adapted, rates_of, structure_of  # noqa: E402
 
 CONFIG = {"epochs": 2, "learning_rate": 0.01}
 

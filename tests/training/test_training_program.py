@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tests.support.small_data import digits
-from trainables.image_settings import ImageSettings
-from trainables.training.runtime import configure
+from trainables.engines.runtime import configure
+from trainables.settings.image import ImageSettings
 
 configure(cpus=1)
 
@@ -16,14 +16,14 @@ import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from tensorflow.python.framework.func_graph import FuncGraph  # noqa: E402
 
+from trainables.compiled.chunks import chunks  # noqa: E402
+from trainables.compiled.kept_programs import MOST_PROGRAMS, kept_structures, program_for  # noqa: E402
+from trainables.compiled.optimizers import make_optimizer  # noqa: E402
+from trainables.compiled.program import Program  # noqa: E402
+from trainables.engines.initial_weights import initial_weights  # noqa: E402
+from trainables.engines.layers import BatchNormalization, Dropout, plain  # noqa: E402
 from trainables.networks.build import build_model  # noqa: E402
-from trainables.training.chunks import chunks  # noqa: E402
-from trainables.training.initial_weights import initial_weights  # noqa: E402
-from trainables.training.kept_programs import MOST_PROGRAMS, kept_structures, program_for  # noqa: E402
-from trainables.training.layers import BatchNormalization, Dropout, plain  # noqa: E402
-from trainables.training.optimizers import make_optimizer  # noqa: E402
 from trainables.training.prepared import prepared_program  # noqa: E402
-from trainables.training.program import Program  # noqa: E402
 
 
 def settings(**changed: Any) -> ImageSettings:

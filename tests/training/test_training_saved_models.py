@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from tests.support.small_data import digits
+from trainables.engines.runtime import configure
 from trainables.errors import TrainableError
 from trainables.image_classifier import train_on
-from trainables.training.runtime import configure
 from trainables.trial import Metrics, Trial
 
 configure(cpus=1)
@@ -21,9 +21,9 @@ configure(cpus=1)
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
-from trainables.training import saved_models  # noqa: E402
+from trainables.own_models import saved_models  # noqa: E402
+from trainables.own_models.choice import own_engine  # noqa: E402
 from trainables.training.fitting import fit  # noqa: E402
-from trainables.training.own_engines import own_engine  # noqa: E402
 
 
 def saved(build: Callable[..., Any], path: Path, **config: Any) -> list[Metrics]:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tests.support.small_data import digits
+from trainables.engines.runtime import configure
 from trainables.errors import TrainableError, TrialDiverged
 from trainables.hypermodel import fit_with
-from trainables.training.runtime import configure
 from trainables.trial import Metrics, Trial
 
 configure(cpus=1)

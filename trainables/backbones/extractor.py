@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from trainables.augmentation import augmentation
+from trainables.backbones.features import About, Array
 from trainables.backbones.head import POOLED
 from trainables.backbones.network import preprocessed
-from trainables.features import About, Array
-from trainables.image_settings import ImageSettings
+from trainables.networks.augmentation import augmentation
+from trainables.settings.image import ImageSettings
 
 
 class FrozenPart:

@@ -7,10 +7,10 @@ from typing import Any
 import keras
 from keras import layers
 
-from trainables.augmentation import augmentation
 from trainables.backbones.network import preprocessed
-from trainables.image_settings import ImageSettings
+from trainables.networks.augmentation import augmentation
 from trainables.networks.head import dropout
+from trainables.settings.image import ImageSettings
 
 POOLED = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}
 """The poolings that make a vector of each image; none has weights."""

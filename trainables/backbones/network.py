@@ -14,12 +14,12 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from trainables.backbones.catalogue import BACKBONES, is_block
-from trainables.backbones.settings import depth_problem
-from trainables.backbones.weights import digest_of
+from trainables.engines.initial_weights import Weights, initial_weights
+from trainables.engines.layers import BatchNormalization
 from trainables.errors import TrainableError
-from trainables.training.initial_weights import Weights, initial_weights
-from trainables.training.layers import BatchNormalization
+from trainables.settings.backbones import BACKBONES, is_block
+from trainables.settings.regimes import depth_problem
+from trainables.settings.weights import digest_of
 
 _IMAGENET_MEANS = (0.485, 0.456, 0.406)
 _IMAGENET_DEVIATIONS = (0.229, 0.224, 0.225)

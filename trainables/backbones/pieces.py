@@ -10,8 +10,8 @@ from typing import Any
 
 import keras
 
-from trainables.backbones.catalogue import BACKBONES
 from trainables.backbones.extractor import FrozenPart
+from trainables.backbones.features import Features
 from trainables.backbones.head import POOLED, head_structure
 from trainables.backbones.network import (
     cut_before,
@@ -24,15 +24,15 @@ from trainables.backbones.network import (
     values_of,
     weights_of,
 )
-from trainables.backbones.weights import RANDOM, digest_of, obtain_weights, weights_name
 from trainables.data import Data, Split
 from trainables.datasets.cache import default_cache_dir
 from trainables.datasets.catalogue import digest
-from trainables.features import Features
-from trainables.image_settings import ImageSettings
-from trainables.training.engine import Engine
-from trainables.training.initial_weights import Weights
-from trainables.training.seeds import Stream, derived_seed
+from trainables.engines.contract import Engine
+from trainables.engines.initial_weights import Weights
+from trainables.engines.seeds import Stream, derived_seed
+from trainables.settings.backbones import BACKBONES
+from trainables.settings.image import ImageSettings
+from trainables.settings.weights import RANDOM, digest_of, obtain_weights, weights_name
 from trainables.trial import Trial
 
 _FORMAT = "1"

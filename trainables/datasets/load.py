@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from trainables.data import Data, Inputs, Split
+from trainables.datasets.arrays.examples import Examples, open_examples
+from trainables.datasets.arrays.functions import DataFunction, call, name_of
 from trainables.datasets.cache import default_cache_dir
 from trainables.datasets.catalogue import Catalogue, Size, Source, open_catalogue
 from trainables.datasets.decoded import open_images
-from trainables.datasets.examples import Examples, open_examples
 from trainables.datasets.find import checked_split, describe
-from trainables.datasets.functions import DataFunction, call, name_of
 from trainables.datasets.locate import locate
 from trainables.datasets.settings import (
     check_data_settings,

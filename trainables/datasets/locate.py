@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from trainables.datasets.arrays import DigitsSource, NpzSource
+from trainables.datasets.arrays.npz import DigitsSource, NpzSource
 from trainables.datasets.catalogue import Source
 from trainables.datasets.containers.opening import ARCHIVE_SUFFIXES, is_npz
 from trainables.datasets.download import PUBLISHERS, Publisher, download, fetch_through_tfds

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from trainables.datasets.catalogue import Size
 from trainables.datasets.splits import CARVED_FRACTION
 from trainables.errors import TrainableError
-from trainables.settings import Setting, check_settings, number, optional, whole
+from trainables.setting_table import Setting, check_settings, number, optional, whole
 from trainables.trial import DatasetInfo
 
 _LARGEST_SIDE = 4096

@@ -7,12 +7,12 @@ from typing import Any
 
 import keras
 
-from trainables.augmentation import augmentation, rescaling
-from trainables.image_settings import ImageSettings, check_side
+from trainables.networks.augmentation import augmentation, rescaling
 from trainables.networks.inception import inception
 from trainables.networks.plain_stacks import four_conv, mid, simple
 from trainables.networks.resnet import resnet
 from trainables.networks.two_conv import two_conv
+from trainables.settings.image import ImageSettings, check_side
 
 Network = Callable[[Any, ImageSettings, int], Any]
 """(rescaled images, settings, number of classes) -> class probabilities."""

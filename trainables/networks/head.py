@@ -6,8 +6,8 @@ from typing import Any
 
 from keras import layers
 
-from trainables.image_settings import ImageSettings
-from trainables.training.layers import Dropout
+from trainables.engines.layers import Dropout
+from trainables.settings.image import ImageSettings
 
 
 def head(x: Any, settings: ImageSettings, num_classes: int) -> Any:

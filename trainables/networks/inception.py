@@ -10,9 +10,9 @@ from typing import Any
 
 from keras import layers
 
-from trainables.image_settings import ImageSettings
 from trainables.networks.convolution import convolution
 from trainables.networks.head import head
+from trainables.settings.image import ImageSettings
 
 _BLOCKS = ((160, 112, 224, 24, 64, 64), (128, 128, 256, 24, 64, 64), (112, 144, 288, 32, 64, 64))
 """Filters: 1x1; 1x1 before 3x3, 3x3; 1x1 before 5x5, 5x5; 1x1 behind the pooling."""

@@ -6,9 +6,9 @@ from typing import Any
 
 from keras import layers
 
-from trainables.image_settings import ImageSettings
 from trainables.networks.convolution import convolution, padding_for
 from trainables.networks.head import dropout, head
+from trainables.settings.image import ImageSettings
 
 
 def four_conv(x: Any, settings: ImageSettings, num_classes: int) -> Any:

@@ -9,9 +9,9 @@ from typing import Any
 
 from keras import layers
 
-from trainables.image_settings import ImageSettings
+from trainables.engines.layers import BatchNormalization
 from trainables.networks.head import head
-from trainables.training.layers import BatchNormalization
+from trainables.settings.image import ImageSettings
 
 
 def resnet(x: Any, settings: ImageSettings, num_classes: int) -> Any:

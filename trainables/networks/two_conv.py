@@ -6,10 +6,10 @@ from typing import Any
 
 from keras import layers
 
-from trainables.image_settings import ImageSettings
+from trainables.engines.layers import BatchNormalization
 from trainables.networks.convolution import padding_for
 from trainables.networks.head import dropout, head
-from trainables.training.layers import BatchNormalization
+from trainables.settings.image import ImageSettings
 
 
 def two_conv(x: Any, settings: ImageSettings, num_classes: int) -> Any:

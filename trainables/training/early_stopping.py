@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from trainables.image_settings import ImageSettings
-from trainables.training.engine import Engine, State
-from trainables.training.initial_weights import Weights
+from trainables.engines.contract import Engine, State
+from trainables.engines.initial_weights import Weights
+from trainables.settings.image import ImageSettings
 from trainables.trial import Config, Metrics
 
 _OF_THE_EPOCH = frozenset({"epoch", "stage", "seconds", "learning_rate", "train_images"})

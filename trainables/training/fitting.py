@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trainables.data import Data, Split
-from trainables.image_settings import ImageSettings
+from trainables.engines.contract import Engine
+from trainables.engines.seeds import order_of_epoch
+from trainables.own_models.choice import OwnModel
+from trainables.settings.image import ImageSettings
 from trainables.training.checkpoint import read_checkpoint, write_checkpoint
 from trainables.training.early_stopping import EarlyStopping
-from trainables.training.engine import Engine
 from trainables.training.growth import seen_in, trainings
 from trainables.training.outcome import finish
-from trainables.training.own_engines import OwnModel
-from trainables.training.seeds import order_of_epoch
 from trainables.trial import Config, Metrics, Trial, check_loss
 
 

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data import Data, Split
-from trainables.image_settings import ImageSettings
-from trainables.training.classes import class_columns
-from trainables.training.engine import COMPILED, Engine, Evaluation, evaluation_batch
-from trainables.training.initial_weights import Weights
-from trainables.training.layers import Dropout, leaves, plain
-from trainables.training.own_engines import OwnModel
-from trainables.training.saved_models import Measured, add_about, save_checked
+from trainables.engines.classes import class_columns
+from trainables.engines.contract import COMPILED, Engine, Evaluation, evaluation_batch
+from trainables.engines.initial_weights import Weights
+from trainables.engines.layers import Dropout, leaves, plain
+from trainables.own_models.choice import OwnModel
+from trainables.own_models.saved_models import Measured, add_about, save_checked
+from trainables.settings.image import ImageSettings
 from trainables.trial import Metrics, Trial
 
 

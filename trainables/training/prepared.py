@@ -7,16 +7,16 @@ from contextlib import contextmanager
 
 import keras
 
+from trainables.compiled.kept_programs import program_for
+from trainables.compiled.optimizers import make_optimizer
+from trainables.compiled.program import Program
 from trainables.data import Data
-from trainables.image_settings import ImageSettings
+from trainables.engines.initial_weights import initial_weights
+from trainables.engines.keras_fit import KerasFit
+from trainables.engines.layers import Dropout, leaves, plain
 from trainables.networks.build import build_model
-from trainables.training.initial_weights import initial_weights
-from trainables.training.kept_programs import program_for
-from trainables.training.keras_fit import KerasFit
-from trainables.training.layers import Dropout, leaves, plain
-from trainables.training.optimizers import make_optimizer
-from trainables.training.own_engines import fit_engine
-from trainables.training.program import Program
+from trainables.own_models.choice import fit_engine
+from trainables.settings.image import ImageSettings
 from trainables.trial import Config
 
 

@@ -18,13 +18,13 @@ import keras
 import numpy as np
 
 from trainables.data import Data, Split
+from trainables.engines.batches import Labels, as_given
+from trainables.engines.contract import COMPILED, FIT
+from trainables.engines.keras_fit import KerasFit
 from trainables.errors import TrainableError
-from trainables.image_settings import ImageSettings, of_training
-from trainables.training.batches import Labels, as_given
-from trainables.training.engine import COMPILED, FIT
-from trainables.training.keras_fit import KerasFit
+from trainables.own_models.choice import Build, OwnModel, built_model, fit_engine, keras_as_it_was
+from trainables.settings.image import ImageSettings, of_training
 from trainables.training.outcome import finish
-from trainables.training.own_engines import Build, OwnModel, built_model, fit_engine, keras_as_it_was
 from trainables.trial import Config, Metrics, Trial, check_loss
 
 Fit = Callable[..., Any]

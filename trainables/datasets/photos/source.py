@@ -15,8 +15,8 @@ from trainables.datasets.names import shown
 from trainables.datasets.photos.layout import Layout, read_layout
 from trainables.datasets.photos.parallel import in_threads
 from trainables.datasets.photos.picture import Sight, look, picture, silent_pillow, why_unreadable
+from trainables.datasets.photos.resize import pixels, resized
 from trainables.datasets.progress import Progress
-from trainables.datasets.resize import pixels, resized
 from trainables.errors import TrainableError
 
 MOST_UNREADABLE = 0.05

@@ -1,0 +1,1 @@
+"""Figures of the metric against the parameters that were searched."""

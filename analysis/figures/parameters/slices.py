@@ -1,0 +1,123 @@
+"""The metric against one parameter at a time: every configuration, those that were stopped early as such."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from analysis.configurations import runs_told
+from analysis.figures.drawing.scales import Scale, scale
+from analysis.figures.drawing.style import BEST, BLUE, GREY, LIGHT, focus, label, legend, panels, style, title
+from analysis.findings import constants
+from analysis.load import Results
+from analysis.numbers.expected import expected
+from analysis.statistics import bootstrap
+from analysis.wording.columns import shown
+from search.errors import SearchError
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The configurations, best complete one first: their places along one parameter, and their results.
+
+    Of a pruned one `values` holds what it would be expected to end with, and `deviations` how sure that is.
+    """
+
+    column: str
+    scale: Scale
+    values: Values
+    deviations: Values
+    pruned: NDArray[np.bool_]
+
+
+def slices(results: Results) -> list[Slice]:
+    """One slice for each setting that varied; raises SearchError where none did."""
+    table = expected(results)
+    columns = varied(results, table)
+    return [slice_of(results, name, table) for name in columns]
+
+
+def varied(results: Results, table: pd.DataFrame) -> list[str]:
+    """The settings with two values in a table of configurations; raises SearchError where there is none."""
+    columns = [name for name in results.varied if table[name].nunique(dropna=False) > 1]
+    if not columns:
+        raise SearchError(f"{results.told} has no parameter with two values among its trials.")
+    return columns
+
+
+def slice_of(results: Results, column: str, table: pd.DataFrame) -> Slice:
+    """The slice along one column of a table of `expected`."""
+    values, deviations = (table[name].to_numpy(float) for name in ("value", "deviation"))
+    return Slice(column, scale(results, column, table), values, deviations, (table["state"] == "pruned").to_numpy())
+
+
+def draw_slice(axes: Axes, data: Slice, mode: str) -> None:
+    """A point for each configuration, pruned ones as crosses, the best as a star; choices also with their mean."""
+    places, limits = data.scale.positions, focus(data.values, mode)
+    values = data.values if limits is None else np.clip(data.values, *limits)
+    if data.scale.discrete:
+        places = places + np.random.default_rng(0).uniform(-0.22, 0.22, len(places))
+    done, pruned = ~data.pruned, data.pruned
+    ends = np.stack([values - data.deviations, values + data.deviations], axis=1)
+    bars = [[(place, low), (place, high)] for place, (low, high) in zip(places[pruned], ends[pruned], strict=True)]
+    axes.add_collection(LineCollection(bars, colors=LIGHT, linewidths=0.8, zorder=1))
+    axes.scatter(places[pruned], values[pruned], s=16, marker="x", color=GREY, linewidths=0.9, label="pruned", zorder=2)
+    axes.scatter(places[done], values[done], s=18, color=BLUE, alpha=0.75, linewidths=0, label="complete", zorder=3)
+    axes.scatter(places[:1], values[:1], s=80, marker="*", color=BEST, edgecolors="white", label="best", zorder=5)
+    if data.scale.discrete:
+        _draw_means(axes, data, values)
+    data.scale.apply(axes)
+    if limits:
+        room = 0.03 * (limits[1] - limits[0])
+        axes.set_ylim(limits[0] - room, limits[1] + room)
+
+
+def _draw_means(axes: Axes, data: Slice, values: Values) -> None:
+    """The mean of the complete configurations of each choice, on its tick."""
+    for tick in data.scale.ticks:
+        own = values[(data.scale.positions == tick) & ~data.pruned]
+        if len(own) < 2:
+            continue
+        interval = bootstrap(own, resamples=1000)
+        sides = [[interval.value - interval.low], [interval.high - interval.value]]
+        axes.errorbar(
+            tick, interval.value, sides, fmt="s", markersize=4, color="#222222", capsize=3, linewidth=1, zorder=4,
+            label="mean of the complete ones, 95 %",
+        )  # fmt: skip
+
+
+def crosses(pruned: NDArray[np.bool_]) -> str:
+    """What the crosses of a figure are, for its title; empty where there are none."""
+    return "; crosses: pruned, at the value expected of them" if pruned.any() else ""
+
+
+def figure(results: Results) -> Figure:
+    """The metric against each setting that varied, over the whole range that was searched."""
+    data, table = slices(results), expected(results)
+    with style():
+        columns = 3 if len(data) in (3, 5, 6, 9) else 2 if len(data) in (2, 4) else 4
+        whole, axes = panels(len(data), width=3.4, height=2.9, columns=columns, sharey=True)
+        for index, (one, part) in enumerate(zip(axes, data, strict=True)):
+            draw_slice(one, part, results.mode)
+            one.set_xlabel(shown(part.column) + (" (log)" if part.scale.log else ""))
+            if index % columns == 0:
+                one.set_ylabel(label(results.metric))
+        told = [f"Configurations ({runs_told(table[table['state'] == 'complete'])}){crosses(data[0].pruned)}"]
+        told += [", a bar one standard deviation long to each side"] * bool(data[0].pruned.any())
+        sentences = ["".join(told), *edge(data[0], results), *constants(results)]
+        legend(whole, axes)
+        title(whole, *sentences)
+    return whole
+
+
+def edge(data: Slice, results: Results) -> list[str]:
+    """The sentence that says that some stand at the edge, where they do."""
+    return ["Worse ones stand at the edge"] if focus(data.values, results.mode) else []

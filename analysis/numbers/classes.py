@@ -1,0 +1,87 @@
+"""What the stored test predictions say of each class: confusion, precision, recall, F1, images per class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.configurations import configurations
+from analysis.load import Results
+from analysis.stored.source import StoredExperiment, read_predictions, stored_predictions
+from search.errors import SearchError
+
+_PREFIX = "probability_"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The test predictions of one run: `label` and `predicted` as numbers into `names`."""
+
+    trial: str
+    number: int
+    runs: int
+    """Runs of its configuration, of which this is the first."""
+    frame: pd.DataFrame
+    names: tuple[str, ...]
+
+    @property
+    def told(self) -> str:
+        """Which run this is, for a heading."""
+        return f"trial {self.number}" + (f", run 1 of {self.runs}" if self.runs > 1 else "")
+
+    @property
+    def confusion(self) -> NDArray[np.int64]:
+        """Counts, shape (classes, classes): rows are the true classes, columns the predicted ones."""
+        size = len(self.names)
+        pairs = self.frame["label"].to_numpy(int) * size + self.frame["predicted"].to_numpy(int)
+        return np.bincount(pairs, minlength=size * size).reshape(size, size).astype(np.int64)
+
+
+def best_predictions(results: Results) -> Predictions:
+    """The predictions of the best configuration that has some stored, its first run before its repeats.
+
+    Raises SearchError where no predictions are stored.
+    """
+    sources = {source.name: source for source in results.sources}
+    stored = {name: stored_predictions(source) for name, source in sources.items()}
+    for _, row in configurations(results).iterrows():
+        source = sources[row["experiment"]]
+        frame = read_predictions(source, row["trial_id"]) if row["trial_id"] in stored[source.name] else None
+        if frame is not None:
+            return Predictions(str(row["key"]), int(row["number"]), int(row["runs"]), frame, _names(source, frame))
+    raise SearchError(f"{results.told} has no stored test predictions; only the best trials keep theirs.")
+
+
+def _names(source: StoredExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
+    """The class names, from the columns of probabilities, else from the manifest, else numbers."""
+    named = [name.removeprefix(_PREFIX) for name in frame.columns if name.startswith(_PREFIX)]
+    known = [str(name) for name in (source.dataset.class_names if source.dataset else ())]
+    size = int(max(frame["label"].max(), frame["predicted"].max())) + 1
+    names = known if len(known) >= max(size, len(named)) else named
+    return tuple(names) if len(names) >= size else tuple(map(str, range(size)))
+
+
+def per_class(predictions: Predictions) -> pd.DataFrame:
+    """One row for each class: `images, precision, recall, f1`; NaN where a class was never predicted or never shown."""
+    counts = predictions.confusion
+    right = np.diag(counts).astype(float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        precision, recall = right / counts.sum(axis=0), right / counts.sum(axis=1)
+        f1 = 2 * right / (counts.sum(axis=0) + counts.sum(axis=1))
+    columns = {"class": predictions.names, "images": counts.sum(axis=1), "precision": precision, "recall": recall}
+    return pd.DataFrame({**columns, "f1": f1})
+
+
+def most_confused(predictions: Predictions, top: int = 5) -> pd.DataFrame:
+    """The pairs of classes most often taken for each other: `true, predicted, images, share` of the true class."""
+    counts = predictions.confusion.copy()
+    totals = counts.sum(axis=1)
+    np.fill_diagonal(counts, 0)
+    order = np.argsort(-counts, axis=None, kind="stable")[:top]
+    pairs = [divmod(int(place), len(counts)) for place in order if counts.flat[place] > 0]
+    names = predictions.names
+    rows = [(names[t], names[p], int(counts[t, p]), counts[t, p] / totals[t]) for t, p in pairs]
+    return pd.DataFrame(rows, columns=["true", "predicted", "images", "share"])

@@ -1,0 +1,1 @@
+"""The experiment folder as typed values: its manifest, its tables, its journal."""

@@ -1,0 +1,1 @@
+"""The searches that the benchmarks run."""

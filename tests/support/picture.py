@@ -1,0 +1,64 @@
+"""The picture of docs/architecture.md as values: which room stands above which, and the order of files in each."""
+
+LAYERS = (
+    {"run"},
+    {"cluster"},
+    {"driver"},
+    {"screen"},
+    {"planning", "trial"},
+    {"sampling", "experiment"},
+    {"space", "stopping"},
+    {"errors", "wording", "console"},
+)
+"""The rooms of search/, from the top down: each imports only rooms that stand below its own line."""
+
+ORDER_INSIDE = {
+    "search.cluster": "execution scheduler searcher worker nodes node_calls closing capacity connection watchdog "
+    "interrupts",
+    "search.driver": "dispatch search trial_queue recorder placement kept_models history ranking rows trials giving_up",
+    "search.screen": "dry_run listing summary live_view snapshot",
+    "search.planning": "make_plan checks resuming provenance plan dataset overrides smoke options option_values "
+    "resources",
+    "search.trial": "runner process child attempt reads checkpoints messages out_of_memory gpu orphans",
+    "search.sampling": "sampling drawing samplers multi_fidelity expected_improvement gaussian_process learning_curves "
+    "encoding thinned journal translation",
+    "search.experiment": "disk folder schema parts remote existing damage manifest states lock atomic",
+    "search.experiment.remote": "copy mirror claim resumable store",
+    "search.space": "server loading space_process hypermodel exploration unloaded definition per_trial pinned_function "
+    "parameters values",
+    "search.stopping": "rules fidelity",
+    "trainables": "hypermodel tailored image_classifier training backbones own_models networks compiled engines "
+    "settings datasets branin data setting_table trial wording errors durable",
+    "trainables.networks": "build plain_stacks inception two_conv resnet convolution head augmentation",
+    "trainables.backbones": "pieces extractor head features network",
+    "trainables.training": "regimes fitting growth users_fit prepared checkpoint early_stopping outcome",
+    "trainables.engines": "keras_fit contract initial_weights runtime layers device batches classes seeds",
+    "trainables.datasets": "load find locate arrays photos containers settings decoded catalogue download splits "
+    "names cache progress",
+    "trainables.settings": "image regimes weights backbones networks",
+    "trainables.own_models": "choice exchange compile_settings endings saved_models",
+    "trainables.compiled": "kept_programs program eligible chunks optimizers",
+    "trainables.datasets.containers": "opening tar_file folder zip_file container",
+    "trainables.datasets.arrays": "npz functions examples",
+    "trainables.datasets.photos": "source parallel layout resize picture",
+    "analysis": "report figures compare tables findings numbers listing configurations load statistics stored wording "
+    "command",
+    "analysis.wording": "formats columns",
+    "analysis.report": "__main__ page words",
+    "analysis.figures": "timeline classes sample_size bars parameters progress tradeoff curves __main__ drawing",
+    "analysis.numbers": "importance expected by_epoch classes",
+    "analysis.stored": "source casts manifest journal",
+    "analysis.figures.parameters": "parallel settings contour important slices",
+    "analysis.figures.drawing": "scales surface style",
+    "benchmarks": "crashes scale profile_driver overhead measuring simulator samplers peers transfer analysis "
+    "stopping_rules epoch spaces fidelity",
+    "benchmarks.measuring": "scale_cell where command printed contestants",
+    "benchmarks.simulator": "compare product peers report design clock task",
+    "benchmarks.peers": "bare_program tune_optuna keras_tuner_random optuna_alone bare_keras tune_nothing digits "
+    "record",
+    "benchmarks.spaces": "frozen_backbone nothing hartmann digits_cnn",
+}
+"""The files and rooms of each room, from the top down: each imports only those that stand behind it."""
+
+ORDERED = ("search", "trainables", "analysis", "benchmarks")
+FILES_IN_A_ROOM = 11

@@ -1,0 +1,45 @@
+"""A data set that is a function: `data(config, trial)` gives arrays, which are divided here, or batches of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from trainables.datasets.arrays.examples import Examples, joined
+from trainables.datasets.splits import TEST, TRAIN, VALIDATION
+from trainables.errors import TrainableError
+from trainables.trial import Trial
+
+DataFunction = Callable[[Mapping[str, object], Trial], Any]
+_EXPECTED = (
+    "expected (x, y), ((x, y), (x_test, y_test)), or train, validation and test as three such pairs or as three "
+    "tf.data or PyDataset"
+)
+
+
+def call(function: DataFunction, config: Mapping[str, object], trial: Trial) -> Examples | tuple[Any, Any, Any]:
+    """What the function gives: arrays with the splits that it makes, or three data sets that give batches themselves.
+
+    Raises TrainableError for anything else.
+    """
+    given, name = function(config, trial), name_of(function)
+    if not isinstance(given, tuple):
+        raise TrainableError(f"{name} gave a {type(given).__name__}; {_EXPECTED}.")
+    if len(given) == 3 and not any(isinstance(part, tuple) for part in given):
+        return given
+    if len(given) == 2 and not any(isinstance(part, tuple) for part in given):
+        return joined({TRAIN: given}, name)
+    if len(given) not in (2, 3) or not all(isinstance(part, tuple) and len(part) == 2 for part in given):
+        raise TrainableError(f"{name} gave {_described(given)}; {_EXPECTED}.")
+    roles = (TRAIN, TEST) if len(given) == 2 else (TRAIN, VALIDATION, TEST)
+    return joined(dict(zip(roles, given, strict=True)), name)
+
+
+def name_of(function: DataFunction) -> str:
+    """How the function is called where it is told of."""
+    return f"{getattr(function, '__name__', type(function).__name__)}()"
+
+
+def _described(given: tuple[Any, ...]) -> str:
+    inside = ", ".join(f"a tuple of {len(part)}" if isinstance(part, tuple) else type(part).__name__ for part in given)
+    return f"a tuple of {len(given)} ({inside})"

@@ -1,0 +1,201 @@
+"""Data sets that come as arrays: .npz files in Keras' layout, of images or of anything, and scikit-learn's digits."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.datasets.arrays.examples import Examples, joined
+from trainables.datasets.catalogue import Catalogue, Image, Size, digest, same_contents
+from trainables.datasets.names import reason, shown
+from trainables.datasets.photos.resize import resized
+from trainables.datasets.splits import TEST, TRAIN, VALIDATION
+from trainables.errors import TrainableError
+
+_ROLES = {"train": TRAIN, "validation": VALIDATION, "val": VALIDATION, "test": TEST}
+_NAME = re.compile(rf"([xy])_({'|'.join(_ROLES)})(?:_(.+))?")
+_LAYOUT = (
+    "x_train, y_train and, where published, x_validation, y_validation, x_test, y_test; several inputs as x_train_NAME"
+)
+
+CLASS_NAMES = {
+    "fashion_mnist": (
+        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+    ),
+    "cifar10": ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+}  # fmt: skip
+"""The classes' names where the files hold numbers only, in the order of the numbers."""
+
+
+@dataclass(frozen=True)
+class NpzSource:
+    """`x_train, y_train` and, where a test set is published, `x_test, y_test` in one file."""
+
+    name: str
+    path: Path
+
+    @property
+    def where(self) -> str:
+        """The file."""
+        return shown(str(self.path))
+
+    def identity(self) -> str:
+        """From the checksums that the file keeps of its members: bound to the content, and read in milliseconds."""
+        with self._told():
+            file = zipfile.ZipFile(self.path)
+        with file:
+            return digest(*(f"{m.filename} {m.CRC} {m.file_size}" for m in file.infolist()))
+
+    def catalogue(self) -> Catalogue:
+        """Reads the whole file once, to know which images are identical."""
+        parts = self._parts()
+        if not _are_images(parts):
+            return joined(parts, self.where).catalogue(self.identity())
+        return array_catalogue(self.name, *_joined_images(self.where, parts), self.identity())
+
+    def images(self, catalogue: Catalogue, size: Size) -> Iterator[tuple[int, Image]]:
+        """Rows in order."""
+        images, _, _ = _joined_images(self.where, self._parts())
+        return ((row, resized(image, size)) for row, image in enumerate(images))
+
+    def examples(self) -> Examples:
+        """All arrays, where they are no images."""
+        return joined(self._parts(), self.where)
+
+    def _parts(self) -> dict[int, tuple[Any, Any]]:
+        """Role -> inputs and targets."""
+        with self._told(), self.path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files if _NAME.fullmatch(name)}
+            names = list(file.files)
+        parts = {role: _part(split, arrays) for split, role in _ROLES.items() if f"y_{split}" in arrays}
+        if TRAIN not in parts or not all(_is_given(x) for x, _ in parts.values()):
+            there = ", ".join(shown(name) for name in names) or "none"
+            raise TrainableError(f"{self.where} has the arrays {there}; expected {_LAYOUT}.")
+        return parts
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """One line for whatever is wrong with the file: its zip, its headers and its packing raise a dozen types."""
+        try:
+            yield
+        except Exception as error:
+            raise TrainableError(
+                f"cannot read {self.where}: {reason(error)}. Expected an .npz file with {_LAYOUT}."
+            ) from error
+
+
+def _part(split: str, arrays: Mapping[str, NDArray[Any]]) -> tuple[Any, NDArray[Any]]:
+    """Inputs and targets of one split: an array, or a dict of named ones."""
+    named = {
+        found[3]: array
+        for name, array in arrays.items()
+        if (found := _NAME.fullmatch(name)) and found[1] == "x" and found[2] == split
+    }
+    return named[None] if list(named) == [None] else named, arrays[f"y_{split}"]
+
+
+def _is_given(x: Any) -> bool:
+    """Whether there are inputs, either one without a name or all with names."""
+    return not isinstance(x, Mapping) or (bool(x) and None not in x)
+
+
+def _are_images(parts: Mapping[int, tuple[Any, Any]]) -> bool:
+    """Whether the arrays are grey or coloured images of 8 bits, with whole numbers for classes."""
+    return all(
+        not isinstance(x, Mapping)
+        and x.dtype == np.uint8
+        and (x.ndim == 3 or (x.ndim == 4 and x.shape[3] in (1, 3)))
+        and np.issubdtype(y.dtype, np.integer)
+        and y.shape in {(len(x),), (len(x), 1)}
+        for x, y in parts.values()
+    )
+
+
+def _joined_images(
+    where: str, parts: Mapping[int, tuple[Any, Any]]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int8]]:
+    """All images, shape (n, height, width, channels), labels and roles."""
+    images, labels = zip(*parts.values(), strict=True)
+    if len({x.shape[1:] for x in images}) > 1:
+        raise TrainableError(
+            f"{where} has images of shape {' and '.join(str(x.shape[1:]) for x in images)}; expected one shape."
+        )
+    whole = np.concatenate(images).reshape(-1, *images[0].shape[1:3], *(images[0].shape[3:] or (1,)))
+    roles = np.concatenate([np.full(len(x), role, np.int8) for role, x in zip(parts, images, strict=True)])
+    return whole, np.concatenate([y.ravel() for y in labels]).astype(np.int64), roles
+
+
+@dataclass(frozen=True)
+class DigitsSource:
+    """The 1,797 real 8x8 digits that scikit-learn brings; scikit-learn itself, slow to import, is only located."""
+
+    name: str = "digits"
+    where: str = "embedded in scikit-learn"
+
+    def identity(self) -> str:
+        """Of the file, which is 57 kB."""
+        return digest(_digits_file().read_bytes())
+
+    def catalogue(self) -> Catalogue:
+        """No part of it is published as a test set."""
+        images, labels = _read_digits()
+        return array_catalogue(self.name, images, labels, np.zeros(len(labels), np.int8), self.identity())
+
+    def images(self, catalogue: Catalogue, size: Size) -> Iterator[tuple[int, Image]]:
+        """Rows in order."""
+        return ((row, resized(image, size)) for row, image in enumerate(_read_digits()[0]))
+
+
+def _digits_file() -> Path:
+    spec = importlib.util.find_spec("sklearn")
+    path = Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz" if spec and spec.origin else None
+    if path is None or not path.is_file():
+        raise TrainableError("the digits of scikit-learn are not installed. Run `pip install scikit-learn`.")
+    return path
+
+
+def _read_digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Images, shape (1797, 8, 8, 1), from 0..16 scaled to 0..255, and labels."""
+    with gzip.open(_digits_file(), "rt") as file:
+        table = np.loadtxt(file, delimiter=",", dtype=np.int64)
+    return np.rint(table[:, :64] * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1), table[:, 64]
+
+
+def array_catalogue(
+    name: str,
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    roles: NDArray[np.int8],
+    fingerprint: str,
+) -> Catalogue:
+    """The catalogue of images of one size; raises TrainableError for labels that leave a class empty."""
+    num_classes = int(labels.max(initial=-1)) + 1
+    counts = np.bincount(labels, minlength=num_classes) if labels.min(initial=0) >= 0 else np.zeros(1)
+    if not len(labels) or not counts.all():
+        raise TrainableError(
+            f"the labels of '{name}' run from {labels.min(initial=0)} to {num_classes - 1} and leave "
+            f"{int((counts == 0).sum())} of these classes without an image; expected every class from 0 on."
+        )
+    names = CLASS_NAMES.get(name, ())
+    height, width, channels = images.shape[1:]
+    return Catalogue(
+        fingerprint=fingerprint,
+        class_names=names if len(names) == num_classes else tuple(str(label) for label in range(num_classes)),
+        labels=labels,
+        roles=roles,
+        contents=same_contents([blake2b(image.tobytes(), digest_size=16).digest() for image in images]),
+        channels=channels,
+        smallest=(height, width),
+        largest=(height, width),
+    )

@@ -1,0 +1,56 @@
+"""Initial weights from a seed and the layers' own initialisers, the same for a new model as for one that is reused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.engines.layers import leaves
+from trainables.engines.seeds import Stream, derived_seed
+
+Weights = list[NDArray[np.generic]]
+
+
+def initial_weights(model: keras.Model, seed: int, first: int = 0) -> Weights:
+    """Values of `model.weights` from the one at `first` on, in their order; each has random numbers of its own.
+
+    Which, depends on the place behind `first` only, and not on what stands in front of it.
+    """
+    initializers = dict(_initializers(model))
+    return [
+        _values(initializers[weight.path], tuple(weight.shape), derived_seed(seed, Stream.WEIGHTS, position))
+        for position, weight in enumerate(model.weights[first:])
+    ]
+
+
+def _initializers(model: keras.Model) -> Iterator[tuple[str, Any]]:
+    """Path of every weight with its layer's initialiser for it."""
+    for layer in leaves(model):
+        for weight in layer.weights:
+            yield weight.path, _initializer(layer, weight.name)
+
+
+def _initializer(layer: Any, weight_name: str) -> Any:
+    """By Keras' convention `kernel_initializer` fills `kernel`, `depthwise_initializer` fills `depthwise_kernel`.
+
+    A depthwise convolution calls its weight `kernel` too.
+    """
+    names = [f"{weight_name}_initializer", f"{weight_name.removesuffix('_kernel')}_initializer"]
+    names += ["depthwise_initializer"] if weight_name == "kernel" else []
+    found = next((getattr(layer, name) for name in names if hasattr(layer, name)), None)
+    assert found is not None, f"layer {layer.name} names no initialiser for its weight {weight_name}"
+    return found
+
+
+def _values(initializer: Any, shape: tuple[int, ...], seed: int) -> NDArray[np.generic]:
+    if isinstance(initializer, keras.initializers.Zeros):
+        return np.zeros(shape, np.float32)
+    if isinstance(initializer, keras.initializers.Ones):
+        return np.ones(shape, np.float32)
+    config = initializer.get_config()
+    seeded = initializer.from_config({**config, "seed": seed} if "seed" in config else config)
+    return np.asarray(seeded(shape, dtype="float32"))

@@ -1,0 +1,135 @@
+"""The engine that trains a model by Keras' own `fit`, whatever the model is, one epoch a call.
+
+A call for each epoch, and not one for all of them, because a trial must be able to end, to be saved and to see other
+images after any epoch, and because what is random in an epoch must follow from its number alone. What `fit` keeps from
+epoch to epoch lies in the model and its optimizer and stays there: weights, statistics, slots, `iterations`, which
+learning-rate schedules go by, loss scales. Early stopping and the plateau rule are told of epochs by the trial, so that
+no callback sees a training begin twice. What `fit` does once, behind its last epoch, is left out: it would put moving
+averages of the weights (`use_ema`) in the place of the weights that train on, and of the best epoch's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.data import Data, Split
+from trainables.engines.batches import Labels, batches, is_arrays
+from trainables.engines.classes import balanced_weights
+from trainables.engines.contract import FIT, Evaluation, State, as_probabilities, evaluation_batch
+from trainables.engines.initial_weights import Weights
+from trainables.engines.seeds import Stream, derived_seed
+from trainables.errors import TrainableError
+from trainables.settings.image import ImageSettings
+from trainables.trial import Metrics
+
+
+class KerasFit:
+    """One compiled model; every trial has its own."""
+
+    name = FIT
+
+    def __init__(self, model: keras.Model, labels: Labels, cpus: int, *, logits: bool, first_place: int = 0) -> None:
+        """`logits`: whether the model ends in front of its softmax or sigmoid; `first_place`: see Program."""
+        self.model = model
+        self.labels, self._cpus, self._logits, self._first_place = labels, cpus, logits, first_place
+        if model.optimizer is not None:
+            model.optimizer.build(model.trainable_variables)  # So that a checkpoint finds where its values belong.
+        for optimizer in _optimizers(model):
+            # Keras sums gradients over replicas even if there is one, and keeps the traced graph for ever.
+            optimizer._all_reduce_sum_gradients = list
+        self.can_be_saved = len(_optimizers(model)) == len(_with_inner(model.optimizer))
+
+    @property
+    def optimizer(self) -> Any:
+        """The one that the model was compiled with; None where it trains without."""
+        return self.model.optimizer
+
+    def learning_rate(self) -> float:
+        """At the next step; NaN where the optimizer has none."""
+        rate = getattr(self.optimizer, "learning_rate", None)
+        return float("nan") if rate is None else float(keras.ops.convert_to_numpy(rate))
+
+    def seed_layers(self, seed: int, epoch: int) -> None:
+        """Let dropout and augmentation draw, from here on, what belongs to this epoch of this seed."""
+        for place, variable in enumerate(self.model.non_trainable_variables):
+            if variable.name == "seed_generator_state":
+                number = derived_seed(seed, Stream.LAYERS, epoch, self._first_place + place)
+                variable.assign(np.array([number, 0], variable.dtype))
+
+    def train_epoch(self, data: Data, order: NDArray[np.int64], settings: ImageSettings) -> Metrics:
+        """One epoch of `fit` on the training images in this order, with validation: its logs."""
+        with _goes_on(self.model):
+            history = self.model.fit(
+                self._batches(data.train, settings.batch_size, order),
+                validation_data=self._batches(data.validation, evaluation_batch(settings)),
+                class_weight=self._class_weights(data) if settings.class_weight else None,
+                shuffle=False,  # They come in order.
+                verbose=0,
+            )
+        return {name: values[-1] for name, values in history.history.items()}
+
+    def evaluation(self, split: Split, batch_size: int) -> Evaluation:
+        """The logs of `evaluate`, and what `predict` gives."""
+        examples = self._batches(split, batch_size)
+        metrics = self.model.evaluate(examples, verbose=0, return_dict=True)
+        outputs = self.model.predict(examples, verbose=0)
+        says_classes = is_arrays(outputs) and outputs.ndim == 2 and self.labels.fits(outputs.shape[1])
+        return Evaluation(metrics, outputs, as_probabilities(outputs, logits=self._logits) if says_classes else None)
+
+    def _batches(self, split: Split, batch_size: int, order: NDArray[np.int64] | None = None) -> Any:
+        return batches(split, batch_size, self.labels, self._cpus, order)
+
+    def _class_weights(self, data: Data) -> dict[int, float]:
+        if not self.labels.num_classes or not isinstance(data.train, Split):
+            raise TrainableError(f"class_weight is set and '{data.info.name}' gives no classes to weigh. Remove it.")
+        return dict(enumerate(balanced_weights(data.train, self.labels.num_classes).tolist()))
+
+    def get_weights(self) -> Weights:
+        """In the order of `model.weights`."""
+        return list(self.model.get_weights())
+
+    def set_weights(self, weights: Weights) -> None:
+        """Take weights in the order of `model.weights`."""
+        self.model.set_weights(weights)
+
+    def state(self) -> State:
+        """Weights, and what the optimizer remembers."""
+        variables = self.optimizer.variables if self.optimizer is not None else []
+        optimizer = {f"optimizer_{i}": np.asarray(variable.numpy()) for i, variable in enumerate(variables)}
+        return optimizer | {f"weight_{i}": np.array(value) for i, value in enumerate(self.get_weights())}
+
+    def restore(self, state: State) -> None:
+        """Go on from what `state` gave."""
+        self.set_weights([state[f"weight_{i}"] for i in range(len(self.model.weights))])
+        for i, variable in enumerate(self.optimizer.variables if self.optimizer is not None else []):
+            variable.assign(state[f"optimizer_{i}"])
+
+
+@contextmanager
+def _goes_on(model: keras.Model) -> Iterator[None]:
+    """Let a call of `fit` end without what it does behind the last epoch of all."""
+    averaging = [optimizer for optimizer in _with_inner(model.optimizer) if getattr(optimizer, "use_ema", False)]
+    for optimizer in averaging:
+        optimizer.finalize_variable_values = lambda _variables: None
+    try:
+        yield
+    finally:
+        for optimizer in averaging:
+            del optimizer.finalize_variable_values
+
+
+def _optimizers(model: keras.Model) -> list[Any]:
+    """All that are attributes of the model: one that brings its own training step may have several."""
+    found = [value for value in vars(model).values() if isinstance(value, keras.optimizers.Optimizer)]
+    return [each for optimizer in found for each in _with_inner(optimizer)]
+
+
+def _with_inner(optimizer: Any) -> list[Any]:
+    """The optimizer and the one whose loss it scales, if it does."""
+    return [each for each in (optimizer, getattr(optimizer, "inner_optimizer", None)) if each is not None]

@@ -1,0 +1,194 @@
+"""The engine of a user's model: the compiled program where it does what `fit` does, Keras' `fit` for all others."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+
+import keras
+
+from trainables.compiled.eligible import reason_for_fit
+from trainables.compiled.kept_programs import program_for
+from trainables.compiled.optimizers import make_optimizer, set_weight_decay
+from trainables.compiled.program import Program
+from trainables.data import Data, Split
+from trainables.engines.batches import Labels
+from trainables.engines.contract import COMPILED, FIT, Engine
+from trainables.engines.keras_fit import KerasFit
+from trainables.errors import TrainableError
+from trainables.own_models.compile_settings import (
+    from_logits,
+    labels_of,
+    names_marked,
+    optimizer_like,
+    reason_for_fit_of_compile,
+    take_configuration,
+)
+from trainables.own_models.endings import ends_in_logits
+from trainables.own_models.exchange import adapted, checked, rates_of, structure_of, units_of
+from trainables.settings.image import OPTIMIZERS, ImageSettings, of_training
+from trainables.trial import Config, Trial
+
+Build = Callable[[Config, Data], keras.Model]
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """Which engine trains a model, and why."""
+
+    engine: str
+    reason: str
+    """In words, of a model that needs `fit`; empty where it does not."""
+
+
+def engine_for(
+    model: keras.Model, image_shape: tuple[int, ...], asked: str = "auto", of_the_data: str | None = None
+) -> Choice:
+    """The engine of a model that is built: `compiled` only where it does what `fit` does.
+
+    `of_the_data` says why its data need `fit`. Raises TrainableError where `compiled` was asked for and would train
+    something else.
+    """
+    reason = of_the_data or reason_for_fit(model, image_shape)
+    if reason is None and model.compiled:
+        reason = reason_for_fit_of_compile(model, model.output_shape[-1])
+    if asked == COMPILED and reason is not None:
+        raise TrainableError(f"engine is 'compiled', and this model needs 'fit': {reason}. Expected engine='auto'.")
+    return Choice(FIT, reason or "") if reason is not None or asked == FIT else Choice(COMPILED, "")
+
+
+def _reason_of(data: Data) -> str | None:
+    """Why the data need `fit`, in words; None for one array of numbers with its classes."""
+    if not isinstance(data.train, Split):
+        return f"{data.info.name} gives its own batches"
+    if isinstance(data.train.inputs, Mapping):
+        return "the data have several inputs"
+    if not data.info.num_classes:
+        return "the targets are no classes"
+    return "the inputs are text" if data.train.inputs.dtype.kind in "SU" else None
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnModel:
+    """A user's model, and how to build another of the same."""
+
+    model: keras.Model
+    rebuild: Callable[[], keras.Model]
+    about: Mapping[str, object]
+    """What `build` was given: `config`, and `asked` and `split_seed`, which the data follow from."""
+
+
+def built_model(build: Build, config: Config, data: Data, trial: Trial) -> OwnModel:
+    """What `build` gives, with every random generator at the seed; its optimizer as the configuration says.
+
+    Raises TrainableError for what cannot be trained.
+    """
+
+    def new_model() -> keras.Model:
+        keras.utils.set_random_seed(trial.seed)
+        with names_marked():
+            built = build(config, data)
+        return checked(built, data)
+
+    def rebuild() -> keras.Model:
+        with keras_as_it_was():
+            return new_model()
+
+    before = set(_noted(config))
+    model = new_model()
+    used = set(_noted(config)) - before
+    named = config.get("optimizer", "adam")
+    if model.compiled:
+        take_configuration(model, config, used)
+    elif named not in OPTIMIZERS:
+        raise TrainableError(
+            f"optimizer is {named!r}, and the model that build gave is not compiled; expected one of "
+            f"{', '.join(OPTIMIZERS)}, or a model that is compiled with its own."
+        )
+    # As a dict would give them: a search notes what is read, and keeping them is no use of them.
+    values = dict(dict.items(config)) if isinstance(config, dict) else dict(config)
+    return OwnModel(model, rebuild, {"config": values, "asked": dict(trial.asked), "split_seed": trial.split_seed})
+
+
+def _noted(config: Config) -> Collection[str]:
+    """The settings that have been read so far, where a search notes them."""
+    return getattr(config, "read", ())
+
+
+@contextmanager
+def own_engine(build: Build, config: Config, data: Data, trial: Trial) -> Iterator[tuple[Engine, OwnModel]]:
+    """A user's network and its engine, at the weights that it brings.
+
+    What the user sets for all of Keras (a policy of mixed precision, say) holds for this trial and no other.
+    """
+    with keras_as_it_was():
+        own = built_model(build, config, data, trial)
+        settings = ImageSettings.of(of_training(config))
+        model, of_the_data = own.model, _reason_of(data)
+        image_shape = () if of_the_data else tuple(data.train.images.shape[1:])
+        choice = engine_for(model, image_shape, settings.engine, of_the_data)
+        if choice.reason:
+            trial.facts["engine_reason"] = choice.reason
+        if choice.engine == FIT:
+            yield fit_engine(model, data, settings, trial.cpus), own
+            return
+        logits = from_logits(model) if model.compiled else ends_in_logits(model, data)
+        with _program_for(model, settings, data, logits=logits) as program:
+            yield program, own
+
+
+def fit_engine(model: keras.Model, data: Data, settings: ImageSettings, cpus: int, first_place: int = 0) -> KerasFit:
+    """Keras' `fit` of a model; one that is not compiled gets loss and optimizer as the compiled program has them."""
+    classes, units = data.info.num_classes, units_of(model, data)
+    if model.compiled:
+        logits = from_logits(model)
+        return KerasFit(model, labels_of(model, classes, units), cpus, logits=logits, first_place=first_place)
+    logits = ends_in_logits(model, data)
+    optimizer = make_optimizer(settings.optimizer, decays=settings.weight_decay is not None)
+    optimizer.learning_rate = settings.learning_rate
+    set_weight_decay(optimizer, settings.weight_decay)
+    if units == 1:
+        loss = keras.losses.BinaryCrossentropy(from_logits=logits)
+        accuracy = keras.metrics.BinaryAccuracy("accuracy", threshold=0.0 if logits else 0.5)
+    else:
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
+        accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
+    model.compile(optimizer, loss, metrics=[accuracy])
+    return KerasFit(model, Labels(classes), cpus, logits=logits, first_place=first_place)
+
+
+@contextmanager
+def _program_for(model: keras.Model, settings: ImageSettings, data: Data, *, logits: bool) -> Iterator[Program]:
+    """A program for the model's structure and optimizer, at the model's weights."""
+    shape, kind = tuple(data.train.images.shape[1:]), str(data.train.images.dtype)
+    if model.compiled:
+        compiled = model.optimizer.get_config()
+        settings = dataclasses.replace(settings, learning_rate=compiled.pop("learning_rate"))
+        optimizer_key: object = (type(model.optimizer).__name__, repr(sorted(compiled.items())))
+    else:
+        optimizer_key = (settings.optimizer, settings.weight_decay is not None)
+
+    def build() -> Program:
+        decays = settings.weight_decay is not None
+        own = optimizer_like(model.optimizer) if model.compiled else make_optimizer(settings.optimizer, decays=decays)
+        return Program(adapted(model), own, shape, image_dtype=kind, logits=logits)
+
+    key = (structure_of(model), optimizer_key, kind, logits, keras.config.epsilon())
+    with program_for(key, build) as program:
+        program.start(model.get_weights(), settings, rates_of(model))
+        yield program
+
+
+@contextmanager
+def keras_as_it_was() -> Iterator[None]:
+    """What a user's code sets for all of Keras is set back behind it."""
+    policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
+    epsilon, data_format = keras.config.epsilon(), keras.config.image_data_format()
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(floatx)
+        keras.config.set_epsilon(epsilon)
+        keras.config.set_image_data_format(data_format)
+        keras.config.set_dtype_policy(policy)

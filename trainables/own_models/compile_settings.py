@@ -1,0 +1,166 @@
+"""What a user's `compile` says counts: how it goes with the configuration, and whether the compiled program does it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+from keras import losses, optimizers
+
+from trainables.engines.batches import Labels
+from trainables.errors import TrainableError
+
+_BY_ELEMENT = (
+    *(optimizers.Adam, optimizers.AdamW, optimizers.Nadam, optimizers.Adamax, optimizers.RMSprop, optimizers.SGD),
+    *(optimizers.Adagrad, optimizers.Adadelta, optimizers.Ftrl),
+)
+"""Optimizers that treat every weight by itself, so that all of them may lie in one vector. Lion is not among them: it
+steps by the sign of a gradient, which rounding decides where the gradient is nought."""
+_OFF = {
+    **dict.fromkeys(("clipnorm", "global_clipnorm", "clipvalue", "ema_overwrite_frequency"), None),
+    **dict.fromkeys(("loss_scale_factor", "gradient_accumulation_steps"), None),
+    "use_ema": False,
+}
+"""What of an optimizer must be as it is by itself."""
+_ONE_HOT_NAMES = frozenset(
+    {"categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge", "kl_divergence", "mse"}
+    | {"mean_squared_error", "mae", "mean_absolute_error", "binary_crossentropy", "binary_focal_crossentropy"}
+    | {"cosine_similarity", "poisson", "huber", "huber_loss", "log_cosh", "hinge", "squared_hinge", "dice", "tversky"}
+)
+
+
+def take_configuration(model: keras.Model, config: Mapping[str, object], used: Collection[str] = ()) -> None:
+    """Give the compiled optimizer what the configuration says of it; raises TrainableError where they contradict.
+
+    An optimizer that was compiled by its name, as in `compile("adam")`, says nothing of a learning rate: that of the
+    configuration is taken. What `build` has `used` may be in whatever it compiled: a schedule, or a multiple.
+    """
+    if model.optimizer is None:
+        return
+    for name in ("learning_rate", "weight_decay"):
+        if name not in used and config.get(name) is not None:
+            _take(model, name, float(str(config[name])))
+    named = None if "optimizer" in used else config.get("optimizer")
+    if named is not None and str(named).replace("_momentum", "") != type(_inner(model)).__name__.lower():
+        raise TrainableError(
+            f"optimizer is {named!r} in the configuration, and the model that build gave is compiled with "
+            f"{type(_inner(model)).__name__}; expected one. Compile it with config['optimizer'], or leave that out."
+        )
+
+
+def _inner(model: keras.Model) -> Any:
+    return getattr(model.optimizer, "inner_optimizer", model.optimizer)
+
+
+def _take(model: keras.Model, name: str, asked: float) -> None:
+    optimizer = _inner(model)
+    is_schedule = isinstance(getattr(optimizer, f"_{name}", None), optimizers.schedules.LearningRateSchedule)
+    compiled = getattr(optimizer, name)
+    if getattr(optimizer, "made_from_name", False) and not is_schedule:
+        setattr(optimizer, name, asked)
+    elif is_schedule or compiled is None or not math.isclose(float(compiled), asked, rel_tol=1e-5, abs_tol=1e-12):
+        value = "a schedule" if is_schedule else "none" if compiled is None else f"{float(compiled):g}"
+        raise TrainableError(
+            f"{name} is {asked:g} in the configuration, and the model that build gave is compiled with {value}; "
+            f"expected one. Compile it with config[{name!r}], or leave {name} out of the configuration."
+        )
+
+
+@contextmanager
+def names_marked() -> Iterator[None]:
+    """Within it, an optimizer that Keras makes from a name alone is marked, so that `take_configuration` knows it."""
+    found: Any = keras.src.optimizers
+    get = found.get
+
+    def marking(identifier: Any) -> Any:
+        optimizer = get(identifier)
+        if isinstance(identifier, str):
+            optimizer.made_from_name = True
+        return optimizer
+
+    found.get = marking
+    try:
+        yield
+    finally:
+        found.get = get
+
+
+def said(model: keras.Model) -> Mapping[str, Any]:
+    """The arguments of `compile`, as they were given."""
+    config = getattr(model, "_compile_config", None)
+    return {} if config is None else config.config
+
+
+def labels_of(model: keras.Model, num_classes: int, units: int | None) -> Labels:
+    """The class numbers as the compiled loss wants them: one-hot where it compares unit by unit.
+
+    `units` are those of the one output; None where there are several.
+    """
+    loss = model.loss
+    name = loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", ""))
+    is_keras_own = isinstance(loss, str) or _module(loss).partition(".")[0] == "keras"
+    one_hot = units == num_classes > 1 and is_keras_own and str(name).lower() in _ONE_HOT_NAMES
+    return Labels(num_classes, one_hot)
+
+
+def _module(thing: Any) -> str:
+    return str(getattr(thing, "__module__", type(thing).__module__))
+
+
+def reason_for_fit_of_compile(model: keras.Model, units: int) -> str | None:
+    """Why what was compiled needs `fit`, in words; None where the compiled program does the same."""
+    arguments = said(model)
+    if not _is_known_loss(model.loss, units):
+        return "the compiled loss is another one than that of class numbers"
+    if arguments.get("metrics") not in (["accuracy"], "accuracy"):
+        return "the compiled metrics are others than accuracy"
+    if any(arguments.get(name) for name in ("loss_weights", "weighted_metrics", "run_eagerly")):
+        return "it is compiled with more than loss, optimizer and metrics"
+    if arguments.get("steps_per_execution", 1) != 1 or arguments.get("jit_compile") is True:
+        return "it is compiled with steps_per_execution or jit_compile"
+    if {layer: layer.trainable for layer in model._flatten_layers()} != model._compiled_trainable_state:
+        return "layers were frozen or unfrozen behind `compile`"
+    return _reason_of_optimizer(model.optimizer)
+
+
+def _is_known_loss(loss: Any, units: int) -> bool:
+    if isinstance(loss, str):
+        return loss == ("binary_crossentropy" if units == 1 else "sparse_categorical_crossentropy")
+    kind = losses.BinaryCrossentropy if units == 1 else losses.SparseCategoricalCrossentropy
+    if type(loss) is not kind:
+        return False
+    # Keras' `accuracy` of one unit counts what is above a half, which a logit is not measured by.
+    plain = kind(from_logits=loss.get_config()["from_logits"] and units > 1).get_config()
+    return bool({**loss.get_config(), "name": plain["name"]} == plain)
+
+
+def from_logits(model: keras.Model) -> bool:
+    """Whether the compiled loss takes what comes before the softmax or sigmoid."""
+    return bool(getattr(model.loss, "from_logits", False)) or bool(_config_of(model.loss).get("from_logits", False))
+
+
+def _config_of(loss: Any) -> Mapping[str, Any]:
+    return loss.get_config() if isinstance(loss, losses.Loss) and _module(type(loss)).startswith("keras.") else {}
+
+
+def _reason_of_optimizer(optimizer: Any) -> str | None:
+    if type(optimizer) not in _BY_ELEMENT:
+        return f"the compiled optimizer {type(optimizer).__name__} may not treat every weight by itself"
+    config = optimizer.get_config()
+    if any(config.get(name, value) != value for name, value in _OFF.items()):
+        return "the compiled optimizer clips, averages, accumulates or scales"
+    if not isinstance(config["learning_rate"], float):
+        return "the compiled learning rate is a schedule"
+    if any(name.startswith("_exclude_from_weight_decay") for name in vars(optimizer)):
+        return "the compiled optimizer excludes weights from their decay"
+    return "the compiled optimizer has been used before" if optimizer.built else None
+
+
+def optimizer_like(optimizer: Any) -> Any:
+    """A new optimizer of the same settings, for a compiled program."""
+    copy = type(optimizer).from_config(optimizer.get_config())
+    copy._all_reduce_sum_gradients = list  # See `optimizers`.
+    return copy

@@ -1,0 +1,207 @@
+"""A model that is saved must be the one that was measured: it is loaded again, and gives the outputs of the test."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import warnings
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+from keras import tree
+
+from trainables.data import Split
+from trainables.engines.batches import first_inputs
+from trainables.engines.contract import Evaluation
+from trainables.errors import TrainableError
+
+MOST_BYTES = 64 * 2**20
+"""Of the images that a saved model is tried on."""
+_ABOUT = "trial.json"
+"""Name within a `.keras` file."""
+_MOST_IMAGES_OF_BACKBONES = 16
+"""Their images take up to a second each."""
+_FLOAT32, _SHORTER = 1e-3, 5e-2
+"""Largest difference, relative to the largest output, where a model computes in single precision, and in less."""
+
+LOAD_IT = "Load it with trainables.image_classifier.load_model(path, build)."
+"""What a trial's output says of a model that its file alone does not make."""
+
+_proven: set[str] = set()
+"""Configurations of whole models that this process has loaded again, without rates and names of their own."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The first examples of the test, and what the measured model made of them."""
+
+    split: Any
+    outputs: Any
+    rows: int
+    """One batch of the test at most, since a model may look at its batch."""
+    by_weights_alone: bool = False
+    """Whether the weights are all that differs between models of one configuration, as with the layers of Keras that
+    the compiled program takes."""
+    given: Any = None
+    """The inputs, where they cannot be had again."""
+
+    @classmethod
+    def of(cls, split: Split, test: Evaluation, batch_size: int, *, by_weights_alone: bool) -> Measured:
+        """Of a test that went over the split in batches."""
+        example_bytes = sum(array.nbytes for array in tree.flatten(first_inputs(split, 1)))
+        rows = max(1, min(batch_size, len(split), MOST_BYTES // max(1, example_bytes)))
+        outputs = tree.map_structure(lambda values: np.array(values[:rows]), test.outputs)
+        return cls(split, outputs, rows, by_weights_alone)
+
+    @classmethod
+    def of_batches(cls, model: keras.Model, examples: Any, rows: int) -> Measured:
+        """Of a data set of Keras', of which it is not known whether it gives the same batches once more."""
+        given = first_inputs(examples, rows)
+        return cls(examples, tree.map_structure(np.asarray, model(given, training=False)), rows, given=given)
+
+    def of_other(self, split: Split) -> Measured:
+        """The same outputs, of the images whose features were measured."""
+        rows = max(1, min(self.rows, _MOST_IMAGES_OF_BACKBONES))
+        outputs = tree.map_structure(lambda values: values[:rows], self.outputs)
+        return Measured(split, outputs, rows, self.by_weights_alone)
+
+    def inputs(self) -> Any:
+        """Of the first rows, as a model gets them."""
+        return first_inputs(self.split, self.rows) if self.given is None else self.given
+
+
+def save_checked(
+    model: keras.Model, path: Path, measured: Measured, rebuild: Callable[[], keras.Model] | None = None
+) -> None:
+    """Save the model; raises TrainableError where the file does not hold the model that was measured.
+
+    It is loaded by Keras and run on the first images of the test. Of models whose weights are all that differs, the
+    first of each configuration is; of later ones the weights are read back and compared, to the bit.
+    """
+    weights = model.get_weights()
+    model.save(path)
+    configuration = _configuration(path)
+    if measured.by_weights_alone and configuration in _proven:
+        _check_weights(path, weights)
+        return
+    loaded = _loaded(model, path, rebuild)
+    difference, allowed = _difference(loaded, measured), _allowed(model)
+    if difference <= allowed:
+        _proven.add(configuration)
+    elif _difference(model, measured) > allowed and _is_random(model, measured):
+        print("the model draws random numbers where it predicts: what it scores differs from call to call.")
+    else:
+        raise TrainableError(
+            f"the saved model gives other outputs than the one that was measured (they differ by {difference:.2g} of "
+            "the largest): something that it computes with is not saved with it. Expected layers whose state lies in "
+            "their weights, or in what `save_own_variables` or `get_config` gives."
+        )
+
+
+def _configuration(path: Path) -> str:
+    with zipfile.ZipFile(path) as file:
+        text = file.read("config.json").decode()
+    return re.sub(r'"rate": [-+.e\d]+', '"rate"', text)
+
+
+def _check_weights(path: Path, weights: list[Any]) -> None:
+    """The file holds each weight, to the bit; where Keras puts them is the same for all of one configuration."""
+    found: list[Any] = []
+    with zipfile.ZipFile(path) as file, h5py.File(io.BytesIO(file.read("model.weights.h5"))) as stored:
+        stored.visititems(lambda _, item: found.append(item[()]) if isinstance(item, h5py.Dataset) else None)
+    if Counter(map(_content, weights)) - Counter(map(_content, found)):
+        raise TrainableError("the saved model holds other weights than the one that was measured.")
+
+
+def _content(values: Any) -> tuple[object, ...]:
+    return (values.shape, str(values.dtype), values.tobytes())
+
+
+def _loaded(model: keras.Model, path: Path, rebuild: Callable[[], keras.Model] | None) -> keras.Model:
+    """By Keras alone; where it cannot make the model from the file, the weights in a model that is built anew."""
+    own = {kind.__name__: kind for kind in _own_classes(model)}
+    try:
+        return _by_keras(path, own)
+    except Exception as error:  # Whatever a class of the user's own raises.
+        line = " ".join(str(error).split())[:200]
+        if rebuild is None:
+            raise TrainableError(f"the saved model cannot be loaded again: {type(error).__name__}: {line}") from error
+        print(f"Keras cannot make the model from its file alone ({type(error).__name__}: {line}). {LOAD_IT}")
+    return with_weights(rebuild(), path)
+
+
+def with_weights(model: keras.Model, path: Path) -> keras.Model:
+    """The model with the weights of a saved one of the same build."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")  # It is not trained any further.
+        model.load_weights(path)
+    return model
+
+
+def add_about(path: Path, about: Mapping[str, object]) -> None:
+    """Keep beside the weights what `build` was given; Keras does not look at it."""
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr(_ABOUT, json.dumps(about, default=str))
+
+
+def read_about(path: Path) -> dict[str, Any]:
+    """What `add_about` kept; raises TrainableError where that is nothing."""
+    with zipfile.ZipFile(path) as file:
+        if _ABOUT not in file.namelist():
+            raise TrainableError(f"{path} holds none of `train_with`'s models; keras.models.load_model loads it.")
+        about: dict[str, Any] = json.loads(file.read(_ABOUT))
+    return about
+
+
+def _by_keras(path: Path, own: Mapping[str, type]) -> keras.Model:
+    try:
+        loaded = keras.models.load_model(path, own, compile=False)
+    except ValueError as error:
+        if "safe_mode" not in str(error):
+            raise
+        print("the model holds Python code of its own: keras.models.load_model(path, safe_mode=False) loads it.")
+        loaded = keras.models.load_model(path, own, compile=False, safe_mode=False)
+    if own:
+        print(f"the model has classes of its own ({', '.join(sorted(own))}). {LOAD_IT}")
+    return loaded
+
+
+def _own_classes(model: keras.Model) -> Iterator[type]:
+    """The classes of the model and its layers that are not Keras' own."""
+    kinds = {type(layer) for layer in model._flatten_layers()}
+    return (kind for kind in kinds if kind.__module__.partition(".")[0] != "keras")
+
+
+def _allowed(model: keras.Model) -> float:
+    policies = {layer.dtype_policy.compute_dtype for layer in model._flatten_layers()}
+    return _SHORTER if policies & {"float16", "bfloat16"} else _FLOAT32
+
+
+def _difference(model: keras.Model, measured: Measured) -> float:
+    """The largest difference to the measured outputs, relative to the largest of them or 1."""
+    outputs = _outputs(model, measured)
+    pairs = zip(tree.flatten(outputs), tree.flatten(measured.outputs), strict=True)
+    return max(_apart(np.asarray(mine, float), np.asarray(theirs, float)) for mine, theirs in pairs)
+
+
+def _outputs(model: keras.Model, measured: Measured) -> Any:
+    return tree.map_structure(np.asarray, model(measured.inputs(), training=False))
+
+
+def _is_random(model: keras.Model, measured: Measured) -> bool:
+    once, again = (tree.flatten(_outputs(model, measured)) for _ in range(2))
+    return any(not np.array_equal(*pair) for pair in zip(once, again, strict=True))
+
+
+def _apart(mine: Any, theirs: Any) -> float:
+    if mine.shape != theirs.shape:
+        return float("inf")
+    return float(np.max(np.abs(mine - theirs), initial=0.0) / max(1.0, np.max(np.abs(theirs), initial=0.0)))

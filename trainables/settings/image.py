@@ -1,0 +1,219 @@
+"""The settings of the image classifier: name, default, what is accepted, and whether it changes the compiled graph."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trainables.datasets.settings import DATA_SETTINGS, check_data_settings, image_size_of
+from trainables.errors import TrainableError
+from trainables.setting_table import Setting, check_settings, number, one_of, optional, whole
+from trainables.settings.backbones import BACKBONES, REGIME_SETTINGS, published
+from trainables.settings.networks import PUBLISHED, SMALLEST_SIDE
+from trainables.settings.regimes import REGIMES, check_backbones, regime_of
+from trainables.settings.weights import RANDOM
+from trainables.trial import DatasetInfo
+
+AUGMENTATIONS = ("none", "flip", "flip_rotation", "geometric", "flip_rotation_zoom_noise")
+RESCALINGS = ("unit", "symmetric", "none")
+OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd", "sgd_momentum")
+
+
+def _row(default: object, setting: Setting, *, structural: bool = False) -> Any:
+    """A line of the table; `structural` settings make another graph, the others enter it as variables."""
+    return dataclasses.field(default=default, metadata={"setting": setting, "structural": structural})
+
+
+def _is_widths(value: object) -> bool:
+    widths = value if isinstance(value, tuple | list) else (value,)
+    return all(isinstance(width, int) and not isinstance(width, bool) and width >= 1 for width in widths)
+
+
+def _is_depth(value: object) -> bool:
+    return bool(value) if isinstance(value, str) else whole(0).accepts(value)
+
+
+_DEPTH = Setting(_is_depth, "a number of layers from 0, or the name of a block")
+_WEIGHTS = Setting(lambda value: isinstance(value, str) and bool(value), "imagenet, none, or the path of an .h5 file")
+_WIDTHS = Setting(_is_widths, "a number of units from 1, or a tuple of them for several layers")
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """One trial's settings. The network's own (those of PUBLISHED) are as published for it where they are not given."""
+
+    network: str = _row("two_conv", one_of(*SMALLEST_SIDE, *BACKBONES), structural=True)
+    filters: int = _row(None, whole(1), structural=True)
+    kernel_size: int = _row(None, whole(1), structural=True)
+    batch_norm: str = _row(None, one_of("after_relu", "before_relu", "none"), structural=True)
+    batch_norm_momentum: float = _row(None, number(0, 1, below=True), structural=True)
+    """Share of the old statistics at each step. Keras' 0.99 needs several hundred steps before validation means much:
+    take 0.9 for small samples or few epochs."""
+    pooling: str = _row(None, one_of("flatten", "avg", "max"), structural=True)
+    head_units: tuple[int, ...] = _row(None, _WIDTHS, structural=True)
+    """Widths of the hidden layers between the pooling and the output."""
+    dropout: float = _row(None, number(0, 1, below=True))
+    head_dropout: float = _row(None, number(0, 1, below=True))
+    """Dropout behind each hidden layer of the head."""
+    augmentation: str = _row("none", one_of(*AUGMENTATIONS), structural=True)
+    rescaling: str = _row("unit", one_of(*RESCALINGS), structural=True)
+    """Pixels 0 to 255 become 0 to 1 (unit), -1 to 1 (symmetric), or stay. A backbone has a preprocessing of its own."""
+    alpha: float = _row(None, number(0, 4, above=True), structural=True)
+    """Width multiplier of a MobileNet."""
+    weights: str = _row(None, _WEIGHTS)
+    """Of a backbone: imagenet, none (random), or an .h5 file's path, relative to the data directory."""
+    regime: str = _row(None, one_of(*REGIMES), structural=True)
+    """scratch: all of a backbone trains, from random weights. frozen: none of it does. unfreeze: `unfreeze_depth` of it
+    does. two_stage: first none, then `unfreeze_depth`. Not given: what the other settings imply, else frozen."""
+    unfreeze_depth: int | str | None = _row(None, optional(_DEPTH), structural=True)
+    """The last so many entries of the backbone's `layers`, or all from the named block on; None: all."""
+    second_learning_rate: float = _row(1e-5, number(0, above=True))
+    second_epochs: int = _row(10, whole(1))
+    """Of the second stage, behind `epochs` of the first."""
+    cache_features: bool = _row(True, one_of(True, False))
+    """Whether what does not train is computed once per node; it changes how long a trial takes, and nothing else."""
+    cached_augmentations: int | None = _row(None, optional(whole(1)))
+    """With random augmentation: how many augmented copies of the training images are cached, and take turns; None:
+    nothing is cached then, since every epoch sees other images."""
+    engine: str = _row("auto", one_of("auto", "compiled", "fit"))
+    """What trains: a compiled program or Keras' own `fit`; auto: the program where it does exactly what `fit` does."""
+    optimizer: str = _row("adam", one_of(*OPTIMIZERS), structural=True)
+    learning_rate: float = _row(1e-3, number(0, above=True))
+    weight_decay: float | None = _row(None, optional(number(0)))
+    """Decoupled, per step and times the learning rate; None: what the optimizer has by itself."""
+    batch_size: int = _row(128, whole(1))
+    epochs: int = _row(10, whole(1))
+    patience: int | None = _row(None, optional(whole(0)))
+    """Epochs without a better metric before early stopping; None: no early stopping."""
+    reduce_on_plateau: int | None = _row(None, optional(whole(1)))
+    """Epochs without a better metric before the learning rate is reduced; None: never."""
+    reduce_factor: float = _row(0.2, number(0, 1, above=True, below=True))
+    class_weight: str | None = _row(None, optional(one_of("balanced")))
+    """balanced: an image counts inversely to the share of its class in training."""
+
+    def __post_init__(self) -> None:
+        if self.network in BACKBONES:
+            self._complete({"weights": RANDOM} if self.regime == "scratch" else {})
+        self._complete(_own_settings(self.network))
+
+    def _complete(self, defaults: Mapping[str, object]) -> None:
+        for name, value in defaults.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)  # How a frozen class completes itself.
+
+    @classmethod
+    def of(cls, config: Mapping[str, object]) -> ImageSettings:
+        """The settings that the configuration names, checked; other names (data, a user's own) are left out."""
+        own = {name: _as_tuple(name, value) for name, value in config.items() if name in IMAGE_SETTINGS}
+        check_settings({name: (value,) for name, value in own.items()}, IMAGE_SETTINGS)
+        if own.get("network") in BACKBONES:
+            own["regime"] = regime_of(own.get("regime"), own)
+        return cls(**own)
+
+    def structure(self) -> tuple[object, ...]:
+        """Equal for settings that need the same graph. A rate of 0 and no decay leave their operations out of it."""
+        fields = [getattr(self, field.name) for field in dataclasses.fields(self) if field.metadata["structural"]]
+        return (*fields, bool(self.dropout), bool(self.head_dropout), self.weight_decay is not None)
+
+
+IMAGE_SETTINGS: dict[str, Setting] = {
+    field.name: field.metadata["setting"] for field in dataclasses.fields(ImageSettings)
+}
+
+
+_ABSENT = object()
+
+OF_TRAINING = frozenset(
+    {"engine", "optimizer", "learning_rate", "weight_decay", "batch_size", "epochs", "patience", "class_weight"}
+    | {"reduce_on_plateau", "reduce_factor"}
+)
+"""The settings that hold for any model; the others are of our networks, and a user's model may use their names."""
+
+
+def of_training(config: Mapping[str, object]) -> dict[str, object]:
+    """What of a configuration says how a user's model is trained, `metric` and `mode` of the search among it.
+
+    An optimizer that is none of ours is the user's own word, for `compile`.
+    """
+    own = _only(config, OF_TRAINING | {"metric", "mode"})
+    return {name: value for name, value in own.items() if name != "optimizer" or value in OPTIMIZERS}
+
+
+def of_data(config: Mapping[str, object]) -> dict[str, object]:
+    """What of a configuration concerns the data."""
+    return _only(config, {"dataset", *DATA_SETTINGS})
+
+
+def _only(config: Mapping[str, object], names: Collection[str]) -> dict[str, object]:
+    """Asks for these names and no other, since a search notes what is read."""
+    found = {name: config.get(name, _ABSENT) for name in sorted(names)}
+    return {name: value for name, value in found.items() if value is not _ABSENT}
+
+
+def check_training_settings(settings: Mapping[str, Sequence[object]], info: DatasetInfo | None) -> None:
+    """Raise TrainableError for a value that no user's model can be trained with on this data."""
+    known = {name: IMAGE_SETTINGS[name] for name in OF_TRAINING - {"optimizer"}}
+    check_settings(settings, known | DATA_SETTINGS, others_allowed=True)
+    check_data_settings(settings, info)
+
+
+def _own_settings(network: str) -> Mapping[str, Any]:
+    """The settings of the network's own, with their defaults."""
+    return published(network) if network in BACKBONES else PUBLISHED[network]
+
+
+def settings_read_by(network: str) -> frozenset[str]:
+    """The settings that this network reads and others may not."""
+    others = REGIME_SETTINGS if network in BACKBONES else {"rescaling"}
+    return frozenset(_own_settings(network)) | others
+
+
+_OF_NETWORKS = frozenset().union(*(settings_read_by(network) for network in (*PUBLISHED, *BACKBONES)))
+"""The settings that some networks read and others do not."""
+
+
+def check_image_settings(settings: Mapping[str, Sequence[object]], info: DatasetInfo | None) -> None:
+    """Raise TrainableError for a name or a value (name -> the values it may take) that cannot work with this data."""
+    check_settings(settings, IMAGE_SETTINGS | DATA_SETTINGS)
+    check_data_settings(settings, info)
+    _check_effect(settings)
+    check_backbones(settings)
+    _check_image_size(settings, info)
+
+
+def _check_effect(settings: Mapping[str, Sequence[object]]) -> None:
+    """Raise TrainableError for a setting that none of the networks reads."""
+    networks = [str(network) for network in settings.get("network", (ImageSettings.network,))]
+    read = set().union(*(settings_read_by(network) for network in networks))
+    for name in settings:
+        if name in _OF_NETWORKS - read:
+            raise TrainableError(
+                f"setting '{name}' has no effect on network {' or '.join(networks)}, which reads "
+                f"{', '.join(sorted(read))}. Remove it, or take another network."
+            )
+
+
+def _check_image_size(settings: Mapping[str, Sequence[object]], info: DatasetInfo | None) -> None:
+    for network in settings.get("network", (ImageSettings.network,)):
+        for value in settings.get("image_size", (None,)):
+            size = image_size_of(value) or (info.image_shape[:2] if info and info.image_shape else None)
+            if size is not None:
+                check_side(str(network), min(size))
+
+
+def check_side(network: str, side: int) -> None:
+    """Raise TrainableError when the images are too small for the network."""
+    smallest = BACKBONES[network].smallest_side if network in BACKBONES else SMALLEST_SIDE[network]
+    if side < smallest:
+        raise TrainableError(
+            f"network '{network}' needs images of at least {smallest} pixels a side, and they have "
+            f"{side}. Set image_size={smallest} or more, or take another network."
+        )
+
+
+def _as_tuple(name: str, value: object) -> Any:
+    if name != "head_units" or value is None:
+        return value
+    return tuple(value) if isinstance(value, tuple | list) else (value,)

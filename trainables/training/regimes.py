@@ -1,0 +1,149 @@
+"""A backbone's training: from scratch, frozen, partly unfrozen or in two stages, on cached features where it can be."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import keras
+
+from trainables.backbones.head import transfer_model
+from trainables.backbones.pieces import Piece, TrialBackbone
+from trainables.compiled.kept_programs import program_for
+from trainables.compiled.optimizers import make_optimizer
+from trainables.compiled.program import Program
+from trainables.data import Data
+from trainables.engines.contract import COMPILED, FIT, Engine
+from trainables.engines.initial_weights import Weights, initial_weights
+from trainables.engines.layers import Dropout, leaves, plain
+from trainables.own_models.choice import fit_engine
+from trainables.own_models.saved_models import Measured, save_checked
+from trainables.settings.image import ImageSettings, check_side
+from trainables.training.checkpoint import checkpoint_values
+from trainables.training.fitting import Stage, train_stage
+from trainables.training.growth import trainings
+from trainables.training.outcome import finish
+from trainables.trial import Config, Metrics, Trial
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """One stage: what of the backbone trains, for how long, how fast."""
+
+    number: int | None
+    frozen: bool
+    epochs: int
+    learning_rate: float
+
+
+def stages_of(settings: ImageSettings) -> list[StagePlan]:
+    """The stages of a trial; one is not numbered."""
+    if settings.regime != "two_stage":
+        return [StagePlan(None, settings.regime == "frozen", settings.epochs, settings.learning_rate)]
+    return [
+        StagePlan(1, True, settings.epochs, settings.learning_rate),
+        StagePlan(2, False, settings.second_epochs, settings.second_learning_rate),
+    ]
+
+
+def train_transfer(data: Data, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
+    """Do `train` with a backbone: yields every epoch of every stage, and the test of the best weights."""
+    settings = ImageSettings.of(config)
+    check_side(settings.network, min(data.train.images.shape[1:3]))
+    plans = stages_of(settings)
+    left = trainings(trial, sum(plan.epochs for plan in plans))
+    for begins in left:
+        yield from _train_once(TrialBackbone(settings, data, trial), config, plans, begins, tests=begins == left[-1])
+
+
+def _train_once(
+    source: TrialBackbone, config: Config, plans: list[StagePlan], begins: int, *, tests: bool
+) -> Generator[Metrics, None, None]:
+    """All stages, from the initial weights, behind so many epochs of trainings before."""
+    trial = source.trial
+    trial.facts["engine"] = FIT if source.settings.engine == FIT else COMPILED
+    stage, left = _resumed(trial.checkpoint, plans, begins)
+    for plan in left:
+        stage = dataclasses.replace(stage, epochs=plan.epochs, number=plan.number)
+        with _engine(source, source.settings, plan) as (engine, piece):
+            stage = yield from train_stage(engine, piece.data, config, trial, stage, copies=piece.copies)
+            source.learn(engine)
+            if tests and plan is plans[-1]:
+                yield _finished(engine, piece, source)
+
+
+def _resumed(checkpoint: Path | None, plans: list[StagePlan], begins: int) -> tuple[Stage, list[StagePlan]]:
+    """What the first stage still to do begins from, and the stages still to do."""
+    values = checkpoint_values(checkpoint) if checkpoint else {}
+    first = Stage(0, before=begins, begins=begins)
+    if not values or values.get("begins", 0) != begins or values["stage"] == plans[0].number:
+        return first, plans
+    return dataclasses.replace(first, before=values["before"], best=values["best"]), plans[1:]
+
+
+@contextmanager
+def _engine(source: TrialBackbone, settings: ImageSettings, plan: StagePlan) -> Iterator[tuple[Engine, Piece]]:
+    """The engine of a stage at the weights that it begins from."""
+    piece = source.piece(frozen=plan.frozen)
+    classes = source.images.info.num_classes
+    settings = dataclasses.replace(settings, learning_rate=plan.learning_rate)
+
+    def model() -> keras.Model:
+        inner = source.model(piece)
+        return transfer_model(settings, piece.input_shape, classes, inner, pixels=not piece.is_cached)
+
+    def weights(model: keras.Model) -> Weights:
+        own = source.weights(model)
+        return [*own, *(source.head or initial_weights(model, source.trial.seed, first=len(own)))]
+
+    if settings.engine == FIT:
+        network = model()
+        network.set_weights(weights(network))
+        for layer in leaves(network):
+            if isinstance(layer, Dropout):
+                layer.rate_now.assign(getattr(settings, layer.setting))
+        yield fit_engine(network, piece.data, settings, source.trial.cpus, piece.weights_in_front), piece
+        return
+
+    def build() -> Program:
+        optimizer = make_optimizer(settings.optimizer, decays=settings.weight_decay is not None)
+        return Program(
+            model(),
+            optimizer,
+            piece.input_shape,
+            image_dtype="float32" if piece.is_cached else "uint8",
+            first_place=piece.weights_in_front,
+        )
+
+    shape = (piece.input_shape, piece.weights_in_front, classes)
+    with program_for((piece.structure, shape, settings.optimizer, settings.weight_decay is not None), build) as program:
+        program.start(weights(program.model), settings)
+        yield program, piece
+
+
+def _finished(engine: Engine, piece: Piece, source: TrialBackbone) -> Metrics:
+    writer = partial(_model_writer, source, piece)
+    metrics = finish(engine, piece.data, source.settings, source.trial, writer=writer)
+    metrics["num_parameters"] += piece.parameters_in_front
+    return metrics
+
+
+def _model_writer(source: TrialBackbone, piece: Piece, measured: Measured) -> Callable[[Path], None]:
+    """Writes the whole network, from pixels to probabilities, whatever of it was computed beforehand."""
+    settings, images = source.settings, source.images
+    whole = dataclasses.replace(piece, cut=None, holds_backbone=True)
+    on_images = measured.of_other(images.test)
+
+    def write(path: Path) -> None:
+        shape = images.train.images.shape[1:]
+        model = transfer_model(settings, shape, images.info.num_classes, source.model(whole), pixels=True)
+        rates = {layer.name: getattr(settings, layer.setting) for layer in leaves(model) if isinstance(layer, Dropout)}
+        saved = plain(model, rates)
+        saved.set_weights([*source.weights(model), *(source.head or [])])
+        save_checked(saved, path, on_images)
+
+    return write
