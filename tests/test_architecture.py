@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from search.cluster.worker import resources_of
 from tests.support.picture import FILES_IN_A_ROOM, LAYERS, ORDER_INSIDE, ORDERED
 
 ROOT = Path(__file__).parent.parent
@@ -239,6 +240,17 @@ def loaded_by(*modules: str) -> set[str]:
 def test_a_training_process_loads_neither_ray_nor_optuna_nor_what_writes_tables() -> None:
     strangers = {"ray", "optuna", "pandas", "search.cluster", "search.driver", "search.experiment.folder"}
     assert not loaded_by("search.trial.child") & (strangers | {"search.experiment.parts"})
+
+
+def test_a_worker_loads_nothing_that_only_the_driver_needs() -> None:
+    driver = {"optuna", "scipy", "search.driver", "search.sampling", "search.cluster.execution"}
+    loaded = loaded_by("search.cluster.worker")
+    assert not loaded & driver
+    assert resources_of.__module__ in loaded  # Ray sends functions by the name of their module.
+
+
+def test_a_search_begins_without_scipy() -> None:
+    assert "scipy" not in loaded_by("search.run", "search.driver.dispatch")
 
 
 def test_what_decides_loads_no_ray() -> None:

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import ray
 from ray import tune
@@ -26,7 +25,7 @@ from search.cluster.nodes import check_nodes, check_view
 from search.cluster.scheduler import SearchStopper, StepCallback, WorkerScheduler
 from search.cluster.searcher import WorkerSearcher
 from search.cluster.watchdog import STUCK_S, Watchdog
-from search.cluster.worker import Worker, WorkerStarted
+from search.cluster.worker import Worker, WorkerStarted, resources_of
 from search.driver.dispatch import Dispatcher
 from search.driver.placement import with_whole_gpu
 from search.driver.search import Search, open_search
@@ -135,7 +134,7 @@ class _Run:
         scratch = tempfile.mkdtemp(prefix="search-tune-")
         trainable = tune.with_parameters(Worker, context=context, checked=checked)
         tuner = tune.Tuner(
-            tune.with_resources(trainable, _resources),
+            tune.with_resources(trainable, resources_of),
             tune_config=tune.TuneConfig(
                 search_alg=WorkerSearcher(dispatcher),
                 scheduler=WorkerScheduler(self._search.recorder, dispatcher, self._refuse),
@@ -219,9 +218,3 @@ class _Run:
         if self._search.queue.fault:
             return SearchEnd.FAILED
         return SearchEnd.EXHAUSTED if self._search.queue.exhausted else SearchEnd.FINISHED
-
-
-def _resources(config: dict[str, Any]) -> dict[str, float]:
-    """What Ray keeps for a worker."""
-    shape = config["spec"].shape
-    return {"cpu": shape.cpus, "gpu": shape.gpus}

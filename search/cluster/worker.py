@@ -96,3 +96,9 @@ class Worker(tune.Trainable):
     def cleanup(self) -> None:
         """End the training process: the actor ends."""
         self._runner.close()
+
+
+def resources_of(config: dict[str, Any]) -> dict[str, float]:
+    """What Ray keeps for the worker of a configuration. It stands here because workers import its module."""
+    shape = config["spec"].shape
+    return {"cpu": shape.cpus, "gpu": shape.gpus}

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
 
 from search.sampling.encoding import Array, Encoding
 from search.sampling.gaussian_process import Posterior
@@ -85,6 +84,8 @@ class Proposer:
         return np.asarray(candidates[int(np.argmax(gain))])
 
     def _gain(self, posterior: Posterior, candidates: Array, best: float) -> Array:
+        from scipy.special import ndtr  # noqa: PLC0415  # takes 0.2 s, which no search should begin with
+
         mean, sd = posterior.predict(self._encoding.features(candidates), 1.0)
         z = (mean - best) / sd
         return np.asarray(sd * (z * ndtr(z) + np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)))

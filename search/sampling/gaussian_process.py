@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.linalg import lapack
-from scipy.optimize import minimize
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -95,6 +93,8 @@ class Process:
 
     def fit(self, seen: Observations, steps: int) -> None:
         """Move the parameters towards the most probable ones, by so many steps of L-BFGS; keeps them on failure."""
+        from scipy.optimize import minimize  # noqa: PLC0415  # takes 0.3 s, which no search should begin with
+
         pairs = _Pairs.of(seen, self._count)
         bounds = [(m - 4 * s, m + 4 * s) for m, s in zip(self._prior_mean, self._prior_sd, strict=True)]
         found = minimize(
@@ -178,6 +178,8 @@ class Posterior:
 
     def __init__(self, process: Process, seen: Observations, lower: Array) -> None:
         self._process, self._seen = process, seen
+        from scipy.linalg import lapack  # noqa: PLC0415  # as above
+
         self._inverse = np.asarray(lapack.dtrtri(lower, lower=1)[0])
         self._alpha = self._inverse.T @ (self._inverse @ seen.score)
 
@@ -196,6 +198,8 @@ def _mean_kernel(left: Array, right: Array) -> Array:
 
 
 def _inverse(kernel: Array) -> tuple[Array | None, float]:
+    from scipy.linalg import lapack  # noqa: PLC0415  # as above
+
     lower, failed = lapack.dpotrf(kernel, lower=1)
     if failed:
         return None, 0.0
