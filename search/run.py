@@ -88,7 +88,7 @@ def _search(plan: Plan, console: Console) -> int:
                 search.recorder.note(experiment.copy.news() if experiment.copy is not None else ())
                 view.show(lambda: snapshot(search, slots, begun))
 
-            outcome = execute(plan, experiment, watch, console.warning)
+            outcome = execute(plan, experiment, watch, console)
         experiment.compact()
         _close_manifest(experiment, outcome)
         unsent = experiment.copy.settle() if experiment.copy is not None else None

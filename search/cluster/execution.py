@@ -26,6 +26,7 @@ from search.cluster.scheduler import SearchStopper, StepCallback, WorkerSchedule
 from search.cluster.searcher import WorkerSearcher
 from search.cluster.watchdog import STUCK_S, Watchdog
 from search.cluster.worker import Worker, WorkerStarted, resources_of
+from search.console import Console
 from search.driver.dispatch import Dispatcher
 from search.driver.placement import with_whole_gpu
 from search.driver.search import Search, open_search
@@ -57,7 +58,7 @@ Watch = Callable[[Search, int], None]
 """Called many times a second with the search and the number of trials that can run at once."""
 
 
-def execute(plan: Plan, experiment: Experiment, watch: Watch, warn: Callable[[str], None]) -> Outcome:
+def execute(plan: Plan, experiment: Experiment, watch: Watch, console: Console) -> Outcome:
     """Run the search; raises SearchError where the cluster or the plan does not allow it."""
     search = open_search(plan, experiment)
     (experiment.root / CLOSING).unlink(missing_ok=True)
@@ -66,8 +67,8 @@ def execute(plan: Plan, experiment: Experiment, watch: Watch, warn: Callable[[st
         autoscaler = autoscaler_config(shapes, plan.options.max_concurrent) if plan.options.address != "local" else {}
         slots = fitting_slots([*nodes, *addable(autoscaler, alive_nodes())], shapes, plan.options.max_concurrent)
         slots = max(1, min(slots, plan.trials * plan.space.repeats))
-        checked = check_nodes(plan, experiment, warn) if plan.options.address != "local" else None
-        run = _Run(search, experiment, slots, watch, interrupts)
+        checked = check_nodes(plan, experiment, console.warning) if plan.options.address != "local" else None
+        run = _Run(search, experiment, slots, watch, interrupts, console=console)
         dispatcher = Dispatcher(search, shapes, NodeCapacities(autoscaler), plan.options.max_concurrent)
         interrupts.arm()
         run.tune(dispatcher, _context(search, experiment), checked)
@@ -113,7 +114,14 @@ class _Run:
     """One run of Tune, and what can end it."""
 
     def __init__(
-        self, search: Search, experiment: Experiment, slots: int, watch: Watch, interrupts: Interrupts
+        self,
+        search: Search,
+        experiment: Experiment,
+        slots: int,
+        watch: Watch,
+        interrupts: Interrupts,
+        *,
+        console: Console,
     ) -> None:
         self._search, self._plan, self._experiment = search, search.plan, experiment
         self._slots, self._watch, self._interrupts = slots, watch, interrupts
@@ -123,11 +131,11 @@ class _Run:
         self._over_budget = False
         self._sign: object = None
         """What tells nodes without the folder that the search is being closed, for as long as it is held."""
-        self._watchdog = Watchdog(
-            search.recorder.flush,
+        lost = (
             f"the cluster has not answered for {STUCK_S:.0f} s; what has ended is stored. Go on with --resume, "
-            "on another cluster if its head is lost.",
+            "on another cluster if its head is lost."
         )
+        self._watchdog = Watchdog(search.recorder.flush, lambda: console.error(lost))
 
     def tune(self, dispatcher: Dispatcher, context: SearchContext, checked: tuple[str, ...] | None) -> None:
         """Let Tune run until the queue has nothing more, or the search is closed; `checked` as for `Worker`."""

@@ -19,11 +19,11 @@ class Watchdog:
     """Ends the process when the loop inside this context has not called `turn` for `STUCK_S` seconds.
 
     A loop whose cluster has gone hangs inside Ray's native code, where no exception reaches it. So it is another thread
-    that then calls `save`, prints `line` and ends the process.
+    that then calls `save`, tells the user why with `tell`, and ends the process.
     """
 
-    def __init__(self, save: Callable[[], None], line: str) -> None:
-        self._save, self._line = save, line
+    def __init__(self, save: Callable[[], None], tell: Callable[[], None]) -> None:
+        self._save, self._tell = save, tell
         self._last = time.monotonic()
         self._over = threading.Event()
 
@@ -47,5 +47,6 @@ class Watchdog:
                 try:
                     self._save()
                 finally:
-                    print(self._line, file=sys.stderr, flush=True)
+                    self._tell()
+                    sys.stderr.flush()  # The process ends without what Python does at its end.
                     os._exit(LOST)

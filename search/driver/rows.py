@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from search.driver.trials import ActiveTrial
+from search.experiment.atomic import write_text
 from search.experiment.folder import Experiment
 from search.experiment.schema import CONFIG_PREFIX, config_value
 from search.experiment.states import TrialState
@@ -113,6 +114,5 @@ def write_log(experiment: Experiment, trial_id: str, end: TrialEnd) -> str | Non
     if not text and end.state is not TrialState.FAILED:
         return None
     path = experiment.logs / f"{trial_id}.log"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text((text or end.error or "") + "\n", encoding="utf-8")
+    write_text(path, (text or end.error or "") + "\n")
     return path.relative_to(experiment.root).as_posix()
