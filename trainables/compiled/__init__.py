@@ -1,1 +1,1 @@
-"""The engine of compiled programs: whole epochs in one call, kept from trial to trial."""
+"""The engine that trains by compiled programs: one call for a whole epoch, and programs that serve later trials too."""

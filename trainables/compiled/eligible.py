@@ -1,9 +1,4 @@
-"""Which models the compiled program trains exactly as Keras' `fit` does, and why the others are not among them.
-
-A model is eligible where every part of it is known: layers of Keras of the very types below, which keep all their
-state in weights and seeds, set up with nothing but Keras' own functions; one input of pixels, one output of classes;
-loss, optimizer and metrics that the program computes with the same operations. All else is trained by `fit`.
-"""
+"""Decides which models the compiled program trains exactly as Keras' `fit` does, and says why others are refused."""
 
 from __future__ import annotations
 
@@ -38,16 +33,16 @@ _CONDITIONS: dict[type, Callable[[Any], bool]] = {
     layers.BatchNormalization: lambda layer: not (layer.renorm or layer.synchronized),
     **dict.fromkeys(
         (layers.LSTM, layers.GRU, layers.SimpleRNN),
-        # Dropout masks are kept from step to step, outside the weights.
+        # Such layers keep dropout masks or states from step to step, outside the weights.
         lambda layer: not (layer.stateful or layer.dropout or layer.recurrent_dropout or layer.return_state),
     ),
 }
 _OVERRIDES = {"call", "__call__", "train_step", "test_step", "compute_loss", "compute_metrics"}
-"""Methods that a user may replace on one object."""
+"""Methods that a user may replace on a single object."""
 
 
 def reason_for_fit(model: keras.Model, image_shape: tuple[int, ...]) -> str | None:
-    """Why the model as such needs `fit`, in words; None where the compiled program does the same."""
+    """Return in words why the model needs `fit`, or None where the compiled program does the same."""
     if not is_plain(model):
         return f"a {type(model).__name__} may compute anything"
     if not (isinstance(model.input_shape, tuple) and isinstance(model.output_shape, tuple)):
@@ -60,13 +55,13 @@ def reason_for_fit(model: keras.Model, image_shape: tuple[int, ...]) -> str | No
 
 
 def is_plain(model: Any) -> bool:
-    """Whether it is a Sequential or a functional model itself, and no class of its own made from one."""
+    """Return whether the model is itself a Sequential or a functional Model, not an instance of a subclass."""
     kind = type(model)
     return kind is keras.Sequential or (kind.__name__ == "Functional" and kind.__module__.startswith("keras."))
 
 
 def operations(model: keras.Model) -> Iterator[Any]:
-    """The model, its layers and what else it computes with, nested models taken apart."""
+    """Yield the model, its layers and whatever else it computes with; nested models are taken apart."""
     yield model
     own = model.layers if isinstance(model, keras.Sequential) else model.operations
     for operation in own:
@@ -94,13 +89,13 @@ def _of_operation(operation: Any) -> str | None:
 
 def _of_configuration(model: keras.Model) -> str | None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # That it holds a lambda is found out in a moment.
+        warnings.simplefilter("ignore")  # The warning is about a lambda, which the check below finds anyway.
         foreign = next(_foreign(model.get_config()), None)
     return None if foreign is None else f"it computes with {foreign}, which is not Keras' own"
 
 
 def _foreign(config: Any) -> Iterator[str]:
-    """What of a configuration names code that is not Keras' own."""
+    """Yield what in a configuration names code that is not Keras' own."""
     if isinstance(config, Mapping):
         kind, module = config.get("class_name"), str(config.get("module") or "")
         if kind is not None and kind != "__keras_tensor__" and module.partition(".")[0] != "keras":

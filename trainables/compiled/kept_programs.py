@@ -11,14 +11,14 @@ from trainables.compiled.program import Program
 
 MOST_PROGRAMS = 8
 MOST_PARAMETERS = 50_000_000
-"""Of all kept programs together; each parameter takes up to 20 bytes with its gradient's history."""
+"""Number of parameters of all kept programs together; each takes up to 20 bytes with its gradient's history."""
 
 _kept: OrderedDict[Hashable, Program] = OrderedDict()
 
 
 @contextmanager
 def program_for(structure: Hashable, build: Callable[[], Program]) -> Iterator[Program]:
-    """The kept program of this structure, else a new one. While one trial holds it, no other gets it."""
+    """Yield the kept program of this structure, or else a new one. While one trial holds it, no other gets it."""
     program = _kept.pop(structure, None) or build()
     try:
         yield program
@@ -28,7 +28,7 @@ def program_for(structure: Hashable, build: Callable[[], Program]) -> Iterator[P
 
 
 def kept_structures() -> list[Hashable]:
-    """The structures at hand, the one used last at the end."""
+    """Return the structures of the kept programs; the one used last is at the end."""
     return list(_kept)
 
 
@@ -38,7 +38,7 @@ def _drop_oldest() -> None:
         _kept.popitem(last=False)
         dropped = True
     if dropped:
-        gc.collect()  # A model and its functions refer to each other.
+        gc.collect()  # A model and its functions refer to each other, so only the garbage collector frees them.
 
 
 def _parameters() -> int:

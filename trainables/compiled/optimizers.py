@@ -1,4 +1,4 @@
-"""Optimizers by name, with learning rate and weight decay in variables."""
+"""Makes optimizers by name, with learning rate and weight decay in variables."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _MAKERS: dict[str, Any] = {
 
 
 def make_optimizer(name: str, *, decays: bool) -> keras.optimizers.Optimizer:
-    """Keras' optimizer with its defaults; `decays` keeps a place for decoupled weight decay, which AdamW always has."""
+    """Return Keras' optimizer with this name; `decays` makes room for a weight decay, which AdamW has anyway."""
     optimizer = _MAKERS[name]()
-    # Keras sums gradients over replicas even if there is one, through a TensorFlow function that registers a gradient
+    # Keras sums gradients over replicas even if there is only one, by a TensorFlow function that registers a gradient
     # for ever, and with it the whole traced graph: several MB for every model that is trained.
     optimizer._all_reduce_sum_gradients = list
     if decays or optimizer.weight_decay is not None:
@@ -29,7 +29,7 @@ def make_optimizer(name: str, *, decays: bool) -> keras.optimizers.Optimizer:
 
 
 def set_weight_decay(optimizer: keras.optimizers.Optimizer, weight_decay: float | None) -> None:
-    """None: what the optimizer has by itself, which is 0.004 for AdamW and none for the others."""
+    """Set the weight decay; with None the optimizer keeps its own default, 0.004 for AdamW and 0 for the others."""
     if isinstance(optimizer.weight_decay, tf.Variable):
         own = 0.004 if isinstance(optimizer, keras.optimizers.AdamW) else 0.0
         optimizer.weight_decay.assign(own if weight_decay is None else weight_decay)

@@ -1,9 +1,9 @@
 """A network and its optimizer, compiled once for whole epochs, and used by one trial after another.
 
-All trainable weights lie in one vector of which the layers see pieces. The optimizer then updates one variable
-instead of dozens: every rule that treats each weight by itself gives the same numbers, and small networks spend less
-time between operations than with `fit`. What varies from trial to trial without changing the graph (weights, rates,
-seeds, sizes of batches and of the data) enters as variables and arguments, so a later trial needs no new trace.
+All trainable weights lie in one vector, of which the layers see pieces. The optimizer then updates one variable instead
+of dozens: every rule that treats each weight by itself gives the same numbers, and small networks spend less time
+between operations than with `fit`. What varies from trial to trial without changing the graph (weights, rates, seeds,
+sizes of batches and of the data) enters as variables and arguments, so a later trial needs no new trace.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from trainables.trial import Metrics
 
 
 class Program:
-    """One model with functions that train an epoch and evaluate; its state is set anew for every trial."""
+    """One model with compiled functions that train an epoch and evaluate; every trial sets its state anew."""
 
     name = COMPILED
     can_be_saved = True
@@ -44,9 +44,10 @@ class Program:
         first_place: int = 0,
         logits: bool = False,
     ) -> None:
-        """`first_place`: variables of a larger model in front of this one, so that both draw the same numbers.
+        """Compile the model; `logits` says whether it ends in front of its softmax or sigmoid.
 
-        `logits`: whether the model ends in front of the softmax or the sigmoid.
+        `first_place` is the number of variables of a larger model in front of this one; both then draw the same
+        numbers.
         """
         self.model = model
         self.image_shape = image_shape
@@ -77,7 +78,7 @@ class Program:
         self._evaluate = _traced(self._evaluate_chunk, images, labels, batch_size, others)
 
     def start(self, weights: Weights, settings: ImageSettings, rates: Sequence[float] | None = None) -> None:
-        """The state of a trial before its first step; `rates` of the dropout layers, where not those of settings."""
+        """Set the state of a trial before its first step; `rates` replace the dropout rates of the settings."""
         self.set_weights(weights)
         for variable, value in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
             variable.assign(value)
@@ -88,7 +89,7 @@ class Program:
             layer.rate_now.assign(rate)
 
     def seed_layers(self, seed: int, epoch: int) -> None:
-        """Let dropout and augmentation draw, from here on, what belongs to this epoch of this seed."""
+        """Seed dropout and augmentation with what belongs to this epoch of this seed."""
         for place, variable in enumerate(self.model.non_trainable_variables):
             if variable.name == "seed_generator_state":
                 number = derived_seed(seed, Stream.LAYERS, epoch, self._first_place + place)
@@ -98,7 +99,7 @@ class Program:
     def train(
         self, chunks: Iterable[Chunk], batch_size: int, class_weights: NDArray[np.float32] | None = None
     ) -> tuple[float, float]:
-        """One epoch over the chunks in their order: loss and accuracy as `fit` gives them, means over the images."""
+        """Train one epoch over the chunks in their order and return loss and accuracy, both means over the images."""
         weights = tf.constant(np.ones(self.num_classes, np.float32) if class_weights is None else class_weights)
         size = tf.constant(batch_size)
         loss, correct, rows = 0.0, 0.0, 0
@@ -110,7 +111,7 @@ class Program:
         return loss / rows, correct / rows
 
     def evaluate(self, chunks: Iterable[Chunk], batch_size: int) -> tuple[float, float, NDArray[np.float32]]:
-        """Loss, accuracy and the outputs, shape (images, units), without dropout and augmentation."""
+        """Return loss, accuracy and outputs, shape (images, units), without dropout and augmentation."""
         size = tf.constant(batch_size)
         loss, correct, parts = 0.0, 0.0, []
         for images, labels in chunks:
@@ -123,20 +124,20 @@ class Program:
         return loss / len(outputs), correct / len(outputs), outputs
 
     def train_epoch(self, data: Data, order: NDArray[np.int64], settings: ImageSettings) -> Metrics:
-        """Train on the training images in this order, validate: loss and accuracy of both."""
+        """Train on the training images in this order, validate, and return loss and accuracy of both."""
         weights = balanced_weights(data.train, self.num_classes) if settings.class_weight else None
         loss, accuracy = self.train(chunks(data.train, settings.batch_size, order), settings.batch_size, weights)
         validation = self.evaluation(data.validation, evaluation_batch(settings)).metrics
         return {"loss": loss, "accuracy": accuracy, **{f"val_{name}": value for name, value in validation.items()}}
 
     def evaluation(self, split: Split, batch_size: int) -> Evaluation:
-        """Loss and accuracy, outputs and probabilities of a split."""
+        """Return loss and accuracy, outputs and probabilities of a split."""
         loss, accuracy, outputs = self.evaluate(chunks(split, batch_size), batch_size)
         probabilities = as_probabilities(outputs, logits=self._logits)
         return Evaluation({"loss": loss, "accuracy": accuracy}, outputs, probabilities)
 
     def learning_rate(self) -> float:
-        """At the next step."""
+        """Return the learning rate of the next step."""
         return float(self.optimizer.learning_rate)
 
     def _train_chunk(self, images: Any, labels: Any, batch_size: Any, others: Any, class_weights: Any) -> Any:
@@ -181,7 +182,7 @@ class Program:
         return loss_sum, correct, tf.ensure_shape(collected.concat(), (None, self._units))
 
     def _call(self, images: Any, pieces: list[Any], others: list[Any], *, training: bool) -> tuple[Any, Any, list[Any]]:
-        """Outputs, regularisation losses and the new values of what does not train (statistics, seeds)."""
+        """Return outputs, regularization losses, and new values of the variables that are not trained."""
         variables = self.model.non_trainable_variables
         values = [*zip(self.model.trainable_variables, pieces, strict=True), *zip(variables, others, strict=True)]
         with keras.StatelessScope(state_mapping=values, collect_losses=True) as scope:
@@ -202,7 +203,7 @@ class Program:
             self._vector.assign(tf.concat([tf.reshape(piece, [-1]) for piece in bound], 0))
 
     def get_weights(self) -> Weights:
-        """The weights in the order of `model.weights`."""
+        """Return the weights in the order of `model.weights`."""
         vector = np.split(self._vector.numpy(), np.cumsum(self._sizes)[:-1])
         return [
             vector[place].reshape(self._shapes[place]) if trains else self._others[place].numpy()
@@ -210,7 +211,7 @@ class Program:
         ]
 
     def set_weights(self, weights: Weights) -> None:
-        """Take weights in the order of `model.weights`."""
+        """Set the weights, given in the order of `model.weights`."""
         vector: list[NDArray[np.generic]] = [np.empty(0)] * len(self._sizes)
         for (trains, place), value in zip(self._places, weights, strict=True):
             if trains:
@@ -220,31 +221,34 @@ class Program:
         self._vector.assign(np.concatenate(vector))
 
     def state(self) -> State:
-        """Everything that the next step depends on, apart from seeds and rates."""
+        """Return everything on which the next step depends, apart from seeds and rates."""
         optimizer = {f"optimizer_{i}": variable.numpy() for i, variable in enumerate(self.optimizer.variables)}
         return optimizer | {f"weight_{i}": value for i, value in enumerate(self.get_weights())}
 
     def restore(self, state: State) -> None:
-        """Go on from what `state` gave."""
+        """Continue from what `state` returned."""
         self.set_weights([state[f"weight_{i}"] for i in range(len(self._places))])
         for i, variable in enumerate(self.optimizer.variables):
             variable.assign(state[f"optimizer_{i}"])
 
 
 def _traced(function: Any, *signature: Any) -> Any:
-    """The function as one graph, which is all that it can run: other shapes are an error and never a new trace."""
+    """Return the function as one graph for this signature: other shapes raise an error and never cause a new trace."""
     return tf.function(function, input_signature=signature, autograph=False).get_concrete_function()
 
 
 def _places(model: keras.Model) -> list[tuple[bool, int]]:
-    """For each of `model.weights`: whether it trains, and its position among those that do, or do not."""
+    """Return, for each of `model.weights`, whether it is trained, and its position among those that are, or are not."""
     places = {id(variable): (True, i) for i, variable in enumerate(model.trainable_variables)}
     places |= {id(variable): (False, i) for i, variable in enumerate(model.non_trainable_variables)}
     return [places[id(weight)] for weight in model.weights]
 
 
 def _objective(units: int, logits: bool) -> tuple[Any, Any]:
-    """Loss and per-image correctness for softmax outputs, or for one sigmoid unit, or for what comes before either."""
+    """Return the loss and the correctness of each image, for softmax outputs or for one sigmoid unit.
+
+    With `logits` the outputs are the values in front of the softmax or the sigmoid.
+    """
     if units == 1:
         loss = keras.losses.BinaryCrossentropy(from_logits=logits)
         threshold = 0.0 if logits else 0.5

@@ -1,1 +1,1 @@
-"""What trains a model epoch by epoch: the contract, Keras' own `fit` as one engine, and what every engine needs."""
+"""What trains a model epoch by epoch: the contract, the engine that calls Keras' `fit`, and what every engine uses."""

@@ -1,5 +1,4 @@
-"""Examples on their way into Keras' `fit`: gathered batch by batch from the shared arrays, with as many threads as the
-trial has cores."""
+"""Feeds examples to Keras' `fit`: batches gathered from the shared arrays by as many threads as the trial has cores."""
 
 from __future__ import annotations
 
@@ -17,25 +16,25 @@ from trainables.data import Inputs, Split
 
 @dataclass(frozen=True)
 class Labels:
-    """How the loss wants the class numbers."""
+    """The form in which the loss expects the targets."""
 
     num_classes: int
-    """0 where the targets are no classes."""
+    """Number of classes, or 0 where the targets are not classes."""
     one_hot: bool = False
-    """Shape (images, classes) in place of (images,)."""
+    """Whether the targets have shape (images, classes) instead of (images,)."""
 
     def fits(self, units: int) -> bool:
-        """Whether outputs of so many units can stand for the classes."""
+        """Return whether a model with this many output units can tell the classes apart."""
         return units == self.num_classes or (units == 1 and self.num_classes == 2)
 
 
 def is_arrays(outputs: Any) -> bool:
-    """Whether a model gave one array, and not several."""
+    """Return whether a model gave one array, rather than several."""
     return isinstance(outputs, np.ndarray)
 
 
 def as_given(inputs: Inputs) -> Any:
-    """Inputs as a model gets them: pixels and fractions in single precision, whole numbers and text as they are."""
+    """Return inputs as a model gets them: pixels and fractions in single precision, whole numbers and text as is."""
     if isinstance(inputs, Mapping):
         return {name: as_given(array) for name, array in inputs.items()}
     if inputs.dtype.kind == "U":
@@ -44,7 +43,10 @@ def as_given(inputs: Inputs) -> Any:
 
 
 def first_inputs(split: Any, rows: int) -> Any:
-    """The inputs of at most so many first rows, as a model gets them; of a data set of Keras' of its first batch."""
+    """Return the inputs of the first `rows` rows, or fewer, as a model gets them.
+
+    A tf.data data set or a PyDataset of Keras gives those of its first batch.
+    """
     if isinstance(split, Split):
         return as_given(split.rows(split.index[:rows])[0])
     batch = split[0] if isinstance(split, keras.utils.PyDataset) else next(iter(split))
@@ -53,9 +55,9 @@ def first_inputs(split: Any, rows: int) -> Any:
 
 
 def batches(split: Any, batch_size: int, labels: Labels, cpus: int = 1, order: NDArray[np.int64] | None = None) -> Any:
-    """Batches of (inputs as given, targets) of the split in `order`, its own where None is given.
+    """Return batches of (inputs as a model gets them, targets) of the split in `order`, or in its own order with None.
 
-    What is no Split is given to `fit` as it is: a tf.data data set, or a PyDataset of Keras.
+    What is not a Split, a tf.data data set or a PyDataset of Keras, is returned unchanged, for `fit` to read.
     """
     if not isinstance(split, Split):
         return split

@@ -1,4 +1,4 @@
-"""The classes of a data set: how much each counts in training, and what test predictions say of each."""
+"""The classes of a data set: how much each one counts in training, and how well the test predictions find it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from trainables.data import Split
 
 
 def balanced_weights(train: Split, num_classes: int) -> NDArray[np.float32]:
-    """Shape (classes,): images / (classes * images of the class), as scikit-learn's `balanced`."""
+    """Return the weight of each class, shape (classes,): images / (classes * images of the class).
+
+    scikit-learn calls these weights `balanced`.
+    """
     counts = np.bincount(train.labels[train.index], minlength=num_classes)
     return (len(train) / (num_classes * np.maximum(counts, 1))).astype(np.float32)
 
@@ -20,10 +23,11 @@ def balanced_weights(train: Split, num_classes: int) -> NDArray[np.float32]:
 def class_columns(
     labels: NDArray[np.int64], predicted: NDArray[np.int64], names: Sequence[str]
 ) -> dict[str, NDArray[Any] | list[str]]:
-    """One row a class: `class, images, precision, recall, f1, baseline_accuracy`, and the row of the confusion matrix.
+    """Return a table with one row for each class, which ends with its row of the confusion matrix.
 
-    `predicted_NAME` counts the images of the row's class that were taken for NAME; `baseline_accuracy`, the same in
-    every row, is what always naming the largest class gives. NaN where a class was never predicted, or never shown.
+    Its columns are `class, images, precision, recall, f1, baseline_accuracy` and one `predicted_NAME` for each class,
+    which counts the images of the row's class that were taken for NAME. `baseline_accuracy`, the same in every row, is
+    what always naming the largest class gives. A value is NaN where a class was never predicted, or has no images.
     """
     size = len(names)
     confusion = np.bincount(labels * size + predicted, minlength=size * size).reshape(size, size)

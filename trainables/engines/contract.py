@@ -1,4 +1,4 @@
-"""What trains a model epoch by epoch: one contract, kept by the compiled program and by Keras' own `fit`.
+"""The contract of an engine, which trains a model epoch by epoch; the compiled program and Keras' own `fit` keep it.
 
 A trial is the same whichever engine it takes: the same order of images, reports, early stopping, checkpoints, best
 weights and test. `eligible.py` says which models the compiled program trains exactly as `fit` does.
@@ -20,68 +20,71 @@ from trainables.trial import Metrics
 
 COMPILED, FIT = "compiled", "fit"
 EVALUATED_AT_ONCE = 128
-"""Images per batch of an evaluation, unless the trial's batches are larger."""
+"""Number of images in one batch of an evaluation, unless the trial's batches are larger."""
 
 State = dict[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model makes of a split."""
+    """What a model gives for the images of a split."""
 
     metrics: Metrics
-    """By Keras' names, without a prefix."""
+    """Metrics by Keras' names, without a prefix such as `val_`."""
     outputs: Any
-    """As the model gives them, one row an image."""
+    """Outputs as the model gives them, one row for each image."""
     probabilities: NDArray[np.float32] | None
-    """Of the classes, shape (images, classes); None where the outputs say nothing of classes."""
+    """Probabilities of the classes, shape (images, classes), or None where the outputs do not stand for classes."""
 
 
 class Engine(Protocol):
-    """Trains one model; stands at its initial weights when a trial gets it."""
+    """Trains one model, which has its initial weights when a trial gets the engine."""
 
     name: str
-    """`compiled` or `fit`."""
+    """Name of the engine: `compiled` or `fit`."""
     model: keras.Model
     can_be_saved: bool
-    """Whether `state` is all that the training needs to go on; else a trial that was cut off begins anew."""
+    """Whether `state` is all that the training needs to go on; if not, a trial that was cut off begins anew."""
 
     @property
     def optimizer(self) -> Any:
-        """Keras' optimizer: the plateau rule sets its learning rate."""
+        """Keras' optimizer, whose learning rate the plateau rule sets."""
 
     def learning_rate(self) -> float:
-        """At the next step."""
+        """Return the learning rate of the next step."""
 
     def seed_layers(self, seed: int, epoch: int) -> None:
-        """Let dropout and augmentation draw, from here on, what belongs to this epoch of this seed."""
+        """Seed dropout and augmentation with what belongs to this epoch of this seed."""
 
     def train_epoch(self, data: Data, order: NDArray[np.int64], settings: ImageSettings) -> Metrics:
-        """Train on the training images in this order, validate: metrics by Keras' names."""
+        """Train on the training images in this order, validate, and return the metrics by Keras' names."""
 
     def evaluation(self, split: Split, batch_size: int) -> Evaluation:
-        """Metrics and outputs of a split at the present weights, without dropout and augmentation."""
+        """Return metrics and outputs of a split at the present weights, without dropout and augmentation."""
 
     def get_weights(self) -> Weights:
-        """In the order of `model.weights`."""
+        """Return the weights in the order of `model.weights`."""
 
     def set_weights(self, weights: Weights) -> None:
-        """Take weights in the order of `model.weights`."""
+        """Set the weights, given in the order of `model.weights`."""
 
     def state(self) -> State:
-        """Everything that the next step depends on, apart from seeds and rates."""
+        """Return everything on which the next step depends, apart from seeds and rates."""
 
     def restore(self, state: State) -> None:
-        """Go on from what `state` gave."""
+        """Continue from what `state` returned."""
 
 
 def evaluation_batch(settings: ImageSettings) -> int:
-    """Images per batch of an evaluation."""
+    """Return the number of images in one batch of an evaluation."""
     return max(settings.batch_size, EVALUATED_AT_ONCE)
 
 
 def as_probabilities(outputs: Any, *, logits: bool) -> NDArray[np.float32]:
-    """Shape (images, classes), from softmax outputs or one sigmoid unit, or from what comes before either."""
+    """Return probabilities, shape (images, classes), from softmax outputs or from one sigmoid unit.
+
+    With `logits` the outputs are the values in front of the softmax or the sigmoid.
+    """
     outputs = np.asarray(outputs, np.float32)
     if logits and outputs.shape[-1] == 1:
         outputs = 1 / (1 + np.exp(-np.clip(outputs, -80, 80)))

@@ -1,4 +1,4 @@
-"""The GPUs of a trial: hidden, shared within limits, or taken whole; called before the first use of TensorFlow."""
+"""Gives a trial its GPUs: none, a share with a memory limit, or whole ones. Call it before TensorFlow is first used."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from trainables.errors import TrainableError
 
 
 class GpuUnseen(TrainableError):
-    """The node has a GPU for the trial, and TensorFlow cannot use it."""
+    """The node has a GPU for the trial, but TensorFlow cannot use it."""
 
 
 def share_gpus(gpus: float, memory_mib: int | None = None) -> None:
-    """Hide the GPUs from a trial that has none; limit the memory of a share; let whole ones grow as needed.
+    """Hide the GPUs from a trial that has none, limit the memory of a share, and let whole ones grow as needed.
 
-    `memory_mib` is what the trial may take of each GPU, None where that could not be measured: TensorFlow then takes
+    `memory_mib` is what the trial may take of each GPU, or None where that could not be measured: TensorFlow then takes
     memory as it needs it, without a limit. Raises GpuUnseen where the node has a GPU that TensorFlow does not see, and
-    RuntimeError where TensorFlow has begun before.
+    RuntimeError where TensorFlow has initialized its devices already.
     """
     import tensorflow as tf  # noqa: PLC0415  # inside, because importing this module must stay cheap
 

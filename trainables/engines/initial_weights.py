@@ -1,4 +1,4 @@
-"""Initial weights from a seed and the layers' own initialisers, the same for a new model as for one that is reused."""
+"""Initial weights from a seed and the layers' own initializers, the same for a new model as for one that is reused."""
 
 from __future__ import annotations
 
@@ -16,10 +16,7 @@ Weights = list[NDArray[np.generic]]
 
 
 def initial_weights(model: keras.Model, seed: int, first: int = 0) -> Weights:
-    """Values of `model.weights` from the one at `first` on, in their order; each has random numbers of its own.
-
-    Which, depends on the place behind `first` only, and not on what stands in front of it.
-    """
+    """Return initial values of `model.weights` from position `first` on, in order; each has its own random numbers."""
     initializers = dict(_initializers(model))
     return [
         _values(initializers[weight.path], tuple(weight.shape), derived_seed(seed, Stream.WEIGHTS, position))
@@ -28,16 +25,17 @@ def initial_weights(model: keras.Model, seed: int, first: int = 0) -> Weights:
 
 
 def _initializers(model: keras.Model) -> Iterator[tuple[str, Any]]:
-    """Path of every weight with its layer's initialiser for it."""
+    """Yield the path of every weight with its layer's initializer for it."""
     for layer in leaves(model):
         for weight in layer.weights:
             yield weight.path, _initializer(layer, weight.name)
 
 
 def _initializer(layer: Any, weight_name: str) -> Any:
-    """By Keras' convention `kernel_initializer` fills `kernel`, `depthwise_initializer` fills `depthwise_kernel`.
+    """Return the layer's initializer for a weight.
 
-    A depthwise convolution calls its weight `kernel` too.
+    By Keras' convention `kernel_initializer` fills `kernel`, and `depthwise_initializer` fills `depthwise_kernel`,
+    which a depthwise convolution calls `kernel` too.
     """
     names = [f"{weight_name}_initializer", f"{weight_name.removesuffix('_kernel')}_initializer"]
     names += ["depthwise_initializer"] if weight_name == "kernel" else []

@@ -1,11 +1,11 @@
-"""The engine that trains a model by Keras' own `fit`, whatever the model is, one epoch a call.
+"""The engine that trains any model by Keras' own `fit`, which it calls once for each epoch.
 
-A call for each epoch, and not one for all of them, because a trial must be able to end, to be saved and to see other
-images after any epoch, and because what is random in an epoch must follow from its number alone. What `fit` keeps from
-epoch to epoch lies in the model and its optimizer and stays there: weights, statistics, slots, `iterations`, which
-learning-rate schedules go by, loss scales. Early stopping and the plateau rule are told of epochs by the trial, so that
-no callback sees a training begin twice. What `fit` does once, behind its last epoch, is left out: it would put moving
-averages of the weights (`use_ema`) in the place of the weights that train on, and of the best epoch's.
+A trial must be able to end, to be saved and to see other images after any epoch, and what is random in an epoch must
+follow from its number alone; so one call for all epochs would not do. What `fit` keeps from epoch to epoch lies in the
+model and its optimizer and stays there: weights, statistics, slots, loss scales, and `iterations`, which learning-rate
+schedules go by. The trial tells early stopping and the plateau rule of each epoch, so that no callback sees a training
+begin twice. What `fit` does once, after its last epoch, is left out: it would replace the weights that train on, and
+those of the best epoch, by moving averages of the weights (`use_ema`).
 """
 
 from __future__ import annotations
@@ -30,52 +30,55 @@ from trainables.trial import Metrics
 
 
 class KerasFit:
-    """One compiled model; every trial has its own."""
+    """Trains one compiled model by `fit`; every trial has an engine of its own."""
 
     name = FIT
 
     def __init__(self, model: keras.Model, labels: Labels, cpus: int, *, logits: bool, first_place: int = 0) -> None:
-        """`logits`: whether the model ends in front of its softmax or sigmoid; `first_place`: see Program."""
+        """Prepare a compiled model; `logits` says whether it ends in front of its softmax or sigmoid.
+
+        `first_place` is the number of variables of a larger model in front of this one, as in Program.
+        """
         self.model = model
         self.labels, self._cpus, self._logits, self._first_place = labels, cpus, logits, first_place
         if model.optimizer is not None:
-            model.optimizer.build(model.trainable_variables)  # So that a checkpoint finds where its values belong.
+            model.optimizer.build(model.trainable_variables)  # A checkpoint then finds where its values belong.
         for optimizer in _optimizers(model):
-            # Keras sums gradients over replicas even if there is one, and keeps the traced graph for ever.
+            # Keras sums gradients over replicas even if there is only one, and keeps the traced graph for ever.
             optimizer._all_reduce_sum_gradients = list
         self.can_be_saved = len(_optimizers(model)) == len(_with_inner(model.optimizer))
 
     @property
     def optimizer(self) -> Any:
-        """The one that the model was compiled with; None where it trains without."""
+        """The optimizer that the model was compiled with, or None where it trains without one."""
         return self.model.optimizer
 
     def learning_rate(self) -> float:
-        """At the next step; NaN where the optimizer has none."""
+        """Return the learning rate of the next step, or NaN where the optimizer has none."""
         rate = getattr(self.optimizer, "learning_rate", None)
         return float("nan") if rate is None else float(keras.ops.convert_to_numpy(rate))
 
     def seed_layers(self, seed: int, epoch: int) -> None:
-        """Let dropout and augmentation draw, from here on, what belongs to this epoch of this seed."""
+        """Seed dropout and augmentation with what belongs to this epoch of this seed."""
         for place, variable in enumerate(self.model.non_trainable_variables):
             if variable.name == "seed_generator_state":
                 number = derived_seed(seed, Stream.LAYERS, epoch, self._first_place + place)
                 variable.assign(np.array([number, 0], variable.dtype))
 
     def train_epoch(self, data: Data, order: NDArray[np.int64], settings: ImageSettings) -> Metrics:
-        """One epoch of `fit` on the training images in this order, with validation: its logs."""
+        """Train one epoch by `fit` on the training images in this order, validate, and return the logs of `fit`."""
         with _goes_on(self.model):
             history = self.model.fit(
                 self._batches(data.train, settings.batch_size, order),
                 validation_data=self._batches(data.validation, evaluation_batch(settings)),
                 class_weight=self._class_weights(data) if settings.class_weight else None,
-                shuffle=False,  # They come in order.
+                shuffle=False,  # The images come in their order already.
                 verbose=0,
             )
         return {name: values[-1] for name, values in history.history.items()}
 
     def evaluation(self, split: Split, batch_size: int) -> Evaluation:
-        """The logs of `evaluate`, and what `predict` gives."""
+        """Return the logs of `evaluate` and the outputs of `predict`."""
         examples = self._batches(split, batch_size)
         metrics = self.model.evaluate(examples, verbose=0, return_dict=True)
         outputs = self.model.predict(examples, verbose=0)
@@ -91,21 +94,21 @@ class KerasFit:
         return dict(enumerate(balanced_weights(data.train, self.labels.num_classes).tolist()))
 
     def get_weights(self) -> Weights:
-        """In the order of `model.weights`."""
+        """Return the weights in the order of `model.weights`."""
         return list(self.model.get_weights())
 
     def set_weights(self, weights: Weights) -> None:
-        """Take weights in the order of `model.weights`."""
+        """Set the weights, given in the order of `model.weights`."""
         self.model.set_weights(weights)
 
     def state(self) -> State:
-        """Weights, and what the optimizer remembers."""
+        """Return the weights and what the optimizer remembers."""
         variables = self.optimizer.variables if self.optimizer is not None else []
         optimizer = {f"optimizer_{i}": np.asarray(variable.numpy()) for i, variable in enumerate(variables)}
         return optimizer | {f"weight_{i}": np.array(value) for i, value in enumerate(self.get_weights())}
 
     def restore(self, state: State) -> None:
-        """Go on from what `state` gave."""
+        """Continue from what `state` returned."""
         self.set_weights([state[f"weight_{i}"] for i in range(len(self.model.weights))])
         for i, variable in enumerate(self.optimizer.variables if self.optimizer is not None else []):
             variable.assign(state[f"optimizer_{i}"])
@@ -113,7 +116,7 @@ class KerasFit:
 
 @contextmanager
 def _goes_on(model: keras.Model) -> Iterator[None]:
-    """Let a call of `fit` end without what it does behind the last epoch of all."""
+    """Keep a call of `fit` in the block from doing what belongs after the last epoch of a training."""
     averaging = [optimizer for optimizer in _with_inner(model.optimizer) if getattr(optimizer, "use_ema", False)]
     for optimizer in averaging:
         optimizer.finalize_variable_values = lambda _variables: None
@@ -125,11 +128,11 @@ def _goes_on(model: keras.Model) -> Iterator[None]:
 
 
 def _optimizers(model: keras.Model) -> list[Any]:
-    """All that are attributes of the model: one that brings its own training step may have several."""
+    """Return all optimizers that are attributes of the model: one with its own training step may have several."""
     found = [value for value in vars(model).values() if isinstance(value, keras.optimizers.Optimizer)]
     return [each for optimizer in found for each in _with_inner(optimizer)]
 
 
 def _with_inner(optimizer: Any) -> list[Any]:
-    """The optimizer and the one whose loss it scales, if it does."""
+    """Return the optimizer and, if it scales the loss for another one, that one too."""
     return [each for each in (optimizer, getattr(optimizer, "inner_optimizer", None)) if each is not None]

@@ -13,21 +13,21 @@ import tensorflow as tf
 
 
 class Dropout(keras.layers.Dropout):
-    """Keras' dropout with the rate in a variable, and random bits at half the cost (16 for each unit).
+    """Keras' dropout with its rate in a variable, and with random bits at half the cost (16 for each unit).
 
-    The rate is rounded to a multiple of 2**-16. A rate of 0 leaves the input as it is, bit for bit. `setting` names
-    the setting that the rate follows from trial to trial.
+    The rate is rounded to a multiple of 2**-16. A rate of 0 leaves the input as it is, bit for bit. `setting` names the
+    setting that gives the rate in each trial.
     """
 
     def __init__(self, rate: float, setting: str = "dropout", **kwargs: Any) -> None:
-        super().__init__(rate or 0.5, **kwargs)  # For a rate of 0, which may change here, Keras makes no generator.
+        super().__init__(rate or 0.5, **kwargs)  # Keras makes no generator for 0, but here the rate may change later.
         self.rate = rate
         self.setting = setting
-        # TensorFlow's variable, not Keras': a rate is no weight, and must not be counted or saved as one.
+        # The variable is TensorFlow's, not Keras': a rate is not a weight, and must not be counted or saved as one.
         self.rate_now = tf.Variable(float(rate), trainable=False, dtype="float32", name="rate")
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Inputs of any shape; scaled by 1 / (1 - rate) where kept."""
+        """Return the inputs, of any shape, with the units that are kept scaled by 1 / (1 - rate)."""
         if not training:
             return inputs
         rate = self.rate_now.read_value()
@@ -40,7 +40,7 @@ def _threshold(rate: Any) -> Any:
 
 
 def _random_int16(shape: Any, generator: Any) -> Any:
-    """Uniform over all 16-bit integers, two from each 32 random bits."""
+    """Return uniform random 16-bit integers, two from each 32 random bits."""
     size = tf.reduce_prod(shape)
     seed = tf.cast(generator.next() % (2**31 - 2), tf.int32)
     bits = tf.random.stateless_uniform([(size + 1) // 2], seed, minval=None, maxval=None, dtype=tf.int32)
@@ -48,14 +48,14 @@ def _random_int16(shape: Any, generator: Any) -> Any:
 
 
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras' batch normalisation through TensorFlow's fused operation: the same numbers in a quarter of the time.
+    """Keras' batch normalization through TensorFlow's fused operation: the same numbers in a quarter of the time.
 
-    Like Keras, and unlike the operation, it collects the biased variance. Only for images (batch, height, width,
-    channels) in single precision; anything else takes Keras' own way.
+    Like Keras, and unlike the operation, it collects the biased variance. It serves only images, shape (batch, height,
+    width, channels), in single precision; anything else takes Keras' own way.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Inputs of shape (batch, height, width, channels)."""
+        """Return the normalized inputs, shape (batch, height, width, channels)."""
         if not self._can_fuse(inputs, mask):
             return super().call(inputs, training=training, mask=mask)
         scale, offset = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
@@ -80,7 +80,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 
 def leaves(model: keras.Model) -> Iterator[Any]:
-    """Every layer that holds no other, nested models taken apart, in the order of the model."""
+    """Yield every layer that holds no other, in the order of the model; nested models are taken apart."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from leaves(layer)
@@ -89,21 +89,21 @@ def leaves(model: keras.Model) -> Iterator[Any]:
 
 
 def is_layer_graph(model: keras.Model) -> bool:
-    """Whether the model is sequential or functional, so that it can be cloned; a subclassed one cannot."""
+    """Return whether the model is sequential or functional, and so can be cloned; a subclassed one cannot."""
     return isinstance(model, keras.Sequential) or type(model).__name__ == "Functional"
 
 
 def output_shape(model: keras.Model, image_shape: tuple[int, ...]) -> Any:
-    """Of a batch of any size, (None, units); of several outputs, their shapes as the model orders them."""
+    """Return the output shape for a batch of any size, such as (None, units), or the shapes of all outputs."""
     if is_layer_graph(model):
         return model.output_shape
     return keras.tree.map_structure(lambda output: tuple(output.shape), model(keras.Input(image_shape)))
 
 
 def plain(model: keras.Model, rates: Mapping[str, float]) -> keras.Model:
-    """The same network of Keras' own layers, rates by layer as constants, weights new: loads without this package.
+    """Return the same network made of Keras' own layers, with new weights; it loads without this package.
 
-    A subclassed model is given back itself.
+    `rates` are the dropout rates by layer name, which become constants. A subclassed model is returned unchanged.
     """
 
     def exchange(layer: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The process that trains: TensorFlow imported once, quietly, with as many threads as the trial has cores."""
+"""Prepares the process that trains: imports TensorFlow once, quietly, with as many threads as the trial has cores."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from trainables.engines.device import share_gpus
 
 
 def configure(cpus: int, gpus: float = 0.0, gpu_memory_mib: int | None = None) -> None:
-    """Import TensorFlow and Keras and give them the trial's share; only the first call of a process has an effect.
+    """Import TensorFlow and Keras and give them the trial's share; only the first call in a process has an effect.
 
-    Call it before any other module imports either. A process keeps the number of threads that it began with, so a
-    later call with another number warns.
+    Call it before any other module imports either. A process keeps the number of threads that it began with, so a later
+    call with another number warns.
     """
     _import_quietly()
-    import tensorflow as tf  # noqa: PLC0415  # after the environment is set, because its native part reads it when it is loaded
+    import tensorflow as tf  # noqa: PLC0415  # set first, because TensorFlow reads the environment when it is loaded
 
     tf.get_logger().setLevel("ERROR")
     threading = tf.config.threading
@@ -31,7 +31,8 @@ def configure(cpus: int, gpus: float = 0.0, gpu_memory_mib: int | None = None) -
         share_gpus(gpus, gpu_memory_mib)
     except RuntimeError:
         warnings.warn(f"TensorFlow has started before, and not with {cpus} threads: it keeps them", stacklevel=2)
-    # Our graphs leave its rewriting nothing to gain (fused operations, no dead ones), and it costs 0.1 s a graph.
+    # In our graphs it finds nothing to improve (their operations are fused and none is dead), and it costs 0.1 s a
+    # graph.
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
@@ -45,14 +46,14 @@ def _import_quietly() -> None:
 
 
 _UNUSED = ("sklearn", "matplotlib")
-"""What Keras imports if it is there, for wrappers and galleries: a third of its 4 seconds, 80 MiB."""
+"""Packages that Keras imports if they are there, for wrappers and galleries: a third of its 4 seconds, and 80 MiB."""
 
 
 @contextmanager
 def _without(names: tuple[str, ...]) -> Iterator[None]:
-    """Let imports in the body find these packages missing; afterwards they can be imported as ever."""
+    """Let imports in the block find these packages missing; afterwards they can be imported again."""
     hidden = [name for name in names if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None is Python's own mark for "not there"
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None is Python's own mark for "not there".
     try:
         yield
     finally:
@@ -62,9 +63,9 @@ def _without(names: tuple[str, ...]) -> Iterator[None]:
 
 @contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """Hold back what native code writes to file descriptor 2; show it after all if the body fails.
+    """Hold back what native code writes to file descriptor 2; show it after all if the block fails.
 
-    TensorFlow writes its first lines before it reads its own log level, so no variable can silence them.
+    TensorFlow writes its first lines before it reads its own log level, so no environment variable can silence them.
     """
     sys.stderr.flush()
     stderr = os.dup(2)

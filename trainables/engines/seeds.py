@@ -1,4 +1,4 @@
-"""Everything random in a trial, from its seed alone: (seed, epoch) gives the same numbers in a resumed trial."""
+"""Derives everything random in a trial from its seed: (seed, epoch) gives the same numbers in a resumed trial."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Stream(IntEnum):
 
 
 def derived_seed(seed: int, stream: Stream, *path: int) -> int:
-    """A 31-bit seed for one purpose; `path` tells apart what shares it (epoch, position of a layer)."""
+    """Return a 31-bit seed for one purpose; `path` (epoch, position of a layer) tells apart what shares the purpose."""
     return int(np.random.SeedSequence([seed, stream, *path]).generate_state(1)[0] >> 1)
 
 
 def order_of_epoch(seed: int, epoch: int, rows: int) -> NDArray[np.int64]:
-    """The order in which an epoch sees its images, shape (rows,)."""
+    """Return the order in which an epoch sees its images, shape (rows,)."""
     return np.random.default_rng([seed, Stream.ORDER, epoch]).permutation(rows)

@@ -1,1 +1,1 @@
-"""The training of one trial: compiled epochs, early stopping, checkpoints, the test at the end."""
+"""The training of one trial: its epochs and stages, early stopping, checkpoints, and the test at the end."""

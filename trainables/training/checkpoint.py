@@ -1,4 +1,4 @@
-"""A trial on disk between two epochs: arrays in one .npz, plain values in one .json, no pickle."""
+"""Keeps a trial on disk between two epochs: arrays in one .npz, plain values in one .json, no pickle."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ARRAYS, _VALUES = "arrays.npz", "values.json"
 
 
 def write_checkpoint(folder: Path, arrays: Mapping[str, NDArray[np.generic]], values: Mapping[str, Any]) -> None:
-    """Write both files into the folder, which is made if need be; the caller makes it appear whole."""
+    """Write both files into the folder, which is made if need be; the caller makes it appear as a whole."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / _ARRAYS).open("wb") as file:
         np.savez(file, allow_pickle=False, **dict(arrays))
@@ -22,12 +22,12 @@ def write_checkpoint(folder: Path, arrays: Mapping[str, NDArray[np.generic]], va
 
 
 def checkpoint_values(folder: Path) -> dict[str, Any]:
-    """The plain values alone."""
+    """Return the plain values alone."""
     values: dict[str, Any] = json.loads((folder / _VALUES).read_text())
     return values
 
 
 def read_checkpoint(folder: Path) -> tuple[dict[str, NDArray[np.generic]], dict[str, Any]]:
-    """The arrays and the plain values."""
+    """Return the arrays and the plain values."""
     with np.load(folder / _ARRAYS, allow_pickle=False) as arrays:
         return dict(arrays), checkpoint_values(folder)

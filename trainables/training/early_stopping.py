@@ -1,4 +1,4 @@
-"""Early stopping and the plateau rule: Keras' own callbacks, driven by our epochs, and their state for a checkpoint."""
+"""Early stopping and the plateau rule: Keras' own callbacks, which we tell of each epoch, and their saved state."""
 
 from __future__ import annotations
 
@@ -14,15 +14,11 @@ from trainables.settings.image import ImageSettings
 from trainables.trial import Config, Metrics
 
 _OF_THE_EPOCH = frozenset({"epoch", "stage", "seconds", "learning_rate", "train_images"})
-"""What is reported and says nothing of how good the weights are."""
+"""Values that are reported but do not say how good the weights are."""
 
 
 class EarlyStopping:
-    """Watches the search's metric; stops without patience left; gives the best epoch's weights back at the end.
-
-    With `best` of an earlier stage, the weights at hand are the best ones until an epoch is better. A model that does
-    not measure the metric is watched by its validation loss.
-    """
+    """Watches the metric of the search, stops when patience is used up, and restores the best weights at the end."""
 
     def __init__(self, engine: Engine, settings: ImageSettings, config: Config, best: float | None = None) -> None:
         self.stop_training = False
@@ -31,18 +27,18 @@ class EarlyStopping:
         self.set_weights = engine.set_weights
         self._stopper, self._callbacks = _callbacks(settings, config)
         for callback in self._callbacks:
-            callback.set_model(self)  # The four attributes above are all that they ask of a model.
+            callback.set_model(self)  # The four attributes above are all that the callbacks ask of a model.
             callback.on_train_begin()
         if best is not None:
             self._stopper.best, self._stopper.best_weights = best, engine.get_weights()
 
     @property
     def best(self) -> float | None:
-        """The best value of the metric so far."""
+        """Best value of the metric so far."""
         return None if self._stopper.best is None else float(self._stopper.best)
 
     def after_epoch(self, epoch: int, metrics: Metrics) -> None:
-        """Tell the callbacks; `epoch` counts from 1."""
+        """Tell the callbacks of an epoch, which is counted from 1."""
         for callback in self._callbacks:
             if callback.monitor not in metrics:
                 callback.monitor, callback.mode = "val_loss", "min"
@@ -54,13 +50,13 @@ class EarlyStopping:
             callback.on_train_end()
 
     def state(self) -> tuple[State, dict[str, Any]]:
-        """Arrays (the best weights) and plain values for a checkpoint."""
+        """Return arrays (the best weights) and plain values for a checkpoint."""
         best: Weights = self._stopper.best_weights or []
         values = [{name: getattr(c, name) for name in _STATE if hasattr(c, name)} for c in self._callbacks]
         return {f"best_{i}": weight for i, weight in enumerate(best)}, {"stop": self.stop_training, "callbacks": values}
 
     def restore(self, arrays: Mapping[str, Any], plain: Mapping[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Continue from what `state` returned."""
         self.stop_training = plain["stop"]
         for callback, values in zip(self._callbacks, plain["callbacks"], strict=True):
             for name, value in values.items():
@@ -73,11 +69,11 @@ _STATE = ("monitor", "mode", "wait", "best", "best_epoch", "stopped_epoch", "coo
 
 
 def _callbacks(settings: ImageSettings, config: Config) -> tuple[Any, list[Any]]:
-    """The stopper, which also keeps the best weights where it never stops, and all callbacks."""
+    """Return the early stopping, which keeps the best weights even where it never stops, and all callbacks."""
     monitor = str(config.get("metric", "val_accuracy"))
     monitor = "val_accuracy" if monitor in _OF_THE_EPOCH else monitor
     mode = str(config.get("mode") or ("min" if monitor.endswith("loss") else "max"))
-    longest = max(settings.epochs, settings.second_epochs)  # Of a stage: patience that never ends.
+    longest = max(settings.epochs, settings.second_epochs)  # Patience as long as a stage never ends.
     patience = longest if settings.patience is None else settings.patience
     stopper = keras.callbacks.EarlyStopping(monitor, mode=mode, patience=patience, restore_best_weights=True)
     if settings.reduce_on_plateau is None:

@@ -1,4 +1,4 @@
-"""The epochs of one trial, on any data: train, validate, stop early or diverge, test at the end."""
+"""Runs the epochs of one trial on any data: train, validate, stop early or diverge, and test at the end."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from trainables.trial import Config, Metrics, Trial, check_loss
 def fit(
     engine: Engine, data: Data, config: Config, trial: Trial, own: OwnModel | None = None
 ) -> Generator[Metrics, None, None]:
-    """Do the epochs of `train` with an engine that stands at its initial weights.
+    """Do the epochs of `train` with an engine that has its initial weights.
 
-    Yields one dict after every epoch, and after the last one of a trial that was not closed a dict of test metrics,
-    which are those of the best epoch's weights. Goes on behind the epoch of `trial.checkpoint`. `own` is the user's
-    model that the engine trains, which is saved in the end. Raises TrialDiverged.
+    Yields one dict after every epoch, and a last one with test metrics, which are those of the best epoch's weights. A
+    trial that has a checkpoint continues after its epoch. `own` is the user's model that the engine trains, which is
+    saved in the end. Raises TrialDiverged.
     """
     settings = ImageSettings.of(config)
     trial.facts["engine"] = engine.name
@@ -43,18 +43,19 @@ class Stage:
     """Some of the epochs of a trial, trained by one engine."""
 
     epochs: int
-    """How many at most."""
+    """Largest number of epochs of the stage."""
     number: int | None = None
-    """Yielded as `stage` where a trial has several."""
+    """Number that is yielded as `stage` where a trial has several stages, else None."""
     before: int = 0
-    """Epochs of earlier stages; counting goes on behind them."""
+    """Number of epochs of the stages before, after which counting continues."""
     first_loss: float | None = None
-    """Of the trial's first epoch, in a later stage."""
+    """Loss of the trial's first epoch, in a later stage."""
     best: float | None = None
-    """The best metric of earlier stages: only a better one replaces the weights that the stage begins with."""
+    """Best metric of the stages before: only a better one replaces the weights with which the stage begins."""
     begins: int = 0
-    """Epochs of trainings that this one begins anew after. What is random follows from the epochs since, so that the
-    last training is the one that a trial without a growing training set does."""
+    """Number of epochs of the trainings before, where the trial begins anew for each part of the training set. What is
+    random follows from the epochs since then, so that the last training equals that of a trial whose training set does
+    not grow."""
 
 
 def train_stage(
@@ -68,8 +69,8 @@ def train_stage(
 ) -> Generator[Metrics, None, Stage]:
     """Yield the metrics of the stage's epochs and return what a next stage begins from; the best weights are set.
 
-    `copies` of the training images take turns, one an epoch. While the training set grows, no epoch counts as the best
-    or costs patience: what the test measures has seen all images.
+    The `copies` of the training images take turns, one for each epoch. While the training set grows, no epoch counts as
+    the best or costs patience, because the weights that are tested must have seen all images.
     """
     settings = ImageSettings.of(config)
     stopping = EarlyStopping(engine, settings, config, stage.best)
@@ -117,7 +118,10 @@ def _saver(
 def _resume(
     checkpoint: Path | None, stage: Stage, engine: Engine, stopping: EarlyStopping
 ) -> tuple[int, float | None] | None:
-    """The epoch that is done already, and the first epoch's loss; None without a checkpoint of this very stage."""
+    """Return the last epoch of the checkpoint and the loss of the first epoch.
+
+    Returns None where there is no checkpoint, or where it belongs to another stage or training.
+    """
     if checkpoint is None:
         return None
     arrays, values = read_checkpoint(checkpoint)

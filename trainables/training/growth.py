@@ -11,9 +11,10 @@ from trainables.trial import Growth, Trial
 
 
 def seen_in(epoch: int, data: Data, growth: Growth, batch_size: int) -> Data:
-    """The data with those training images that the epoch sees: the first ones of the order of all sample sizes.
+    """Return the data with the training images that the epoch sees: the first ones in the order of all sample sizes.
 
-    So each part is stratified and lies within the next. It holds a batch and an image of each class at least.
+    Each part is therefore stratified and lies within the next. It holds at least one batch and one image of each class.
+    Raises TrainableError for data that give their own batches, which cannot grow.
     """
     share = growth.share(epoch)
     if share == 1:
@@ -26,8 +27,9 @@ def seen_in(epoch: int, data: Data, growth: Growth, batch_size: int) -> Data:
 
 
 def trainings(trial: Trial, epochs: int) -> list[int]:
-    """Epochs before each training that is still to do, of `epochs` each: one, or where it begins anew one a step more.
+    """Return, for each training that is still to do, the number of epochs before it; each training has `epochs`.
 
+    There is one training, or, where the trial begins anew for each part, one more than the training set has steps.
     Raises TrainableError where the steps do not fit the epochs.
     """
     steps, anew = trial.growth.steps, trial.growth.anew

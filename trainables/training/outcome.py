@@ -1,4 +1,4 @@
-"""What a completed trial leaves: the test metrics, the test predictions, and the model."""
+"""What a completed trial leaves behind: the test metrics, the test predictions, and the model."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def finish(
     own: OwnModel | None = None,
     writer: Callable[[Measured], Callable[[Path], None]] | None = None,
 ) -> Metrics:
-    """The last yield of a trial; registers how its model and predictions are saved, also after the engine moved on.
+    """Return the test metrics, the last yield of a trial, and register how its model and predictions are saved.
 
-    What is saved is `own`, the user's model, or what `writer` writes, or else the network that the engine holds, of
-    Keras' own layers.
+    They can be saved even after the engine has gone on to another trial. The model that is saved is `own`, the user's
+    model, or what `writer` writes, or else the network of the engine, made of Keras' own layers.
     """
     batch_size = evaluation_batch(settings)
     test = engine.evaluation(data.test, batch_size)
@@ -81,7 +81,7 @@ def _model_writer(
 def _predictions_writer(
     test: Split, names: tuple[str, ...], probabilities: NDArray[np.float32]
 ) -> Callable[[Path], None]:
-    """Columns: row, label, predicted, and probability_CLASS for every class, by name or number."""
+    """Return what writes the columns row, label, predicted, and one probability_CLASS for each class name or number."""
 
     def write(path: Path) -> None:
         columns = {"row": test.index, "label": test.labels[test.index], "predicted": probabilities.argmax(axis=1)}
@@ -97,6 +97,6 @@ def _classes_writer(test: Split, names: tuple[str, ...], probabilities: NDArray[
 
 def _write_table(columns: Mapping[str, Any], path: Path) -> None:
     import pyarrow as pa  # noqa: PLC0415  # takes 0.2 s, and most trials save no tables
-    import pyarrow.parquet  # noqa: PLC0415  # likewise, only here
+    import pyarrow.parquet  # noqa: PLC0415  # inside for the same reason
 
     pyarrow.parquet.write_table(pa.table(dict(columns)), path)

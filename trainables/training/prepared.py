@@ -1,4 +1,4 @@
-"""The engine of one of our networks, at its initial weights: a program kept from an earlier trial where one fits."""
+"""Prepares one of our networks with its initial weights, in a program kept from an earlier trial where one fits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from trainables.trial import Config
 
 @contextmanager
 def prepared_program(config: Config, data: Data, seed: int) -> Iterator[Program]:
-    """One of our networks; its weights follow from the seed alone."""
+    """Yield the program of one of our networks, with weights that follow from the seed alone."""
     settings = ImageSettings.of(config)
     image_shape = data.train.images.shape[1:]
     num_classes = data.info.num_classes
@@ -36,7 +36,7 @@ def prepared_program(config: Config, data: Data, seed: int) -> Iterator[Program]
 
 
 def prepared_fit(config: Config, data: Data, seed: int, cpus: int) -> KerasFit:
-    """The same network with the same weights, to be trained by Keras' `fit`, with Keras' own dropout."""
+    """Return the same network with the same weights and Keras' own dropout, to be trained by Keras' `fit`."""
     settings = ImageSettings.of(config)
     model = build_model(settings, data.train.images.shape[1:], data.info.num_classes)
     rates = {layer.name: getattr(settings, layer.setting) for layer in leaves(model) if isinstance(layer, Dropout)}

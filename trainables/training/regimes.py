@@ -1,4 +1,4 @@
-"""A backbone's training: from scratch, frozen, partly unfrozen or in two stages, on cached features where it can be."""
+"""Trains a backbone: from scratch, frozen, partly unfrozen or in two stages, and on cached features where possible."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from trainables.trial import Config, Metrics, Trial
 
 @dataclass(frozen=True)
 class StagePlan:
-    """One stage: what of the backbone trains, for how long, how fast."""
+    """One stage of a trial: which part of the backbone trains, for how many epochs, and at which learning rate."""
 
     number: int | None
     frozen: bool
@@ -41,7 +41,7 @@ class StagePlan:
 
 
 def stages_of(settings: ImageSettings) -> list[StagePlan]:
-    """The stages of a trial; one is not numbered."""
+    """Return the stages of a trial; the stage of a trial that has only one is not numbered."""
     if settings.regime != "two_stage":
         return [StagePlan(None, settings.regime == "frozen", settings.epochs, settings.learning_rate)]
     return [
@@ -51,7 +51,7 @@ def stages_of(settings: ImageSettings) -> list[StagePlan]:
 
 
 def train_transfer(data: Data, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
-    """Do `train` with a backbone: yields every epoch of every stage, and the test of the best weights."""
+    """Do `train` with a backbone: yield the metrics of every epoch of every stage, and the test of the best weights."""
     settings = ImageSettings.of(config)
     check_side(settings.network, min(data.train.images.shape[1:3]))
     plans = stages_of(settings)
@@ -63,7 +63,7 @@ def train_transfer(data: Data, config: Config, trial: Trial) -> Generator[Metric
 def _train_once(
     source: TrialBackbone, config: Config, plans: list[StagePlan], begins: int, *, tests: bool
 ) -> Generator[Metrics, None, None]:
-    """All stages, from the initial weights, behind so many epochs of trainings before."""
+    """Do all stages from the initial weights; `begins` is the number of epochs of the trainings before."""
     trial = source.trial
     trial.facts["engine"] = FIT if source.settings.engine == FIT else COMPILED
     stage, left = _resumed(trial.checkpoint, plans, begins)
@@ -77,7 +77,7 @@ def _train_once(
 
 
 def _resumed(checkpoint: Path | None, plans: list[StagePlan], begins: int) -> tuple[Stage, list[StagePlan]]:
-    """What the first stage still to do begins from, and the stages still to do."""
+    """Return what the first stage still to do begins from, and the stages still to do."""
     values = checkpoint_values(checkpoint) if checkpoint else {}
     first = Stage(0, before=begins, begins=begins)
     if not values or values.get("begins", 0) != begins or values["stage"] == plans[0].number:
@@ -87,7 +87,7 @@ def _resumed(checkpoint: Path | None, plans: list[StagePlan], begins: int) -> tu
 
 @contextmanager
 def _engine(source: TrialBackbone, settings: ImageSettings, plan: StagePlan) -> Iterator[tuple[Engine, Piece]]:
-    """The engine of a stage at the weights that it begins from."""
+    """Yield the engine of a stage, with the weights that it begins from, and the piece of network that it trains."""
     piece = source.piece(frozen=plan.frozen)
     classes = source.images.info.num_classes
     settings = dataclasses.replace(settings, learning_rate=plan.learning_rate)
@@ -133,7 +133,7 @@ def _finished(engine: Engine, piece: Piece, source: TrialBackbone) -> Metrics:
 
 
 def _model_writer(source: TrialBackbone, piece: Piece, measured: Measured) -> Callable[[Path], None]:
-    """Writes the whole network, from pixels to probabilities, whatever of it was computed beforehand."""
+    """Return what writes the whole network, from pixels to probabilities, even where features were cached."""
     settings, images = source.settings, source.images
     whole = dataclasses.replace(piece, cut=None, holds_backbone=True)
     on_images = measured.of_other(images.test)

@@ -1,8 +1,8 @@
-"""Training by a `fit` of the user's own, called as KerasTuner calls that of a HyperModel.
+"""Training by the user's own `fit`, which is called as KerasTuner calls the `fit` of a HyperModel.
 
-Such a function calls `model.fit` once, for all epochs, or has a loop of its own: it cannot be asked for one epoch at a
-time. So it runs in a thread that waits at every report until the trial goes on; only one of the two ever works. A trial
-that is closed meanwhile raises in that thread, at the report, so that its `finally` clauses run.
+Such a function calls `model.fit` once for all epochs, or has a loop of its own, so it cannot be asked for one epoch at
+a time. It therefore runs in a thread that waits at every report until the trial goes on; only one of the two works at
+any time. When the trial is closed meanwhile, the report raises in that thread, so that its `finally` clauses run.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ from trainables.training.outcome import finish
 from trainables.trial import Config, Metrics, Trial, check_loss
 
 Fit = Callable[..., Any]
-"""(config, model, x, y, validation_data=, epochs=, callbacks=) -> a History, a dict of metrics, or the metric alone."""
+"""Takes (config, model, x, y, validation_data=, epochs=, callbacks=); gives a History, metrics, or the metric's
+value."""
 CLOSING_S = 60.0
-"""Longest wait for a closed trial's thread to end."""
+"""Longest wait for the thread of a closed trial to end, in seconds."""
 
 T = TypeVar("T")
 
 
 class _Closed(BaseException):
-    """The trial was closed; no `except Exception` of the user's holds it up."""
+    """Tells the user's thread that the trial was closed; no `except Exception` of the user's can catch it."""
 
 
 def train_by_users_fit(
@@ -44,7 +45,7 @@ def train_by_users_fit(
 ) -> Generator[Metrics, None, None]:
     """Yield what `fit` reports to its callbacks after every epoch, and at the end the test of the best epoch's weights.
 
-    A trial that was cut off begins anew: what `fit` had done is not known. Raises what `fit` raises.
+    A trial that was cut off begins anew, because nothing is known of what `fit` had done. Raises what `fit` raises.
     """
     if config.get("engine") == COMPILED:
         raise TrainableError("engine is 'compiled', and the model is trained by a `fit` of its own. Expected 'auto'.")
@@ -63,12 +64,13 @@ def _train(
     is_theirs = model.compiled
     engine = fit_engine(model, data, settings, trial.cpus)
     if not is_theirs:
-        # Keras would keep our metric where the `compile` of a user's loop names none.
+        # Keras would keep our metric where the user's own loop calls `compile` without naming one.
         model.compile = functools.partial(model.compile, metrics=[])
     told = {**of_training(config), **trial.asked}
     reporter = _Reporter(report, told)
     if "batch_size" in told:
-        # A default of this model's `fit`, since a HyperModel may say the batch size itself, and would say it twice.
+        # The batch size is a default of this model's `fit`, because a HyperModel may pass one itself, and then it would
+        # be passed twice.
         model.fit = functools.partial(model.fit, batch_size=settings.batch_size)
     result = fit(
         config,
@@ -96,7 +98,7 @@ def _arrays(split: Split, labels: Labels) -> tuple[Any, Any]:
 
 
 def _callbacks(settings: ImageSettings, config: Config) -> list[Any]:
-    """Early stopping and the plateau rule, where the configuration asks for them."""
+    """Return early stopping and the plateau rule, where the configuration asks for them."""
     monitor = str(config.get("metric", "val_accuracy"))
     mode = str(config.get("mode") or ("min" if monitor.endswith("loss") else "max"))
     callbacks: list[Any] = []
@@ -109,7 +111,7 @@ def _callbacks(settings: ImageSettings, config: Config) -> list[Any]:
 
 
 class _Reporter(keras.callbacks.Callback):
-    """Reports every epoch, and remembers the weights of the best."""
+    """Reports every epoch, and remembers the weights of the best one."""
 
     def __init__(self, report: Callable[[Metrics], None], config: Config) -> None:
         super().__init__()
@@ -122,10 +124,10 @@ class _Reporter(keras.callbacks.Callback):
         self._began = time.perf_counter()
 
     def __deepcopy__(self, _memo: object) -> _Reporter:
-        return self  # A user's `fit` may copy its callbacks, as KerasTuner does, and still reports here.
+        return self  # A user's `fit` may copy its callbacks, as KerasTuner does, and the copy must still report here.
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Keras counts epochs from 0."""
+        """Report the epoch, which Keras counts from 0 and the trial from 1."""
         self.epochs += 1
         now = time.perf_counter()
         metrics = {**_plain(logs or {}), "epoch": epoch + 1, "seconds": now - self._began}
@@ -148,7 +150,7 @@ def _plain(logs: Mapping[str, Any]) -> Metrics:
 
 
 def _of_result(result: Any, metric: str) -> list[Metrics]:
-    """Of a `fit` that reported nothing to its callbacks: what it gave back, as KerasTuner reads it."""
+    """Return the epochs of a `fit` that told no callback of any, from its result, which is read as KerasTuner does."""
     if isinstance(result, keras.callbacks.History):
         lines = zip(*result.history.values(), strict=False)
         return [_plain(dict(zip(result.history, line, strict=True))) for line in lines]
@@ -163,7 +165,7 @@ def _of_result(result: Any, metric: str) -> list[Metrics]:
 
 
 def _stepwise(body: Callable[[Callable[[Metrics], None]], T]) -> Generator[Metrics, None, T]:
-    """Run `body(report)` in a thread and yield what it reports; returns what it returns, raises what it raises."""
+    """Run `body(report)` in a thread, yield what it reports, return what it returns, and raise what it raises."""
     said: SimpleQueue[tuple[str, Any]] = SimpleQueue()
     answers: SimpleQueue[bool] = SimpleQueue()
     closed = False
@@ -176,7 +178,7 @@ def _stepwise(body: Callable[[Callable[[Metrics], None]], T]) -> Generator[Metri
     def run() -> None:
         try:
             said.put(("result", body(report)))
-        except BaseException as error:  # Whatever it is, it belongs to the trial's own thread.
+        except BaseException as error:  # Whatever it is, it belongs to the thread of the trial.
             said.put(("error", error))
 
     thread = Thread(target=run, name="fit", daemon=True)
