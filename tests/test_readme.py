@@ -1,6 +1,7 @@
 """What the README shows is what there is."""
 
 import dataclasses
+import os
 import re
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from search.space.loading import load_space
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-SPACES = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+PROGRAM, *SPACES = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -30,6 +31,17 @@ def test_first_example_is_the_file_that_it_names(tmp_path: Path) -> None:
     (tmp_path / "shown.py").write_text(SPACES[0])
     shown, there = load_space(str(tmp_path / "shown.py"))[1], load_space(str(ROOT / "spaces/digits_filters.py"))[1]
     assert shown == dataclasses.replace(there, trainable=shown.trainable)
+
+
+@pytest.mark.slow
+def test_first_program_searches_and_has_the_best_model(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM.replace("trials=8", "trials=3") + "\nmodel.summary()\n")
+    command = [sys.executable, "program.py"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Best(trial_id=" in done.stdout
+    assert "Total params" in done.stdout
 
 
 @pytest.mark.slow

@@ -94,26 +94,34 @@ def train_with(
         with own_engine(build, config, data, trial) as (engine, own):
             yield from epochs_of(engine, data, {**of_training(config), **trial.asked}, trial, own)
 
+    train_own.build = build  # type: ignore[attr-defined]
     train_own.declaration = Declaration(  # type: ignore[attr-defined]
         None, check_training_settings, find_dataset, smoke=SMOKE, grows=fit is None
     )
     return train_own
 
 
-def load_model(path: Path | str, build: Callable[[Config, Data], Any], data_dir: Path | None = None) -> Any:
-    """A model that `train_with(build)` saved, also one whose class Keras cannot make from the file alone.
+def load_model(
+    path: Path | str, build: Callable[[Config, Data], Any] | None = None, data_dir: Path | None = None
+) -> Any:
+    """A stored model, also one of `train_with(build)` whose class Keras cannot make from the file alone.
 
-    It is built anew from the configuration of its trial, which is in the file, and gets the saved weights; `data_dir`
-    is the folder of its data set, None the cache of Keras. One of Keras' own layers needs none of this:
-    keras.models.load_model loads it.
+    That one is built anew from the configuration of its trial, which is in the file, and gets the saved weights;
+    `data_dir` is the folder of its data set, None the cache of Keras.
     """
+    from trainables.own_models.saved_models import from_file  # noqa: PLC0415  # needs TensorFlow, see above
+
+    return from_file(Path(path), None if build is None else lambda: _rebuilt(Path(path), build, data_dir))
+
+
+def _rebuilt(path: Path, build: Callable[[Config, Data], Any], data_dir: Path | None) -> Any:
     from trainables.own_models.choice import built_model  # noqa: PLC0415  # needs TensorFlow, see above
     from trainables.own_models.saved_models import read_about, with_weights  # noqa: PLC0415  # likewise
 
-    about = read_about(Path(path))
+    about = read_about(path)
     trial = Trial(split_seed=about["split_seed"], data_dir=data_dir)
     data = load_data({**of_data(about["config"]), **about["asked"]}, trial)
-    return with_weights(built_model(build, about["config"], data, trial).model, Path(path))
+    return with_weights(built_model(build, about["config"], data, trial).model, path)
 
 
 train.declaration = Declaration(  # type: ignore[attr-defined]

@@ -1,5 +1,6 @@
 """Runs where the search was started and leads the cluster: the only room that imports Ray."""
 
+import logging
 import os
 
 # Ray and Tune read these when they are imported or started. Results are ours to store and to show.
@@ -16,3 +17,4 @@ _SETTINGS = {
     "RAY_prestart_worker_first_driver": "0",  # Spare processes that no actor takes, half a second of a core each.
 }
 os.environ.update({name: os.environ.get(name, value) for name, value in _SETTINGS.items()})
+logging.getLogger("ray.widgets").setLevel(logging.ERROR)  # In a notebook Ray asks for widgets, which nothing here uses.

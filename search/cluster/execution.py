@@ -110,6 +110,17 @@ def _storage_error(error: BaseException | None) -> OSError | StorageLost | None:
     return error
 
 
+class Silent(tune.ProgressReporter):
+    """Shows nothing: the live view does; in a notebook, Tune's own would clear the cell."""
+
+    def should_report(self, trials: list[object], done: bool = False) -> bool:
+        """Never."""
+        return False
+
+    def report(self, trials: list[object], done: bool, *more: object) -> None:
+        """Nothing."""
+
+
 class _Run:
     """One run of Tune, and what can end it."""
 
@@ -154,6 +165,7 @@ class _Run:
                 name="search",
                 storage_path=scratch,
                 verbose=0,
+                progress_reporter=Silent(),
                 stop=SearchStopper(self._is_over),
                 callbacks=[StepCallback(self._step), StepCallback(dispatcher.propose_ahead)],
                 failure_config=tune.FailureConfig(max_failures=0),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from search.driver.rows import said_of
@@ -60,6 +61,17 @@ def read_history(experiment: Experiment, space: Space, retry_failed: bool) -> Hi
         if first_run and ended.state is not TrialState.FAILED:
             history.reports.extend((trial_id, epoch, value) for epoch, value in sorted(values[trial_id].items()))
     return history
+
+
+def ended_trials(root: Path, metric: str) -> list[EndedTrial]:
+    """The trials of an experiment that have ended, as its table has them: options may be texts, a list is one."""
+    rows = read_trials(root).table.to_pylist()
+    over = [row for row in rows if row["state"] != TrialState.RUNNING]
+    return [_ended(row, _active(_settings(row)), row.get(metric)) for row in over]
+
+
+def _active(settings: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def _ended(row: dict[str, Any], config: dict[str, object], value: float | None) -> EndedTrial:

@@ -19,15 +19,19 @@ from search.planning.plan import RESULTS, Plan
 from search.planning.resuming import check_unchanged, manifest_to_resume, resumed_options
 from search.planning.smoke import with_files_at_hand
 from search.space import Space
-from search.space.loading import load_space
+from search.space.loading import SpaceFile, read_space, space_of
 
 
-def make_plan(given: Options, command: tuple[str, ...], warn: Callable[[str], None]) -> Plan:
+def make_plan(
+    given: Options, command: tuple[str, ...], warn: Callable[[str], None], space_file: SpaceFile | None = None
+) -> Plan:
     """Load the space, apply the options and check everything; raises SearchError.
 
-    `warn` is told where what will be searched differs from what the space file says.
+    `warn` is told where what will be searched differs from what the space file says. `space_file`: what is searched,
+    in place of the file that the options name.
     """
-    space_file, space = load_space(given.space, warn)
+    space_file = space_file or read_space(given.space)
+    space = space_of(space_file, warn)
     name = given.name or space_file.stem
     results, stores = _results(given)
     manifest = manifest_to_resume(results, name, space_file, stores) if given.resume else None

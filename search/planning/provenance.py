@@ -58,7 +58,8 @@ def describe_space(plan: Plan) -> dict[str, Any]:
     """Return the space as plain values."""
     space = plan.space
     return {
-        "file": relative_to_here(plan.space_file.address),
+        # Of an object that Python gave there is no file.
+        "file": None if plan.space_file.packed else relative_to_here(plan.space_file.address),
         "sha256": plan.space_file.sha256,
         "trainable": f"{space.trainable.__module__}:{getattr(space.trainable, '__qualname__', 'trainable')}",
         "dataset": space.dataset_name,

@@ -1,4 +1,4 @@
-"""The live view of a search: a few lines that refresh in a terminal, plain lines elsewhere, nothing with --quiet."""
+"""The live view of a search: a few lines that refresh in a terminal or a notebook, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from search.console import Console
+from search.screen.notebook_view import NotebookView
 from search.screen.snapshot import BestTrial, Snapshot
 from search.wording import show_config, show_seconds
 
@@ -63,9 +64,7 @@ class LiveView:
 
     def __init__(self, console: Console, opening: str) -> None:
         self._console, self._opening = console, opening
-        screen = console.screen
-        in_place = screen.is_terminal and not screen.is_dumb_terminal and not console.quiet
-        self._live = Live(console=screen, auto_refresh=False, transient=True) if in_place else None
+        self._live = _view_in_place(console)
         self._next = 0.0
         self._best: str | None = None
         self._done = 0
@@ -121,6 +120,17 @@ class LiveView:
         found = f"; {best_line(snapshot.metric, snapshot.best)}" if snapshot.best else ""
         self._console.note(headline(snapshot) + found)
         self._best, self._done, self._line_at = best, snapshot.done, now
+
+
+def _view_in_place(console: Console) -> Live | NotebookView | None:
+    """What draws over what it has drawn before; None where lines follow each other, or nothing is shown."""
+    screen = console.screen
+    if console.quiet:
+        return None
+    if screen.is_jupyter:
+        return NotebookView()
+    in_place = screen.is_terminal and not screen.is_dumb_terminal
+    return Live(console=screen, auto_refresh=False, transient=True) if in_place else None
 
 
 def draw(snapshot: Snapshot, width: int, height: int) -> Group:

@@ -92,6 +92,11 @@ def _print_best(console: Console, result: Result, config: Mapping[str, object]) 
     metric, plan = result.plan.space.metric, result.plan
     mean = f"mean of {result.best_runs} seeds" if result.best_runs > 1 else "one seed"
     console.result(f"best {metric}: {show_value(result.best_mean)} ({mean})")
+    if plan.space_file.packed:
+        pins = {**plan.options.pins, **config}
+        name = f"{plan.name}-best"
+        console.result(f"again:   run_search(space, set={pins!r}, trials=1, stopping='none', name={name!r})")
+        return
     words = ["python", "-m", "search.run", relative_to_here(plan.space_file.address), *_asked_words(plan, config)]
     # How a training set grows within one training is part of the configuration; a rule never ends a single trial.
     as_then = ["--stopping", plan.space.stopping, "--fidelity", "both"]

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import importlib
 import linecache
+import pickle
 import re
 import sys
 import traceback
@@ -40,6 +41,8 @@ class SpaceFile:
     text: str
     name: str = SPACE
     """The name in it of what is searched: a Space, or a HyperModel or a `build` function, which make one."""
+    packed: bytes = b""
+    """What is searched, by cloudpickle, where Python gave an object and no file; the text is then only a record."""
 
     @property
     def stem(self) -> str:
@@ -70,6 +73,8 @@ class SpaceFile:
 
     def run(self) -> Space:
         """As `execute`, but for the trainable, which may be missing where `parameters` is no dict."""
+        if self.packed:
+            return self._made(self._unpacked())
         module = ModuleType(f"space_{self.sha256[:12]}")
         module.__file__ = self.path
         # Dataclasses and pickle look a module up by its name.
@@ -88,6 +93,15 @@ class SpaceFile:
             raise self.line_of(error) from error
         return self._space_of(module)
 
+    def _unpacked(self) -> Any:
+        try:
+            return pickle.loads(self.packed)
+        except ImportError as error:
+            raise SearchError(
+                f"the space needs a module that is not here: {error}. Expected one that is installed, or lies in the "
+                "folder of the search; define what it gives beside the space."
+            ) from error
+
     def line_of(self, error: BaseException) -> SearchError:
         """The error in one line: file and line in the space file, what, and where else if in another file of theirs."""
         where = users_line(error, self.path) or self.path
@@ -103,6 +117,12 @@ class SpaceFile:
             raise SearchError(f"{self.path} has no `{self.name}`; {_expected_in(module, self.name)}")
         if self.name == SPACE:
             raise SearchError(f"`space` in {self.path} is {value!r}; expected a search.space.Space.")
+        return self._made(value)
+
+    def _made(self, value: Any) -> Space:
+        """A Space as it is, and one of what builds a model."""
+        if isinstance(value, Space):
+            return value
         try:
             return Space(parameters=value, trials=TRIALS)
         except SearchError as error:
@@ -180,21 +200,26 @@ def _has_space(file: Path) -> bool:
 
 
 def load_space(path: str, say: Callable[[str], None] = lambda line: None) -> tuple[SpaceFile, Space]:
-    """Read and run a space file, `FILE` or `FILE:NAME`; raises SearchError. `say` is told what to know beforehand.
+    """Read and run a space file, `FILE` or `FILE:NAME`; see `space_of`."""
+    space_file = read_space(path)
+    return space_file, space_of(space_file, say)
+
+
+def space_of(space_file: SpaceFile, say: Callable[[str], None] = lambda line: None) -> Space:
+    """Run a space file; raises SearchError. `say` is told what to know beforehand.
 
     What a HyperModel asks for becomes declared parameters. Where the file imports TensorFlow, or a model must be built
     for this, it is done in a process apart, and the driver has the plain values.
     """
-    space_file = read_space(path)
     try:
         with frameworks_unloaded():
             space = space_file.run()
             builds = not space.declared and is_build(space.parameters)
             if not builds:
-                return space_file, _checked(space)
+                return _checked(space)
     except FrameworkNeeded:
         pass
-    return space_file, _checked(_space_apart(space_file, say))
+    return _checked(_space_apart(space_file, say))
 
 
 def _checked(space: Space) -> Space:

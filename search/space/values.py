@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 
@@ -35,3 +37,12 @@ def text_of(value: object) -> str:
     if isinstance(value, Mapping) and type(value) is dict:
         return "{" + ", ".join(f"{text_of(name)}: {text_of(item)}" for name, item in value.items()) + "}"
     return repr(value)
+
+
+def read_only(values: Mapping[Any, Any]) -> MappingProxyType[Any, Any]:
+    """The mapping, so that nobody changes it; as spaces and parameters hold theirs."""
+    return MappingProxyType(dict(values))
+
+
+# Python can copy every part of a space to another process but these.
+copyreg.pickle(MappingProxyType, lambda values: (read_only, (dict(values),)))

@@ -1,7 +1,9 @@
 """The picture of docs/architecture.md as values: which room stands above which, and the order of files in each."""
 
 LAYERS = (
-    {"run"},
+    {""},
+    {"run", "from_python"},
+    {"carry_out", "keywords", "packing"},
     {"cluster"},
     {"driver"},
     {"screen"},
@@ -10,13 +12,13 @@ LAYERS = (
     {"space", "stopping"},
     {"errors", "wording", "console"},
 )
-"""The rooms of search/, from the top down: each imports only rooms that stand below its own line."""
+"""The rooms of search/, from the top down: each imports only rooms that stand below its own line. "" is its door."""
 
 ORDER_INSIDE = {
     "search.cluster": "execution scheduler searcher worker nodes node_calls closing capacity connection watchdog "
     "interrupts",
     "search.driver": "dispatch search trial_queue recorder placement kept_models history ranking rows trials giving_up",
-    "search.screen": "dry_run listing summary live_view snapshot",
+    "search.screen": "dry_run listing summary live_view notebook_view snapshot",
     "search.planning": "make_plan checks resuming provenance plan dataset overrides smoke options option_values "
     "resources",
     "search.trial": "runner process child attempt reads checkpoints messages out_of_memory gpu orphans",

@@ -138,6 +138,21 @@ def _loaded(model: keras.Model, path: Path, rebuild: Callable[[], keras.Model] |
     return with_weights(rebuild(), path)
 
 
+def from_file(path: Path, rebuild: Callable[[], keras.Model] | None) -> keras.Model:
+    """A stored model, by Keras alone or, where that cannot make it from the file, built anew with its weights."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+        try:
+            return keras.models.load_model(path)
+        except Exception as error:  # Whatever a class of the user's own raises.
+            if rebuild is None:
+                line = " ".join(str(error).split())[:200]
+                raise TrainableError(
+                    f"Keras cannot make the model of {path} from its file alone: {line} {LOAD_IT}"
+                ) from error
+    return rebuild()
+
+
 def with_weights(model: keras.Model, path: Path) -> keras.Model:
     """The model with the weights of a saved one of the same build."""
     with warnings.catch_warnings():

@@ -1,0 +1,176 @@
+"""Carries out what a command line or Python asks for: plan, search, say where the results are."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from search.console import Console
+from search.driver.ranking import best, count_on_a_part, ranked, row_with_means, values_by_configuration
+from search.errors import SearchError, StorageLost
+from search.experiment.folder import Experiment
+from search.experiment.manifest import read_manifest
+from search.experiment.remote.resumable import newest
+from search.experiment.schema import read_trials
+from search.experiment.states import SearchEnd, TrialState
+from search.planning.make_plan import make_plan
+from search.planning.options import Options
+from search.planning.plan import Plan
+from search.planning.provenance import describe_options, make_manifest, new_session, now
+from search.screen.dry_run import print_plan
+from search.screen.live_view import LiveView
+from search.screen.summary import Result, print_summary
+from search.space.loading import SpaceFile
+from search.wording import counted
+
+if TYPE_CHECKING:
+    from search.cluster.execution import Outcome  # Ray takes a second to import.
+    from search.driver.search import Search  # Optuna and Arrow take as long.
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A search that was carried out, and how it ended."""
+
+    plan: Plan
+    end: SearchEnd
+    fault: str | None
+    """Why nothing, or not all, was found, and what to do; None where there is nothing to complain of."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the search was ended before its time, and can be resumed where its folder is kept."""
+        return self.end in (SearchEnd.INTERRUPTED, SearchEnd.TIME_BUDGET)
+
+
+def carry_out(
+    options: Options, command: tuple[str, ...], console: Console, space_file: SpaceFile | None = None
+) -> Ended | None:
+    """Search as the options say; None after a dry run. Raises SearchError, TrainableError.
+
+    `space_file`: what is searched, where it is no file that the options name.
+    """
+    plan = make_plan(options, command, warn=console.warning, space_file=space_file)
+    for note in plan.dataset.notes if plan.dataset is not None else ():
+        console.note(note)
+    if options.dry_run:
+        print_plan(console, plan)
+        return None
+    try:
+        return _search(plan, console)
+    finally:
+        if plan.throwaway:
+            shutil.rmtree(plan.results, ignore_errors=True)
+
+
+def _search(plan: Plan, console: Console) -> Ended:
+    before, fetch = newest(plan.root, plan.store) if plan.options.resume else (None, False)
+    experiment = _open(plan, before, fetch)
+    for remark in experiment.remarks():
+        console.warning(remark)
+    begun = time.monotonic()
+    try:
+        # Ray takes a second to import, which no refusal should wait for.
+        from search.cluster.execution import execute  # noqa: PLC0415
+        from search.driver.search import snapshot  # noqa: PLC0415
+
+        with LiveView(console, _opening(plan)) as view:
+
+            def watch(search: Search, slots: int) -> None:
+                search.recorder.note(experiment.copy.news() if experiment.copy is not None else ())
+                view.show(lambda: snapshot(search, slots, begun))
+
+            outcome = execute(plan, experiment, watch, console)
+        experiment.compact()
+        _close_manifest(experiment, outcome)
+        unsent = experiment.copy.settle() if experiment.copy is not None else None
+    except StorageLost:
+        raise
+    except (SearchError, KeyboardInterrupt):
+        _take_back(experiment, before)
+        raise
+    finally:
+        experiment.close()
+    result = _result(outcome, time.monotonic() - begun)
+    print_summary(console, result)
+    if unsent is not None:
+        raise unsent
+    return Ended(plan, outcome.end, _fault(outcome, succeeded=bool(result.ranked) or result.on_a_part > 0))
+
+
+def _result(outcome: Outcome, seconds: float) -> Result:
+    plan, trials = outcome.search.plan, outcome.search.trials
+    ended = trials.ended.values()
+    leader = best(ended, plan.space.mode)
+    runs = values_by_configuration(ended).get(leader.trial_id, []) if leader else []
+    return Result(
+        plan=plan,
+        counts=trials.counts(),
+        repeats=trials.repeats(),
+        ranked=[row_with_means(trial, ended) for trial in ranked(ended, plan.space.mode)[:20]],
+        best_config=leader.config if leader else None,
+        best_runs=len(runs),
+        best_mean=sum(runs) / len(runs) if runs else None,
+        failures=[trial.row for trial in ended if trial.state is TrialState.FAILED],
+        seconds=seconds,
+        workers=len(outcome.search.recorder.workers),
+        exhausted=outcome.end is SearchEnd.EXHAUSTED,
+        on_a_part=count_on_a_part(ended),
+        unread=outcome.search.recorder.unread.lines(),
+    )
+
+
+def _opening(plan: Plan) -> str:
+    data = f" on {plan.dataset.name}" if plan.dataset is not None else ""
+    return f"{plan.name}: {counted(plan.trials, 'configuration')}{data}, sampler {plan.space.sampler}; starting workers"
+
+
+def _open(plan: Plan, before: dict[str, Any] | None, fetch: bool) -> Experiment:
+    if before is None:
+        return Experiment.create(plan.root, plan.space, plan.space_file.text, make_manifest(plan), plan.store)
+    sessions = [*before["sessions"], new_session(plan)]
+    changes = {"state": str(SearchEnd.RUNNING), "options": describe_options(plan), "sessions": sessions}
+    if plan.store is not None:
+        changes["store"] = plan.store.plain
+    return Experiment.reopen(plan.root, plan.space, {**before, **changes}, plan.store, fetch)
+
+
+def _take_back(experiment: Experiment, before: dict[str, Any] | None) -> None:
+    """Leave the experiment as if the command had not been given, unless a new one holds a trial already."""
+    if before is not None:
+        experiment.update_manifest(before)
+        if experiment.copy is not None:
+            experiment.copy.settle(patience_s=5.0)
+    elif not read_trials(experiment.root).table.num_rows:
+        experiment.discard()
+
+
+def _close_manifest(experiment: Experiment, outcome: Outcome) -> None:
+    manifest = read_manifest(experiment.root)
+    sessions = manifest["sessions"]
+    sessions[-1] |= {"finished_at": now(), "end": str(outcome.end)}
+    search = outcome.search
+    leader = best(search.trials.ended.values(), search.plan.space.mode)
+    model = search.recorder.best_model
+    found = {"trial_id": leader.trial_id, "value": leader.value, "model": model} if leader else None
+    experiment.update_manifest({"sessions": sessions, "state": _state(outcome.end), "best": found})
+
+
+def _state(end: SearchEnd) -> str:
+    """What the manifest says of the experiment as a whole: a search out of time can be gone on with, too."""
+    if end is SearchEnd.EXHAUSTED:
+        return str(SearchEnd.FINISHED)
+    return str(SearchEnd.INTERRUPTED if end is SearchEnd.TIME_BUDGET else end)
+
+
+def _fault(outcome: Outcome, succeeded: bool) -> str | None:
+    if outcome.reason is not None:
+        return (
+            f"the search was ended: {outcome.reason}. Mend that and go on with --resume --retry-failed, or, where the "
+            "space file has changed, search again under another --name."
+        )
+    if succeeded or outcome.end in (SearchEnd.INTERRUPTED, SearchEnd.TIME_BUDGET):
+        return None
+    return "no trial succeeded; the table of trials names the error of each."
