@@ -1,1 +1,1 @@
-"""What one trial does: data, network, training, evaluation."""
+"""Trainables, which do the work of one trial: they load data, build a network, train it and evaluate it."""

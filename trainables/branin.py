@@ -1,6 +1,6 @@
-"""Branin's function as a trainable: a search whose optimum is known, in milliseconds and without a framework.
+"""Branin's function as a trainable: a search whose optimum is known takes milliseconds and needs no framework.
 
-The function and its three minimisers are those of Dixon and Szegő, Towards Global Optimisation 2 (1978).
+The function and its three minimizers are those of Dixon and Szegő, Towards Global Optimisation 2 (1978).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from trainables.setting_table import check_settings, number, whole
 from trainables.trial import Config, DatasetInfo, Declaration, Metrics, Trial
 
 MINIMUM = 10 / (8 * math.pi)
-"""The least value, 0.397887...; in closed form, because the square vanishes at every minimiser."""
+"""The least value, 0.397887..., in closed form, because the square vanishes at every minimizer."""
 MINIMISERS = ((-math.pi, 12.275), (math.pi, 2.275), (3 * math.pi, 2.475))
 
 SETTINGS = {
@@ -29,7 +29,7 @@ SETTINGS = {
 def train(config: Config, trial: Trial) -> Generator[Metrics, None, None]:
     """Yield `value` after every epoch; it falls towards branin(x1, x2) and is exactly that at the last epoch.
 
-    `epochs` (1) sets the length, `sleep_s` (0) the seconds that each epoch takes.
+    `epochs` (default 1) is the number of epochs, `sleep_s` (default 0) the seconds that each epoch takes.
     """
     x1, x2, epochs, sleep_s = (float(str(config.get(name, default))) for name, default in _DEFAULTS.items())
     final = branin(x1, x2)
@@ -40,13 +40,13 @@ def train(config: Config, trial: Trial) -> Generator[Metrics, None, None]:
 
 
 def branin(x1: float, x2: float) -> float:
-    """Branin's function, for x1 in [-5, 10] and x2 in [0, 15]."""
+    """Return the value of Branin's function, for x1 in [-5, 10] and x2 in [0, 15]."""
     bend = x2 - 5.1 / (4 * math.pi**2) * x1**2 + 5 / math.pi * x1 - 6
     return bend**2 + 10 * (1 - 1 / (8 * math.pi)) * math.cos(x1) + 10
 
 
 def check(settings: Mapping[str, Sequence[object]], info: DatasetInfo | None) -> None:
-    """Raise TrainableError for a setting that the function does not have, or outside its domain."""
+    """Raise TrainableError for a setting that the function does not have, or that lies outside its domain."""
     check_settings(settings, SETTINGS)
 
 

@@ -1,4 +1,4 @@
-"""The data of one trial: three disjoint splits as views on arrays that all trials of a node share."""
+"""The data of one trial: three disjoint splits, which are views on arrays that all trials of a node share."""
 
 from __future__ import annotations
 
@@ -13,50 +13,51 @@ from trainables.errors import TrainableError
 from trainables.trial import DatasetInfo
 
 Inputs = NDArray[Any] | Mapping[str, NDArray[Any]]
-"""What a model is given, one row an example: one array, or one for each named input."""
+"""The inputs of a model, one row for each example: one array, or one for each named input."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """The rows `index` of `inputs` and `targets`; the arrays may be memory-mapped and larger than the split."""
+    """Some rows of arrays; the arrays may be memory-mapped and larger than the split."""
 
     inputs: Inputs
     """Images have shape (rows, height, width, channels) and values 0 to 255; other arrays have any shape and type."""
     targets: NDArray[Any]
-    """Shape (rows,), class numbers from 0; where there are no classes, numbers of any shape to come near to."""
+    """Class numbers from 0, shape (rows,), or, where there are no classes, numbers to predict, of any shape."""
     index: NDArray[np.int64]
-    """Shape (n,), the rows that belong to this split; nested sample sizes are prefixes of one order."""
+    """The rows that belong to this split, shape (n,); nested sample sizes are prefixes of one order."""
 
     def __len__(self) -> int:
         return len(self.index)
 
     @property
     def images(self) -> NDArray[Any]:
-        """The inputs, where there is one, as there is of images."""
+        """The only input, for data such as images, which have one."""
         assert not isinstance(self.inputs, Mapping)
         return self.inputs
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """The targets, where they are class numbers."""
+        """The targets, for data whose targets are class numbers."""
         return self.targets
 
     def rows(self, index: NDArray[np.int64]) -> tuple[Inputs, NDArray[Any]]:
-        """Inputs and targets of some rows, in memory."""
+        """Return inputs and targets of some rows, in memory."""
         if isinstance(self.inputs, Mapping):
             return {name: array[index] for name, array in self.inputs.items()}, self.targets[index]
         return self.inputs[index], self.targets[index]
 
     def take(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """The split's own images, shape (n, height, width, channels), and labels, shape (n,), in memory."""
+        """Return the split's own images, shape (n, height, width, channels), and labels, shape (n,), in memory."""
         return self.images[self.index], self.targets[self.index]
 
 
 @dataclass(frozen=True)
 class Data:
-    """Train, validation and test: disjoint, stratified, decided by the split seed alone.
+    """Training, validation and test data: disjoint and stratified splits, which the split seed alone decides.
 
-    What is no Split gives batches of its own: a tf.data data set, or a PyDataset of Keras, as a function made it.
+    Data that are not a Split give batches of their own: a tf.data data set, or a PyDataset of Keras, made by a
+    function.
     """
 
     train: Split | Any
@@ -66,7 +67,7 @@ class Data:
 
     @property
     def input_shape(self) -> Any:
-        """The shape of one example, such as (28, 28, 1) or (13,); a dict of them where there are several inputs.
+        """Shape of one example, such as (28, 28, 1) or (13,), or a dict of shapes where there are several inputs.
 
         Raises TrainableError where the data give batches of their own.
         """

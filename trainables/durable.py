@@ -1,4 +1,4 @@
-"""Files and folders that are whole or absent, also after a power cut: filled beside their place, flushed, renamed."""
+"""Makes files and folders appear whole or not at all, even after a power cut: they are filled, flushed and renamed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 _MANY = 100
-"""Files from which on one flush of the whole system takes less time than one for each."""
+"""Number of files from which on one flush of the whole system takes less time than one for each file."""
 
 
 def put_in_place(partial: Path, target: Path) -> None:

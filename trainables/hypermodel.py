@@ -1,4 +1,4 @@
-"""Trains what a KerasTuner HyperModel builds: a trial's configuration stands for its hyperparameters."""
+"""Trains what a KerasTuner HyperModel builds; a trial's configuration gives the values of its hyperparameters."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from trainables.trial import Config, Metrics, Trial
 
 
 def train_hypermodel(hypermodel: Any) -> Callable[[Config, Trial], Generator[Metrics, None, None]]:
-    """The trainable for images of a HyperModel, or of a function `build(hp)`: `train_with` what it builds.
+    """Return the trainable for images that trains what a HyperModel, or a function `build(hp)`, builds.
 
-    What it compiles is used: loss, optimizer and metrics. A `fit` of its own is called as KerasTuner calls it.
+    It trains with the loss, optimizer and metrics of `compile`. The HyperModel's own `fit`, if it has one, is called as
+    KerasTuner calls it.
     """
     return train_with(build_with(hypermodel), fit_with(hypermodel))
 
 
 def build_with(hypermodel: Any) -> Callable[[Config, Data], Any]:
-    """`build(config, data)` for `train_with`, from a HyperModel or a function `build(hp)`.
+    """Return `build(config, data)` for `train_with`, from a HyperModel or a function `build(hp)`.
 
     Its network must take the images of the data set.
     """
@@ -33,7 +34,7 @@ def build_with(hypermodel: Any) -> Callable[[Config, Data], Any]:
 
 
 def fit_with(hypermodel: Any) -> Callable[..., Any] | None:
-    """`fit(config, model, ...)` for `train_with`; None where it has none but the one that KerasTuner gives it."""
+    """Return `fit(config, model, ...)` for `train_with`, or None where the HyperModel only has KerasTuner's default."""
     own = getattr(type(hypermodel), "fit", None)
     if own is None or str(getattr(own, "__module__", "")).partition(".")[0] == "keras_tuner":
         return None
@@ -48,5 +49,5 @@ def _hyperparameters(config: Config) -> Any:
     import keras_tuner  # noqa: PLC0415  # brings TensorFlow, which only a training process has
 
     hp = keras_tuner.HyperParameters()
-    hp.values = copy.copy(config)  # The hyperparameters that the search does not know take their defaults.
+    hp.values = copy.copy(config)  # Hyperparameters that the search does not know take their defaults.
     return hp

@@ -1,7 +1,7 @@
 """One trial of an image classifier: load the data, build the network, train it.
 
-Stands on no framework when it is imported: the driver of a search reads space files, which import this module, and
-would pay TensorFlow's five seconds. The training modules are imported where a trial begins.
+Importing this module loads no framework: the driver of a search reads space files, which import it, and would pay
+TensorFlow's five seconds. The modules that train are imported where a trial begins.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ METRICS = frozenset(
     {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "test_loss", "test_accuracy"}
     | {"baseline_accuracy", "num_parameters", "num_trainable_parameters", "sample_size"}
 )
-"""What a trial yields: the first five after every epoch (where the training set grows `train_images` too), the others
-once at the end."""
+"""Names of a trial's metrics. The first five are yielded after every epoch, and with them `train_images` where the
+training set grows; the others are yielded once, at the end."""
 SMOKE = {"epochs": 1, "sample_size": 200, "evaluation_size": 200}
-"""The shortest trial that still does everything."""
+"""Settings of the shortest trial that still does everything."""
 
 
 def train(config: Config, trial: Trial) -> Generator[Metrics, None, None]:
@@ -48,7 +48,7 @@ def train(config: Config, trial: Trial) -> Generator[Metrics, None, None]:
 
 
 def train_on(data: Data, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
-    """Do `train` with data that is loaded already."""
+    """Do `train` with data that are loaded already."""
     configure(trial.cpus, trial.gpus, trial.gpu_memory_mib)
     from trainables.training.fitting import fit  # noqa: PLC0415  # needs TensorFlow, see above
     from trainables.training.prepared import prepared_fit, prepared_program  # noqa: PLC0415  # likewise
@@ -68,16 +68,17 @@ def train_on(data: Data, config: Config, trial: Trial) -> Generator[Metrics, Non
 def train_with(
     build: Callable[[Config, Data], Any], fit: Callable[..., Any] | None = None
 ) -> Callable[[Config, Trial], Generator[Metrics, None, None]]:
-    """A trainable from `build(config, data) -> keras.Model`.
+    """Return a trainable from `build(config, data) -> keras.Model`.
 
-    The model takes pixels 0 to 255, shape (batch, height, width, channels). One that is compiled is trained with its
-    own loss, optimizer and metrics, each of which becomes a column. One that is not ends in a unit for each class, or
-    in one unit where there are two, with or without its softmax or sigmoid; its loss and optimizer are those of
-    `train`. The configuration may hold settings of its own; epochs, early stopping and data are those of `train`.
-    `engine` says whether a compiled program trains it or Keras' own `fit`, which takes any model.
+    The model takes pixels 0 to 255, shape (batch, height, width, channels). A model that is compiled is trained with
+    its own loss, optimizer and metrics, each of which becomes a column. A model that is not compiled ends in one unit
+    for each class, or in a single unit where there are two classes, with or without its softmax or sigmoid; it gets the
+    loss and optimizer of `train`. The configuration may hold settings of its own; epochs, early stopping and data are
+    those of `train`. The setting `engine` says whether a compiled program trains it or Keras' own `fit`, which takes
+    any model.
 
-    `fit(config, model, x, y, validation_data=, epochs=, callbacks=)` trains the model itself, as that of a KerasTuner
-    HyperModel does: by `model.fit`, or in a loop that tells the callbacks of each epoch.
+    `fit(config, model, x, y, validation_data=, epochs=, callbacks=)` trains the model itself, as the `fit` of a
+    KerasTuner HyperModel does: by `model.fit`, or in a loop that tells the callbacks of each epoch.
     """
 
     def train_own(config: Config, trial: Trial) -> Generator[Metrics, None, None]:
@@ -104,10 +105,10 @@ def train_with(
 def load_model(
     path: Path | str, build: Callable[[Config, Data], Any] | None = None, data_dir: Path | None = None
 ) -> Any:
-    """A stored model, also one of `train_with(build)` whose class Keras cannot make from the file alone.
+    """Return a stored model, even one of `train_with(build)` whose class Keras cannot make from the file alone.
 
-    That one is built anew from the configuration of its trial, which is in the file, and gets the saved weights;
-    `data_dir` is the folder of its data set, None the cache of Keras.
+    Such a model is built anew from the configuration of its trial, which is in the file, and gets the saved weights.
+    `data_dir` is the folder of its data set; None stands for the cache of Keras.
     """
     from trainables.own_models.saved_models import from_file  # noqa: PLC0415  # needs TensorFlow, see above
 

@@ -1,4 +1,4 @@
-"""Settings of a trainable as a table, name -> what it accepts, and the errors when a space does not fit the table."""
+"""Settings of a trainable as a table from name to accepted values, and the errors of a space that does not fit it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from trainables.errors import TrainableError
 from trainables.wording import did_you_mean
 
 OF_THE_SEARCH = frozenset({"dataset", "metric", "mode"})
-"""What the runner adds to every configuration."""
+"""Settings that the search adds to every configuration."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting: the test of a value, and the words for an error."""
+    """What one setting accepts: the test of a value, and the words that an error uses for what was expected."""
 
     accepts: Callable[[object], bool]
     expected: str
 
 
 def number(low: float, high: float = float("inf"), *, above: bool = False, below: bool = False) -> Setting:
-    """A real number between `low` and `high`; `above` and `below` exclude the bounds themselves."""
+    """Return a setting for a real number from `low` to `high`; `above` and `below` exclude the bounds themselves."""
 
     def accepts(value: object) -> bool:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -32,7 +32,7 @@ def number(low: float, high: float = float("inf"), *, above: bool = False, below
 
 
 def whole(low: int, high: float = float("inf")) -> Setting:
-    """A whole number between `low` and `high`, both included."""
+    """Return a setting for a whole number from `low` to `high`, both included."""
 
     def accepts(value: object) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
@@ -41,20 +41,20 @@ def whole(low: int, high: float = float("inf")) -> Setting:
 
 
 def one_of(*options: object) -> Setting:
-    """One of the options; True is not 1."""
+    """Return a setting for one of the options; True does not count as 1."""
     words = ", ".join(str(option) for option in options)
     return Setting(lambda value: any(value is option or _same(value, option) for option in options), f"one of {words}")
 
 
 def optional(setting: Setting) -> Setting:
-    """The setting, or None for off."""
+    """Return the setting, extended by None, which turns it off."""
     return Setting(lambda value: value is None or setting.accepts(value), f"{setting.expected}, or None")
 
 
 def check_settings(
     settings: Mapping[str, Sequence[object]], known: Mapping[str, Setting], *, others_allowed: bool = False
 ) -> None:
-    """Raise TrainableError for the first name that is not in the table and the first value that its row refuses."""
+    """Raise TrainableError for the first name that is not in the table, or the first value that its row refuses."""
     for name, values in settings.items():
         if name in known:
             _check_values(name, values, known[name])
@@ -63,7 +63,7 @@ def check_settings(
 
 
 def unknown_setting(name: str, known: Mapping[str, Setting]) -> str:
-    """The message for a name that is not in the table, with the near ones, or all if none is near."""
+    """Return the message for a name that is not in the table, with the near ones, or with all if none is near."""
     if name in OF_THE_SEARCH:
         return f"setting '{name}' is not of the trainable but of the space; expected it there, as in Space({name}=...)."
     return f"unknown setting '{name}'. {did_you_mean(name, known)}"

@@ -1,4 +1,4 @@
-"""A HyperModel with ranges, and with what is compiled, given from outside, as KerasTuner's tuners take them."""
+"""Gives a HyperModel ranges and arguments of `compile` from outside, as KerasTuner's tuners take them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ def tailored(
     loss: Any = None,
     metrics: Any = None,
 ) -> Tailored:
-    """The HyperModel, or function `build(hp)`, as a tuner of KerasTuner would build it with these arguments.
+    """Return the HyperModel, or function `build(hp)`, as a tuner of KerasTuner would build it with these arguments.
 
-    `hyperparameters`, KerasTuner's own, are searched with their ranges whatever `build` says of them; what it asks for
-    beside them keeps its default where `tune_new_entries` is False. The others replace what the model is compiled with.
+    `hyperparameters`, which are KerasTuner's own, are searched with their ranges whatever `build` says of them. What
+    `build` asks for besides keeps its default where `tune_new_entries` is False. `optimizer`, `loss` and `metrics`
+    replace those with which the model is compiled.
     """
     own = getattr(type(hypermodel), "fit", None)
     has_fit = own is not None and not own.__module__.startswith("keras_tuner.")
@@ -26,7 +27,7 @@ def tailored(
 
 
 class Tailored:
-    """What `tailored` gives: to the search, a HyperModel like any other."""
+    """What `tailored` returns; to the search it is a HyperModel like any other."""
 
     def __init__(
         self, hypermodel: Any, hyperparameters: Any, tune_new_entries: bool, compiled: tuple[Any, Any, Any]
@@ -35,7 +36,7 @@ class Tailored:
         self._tune_new_entries, self._compiled = tune_new_entries, compiled
 
     def build(self, hp: Any) -> Any:
-        """The model for these hyperparameters."""
+        """Return the model for these hyperparameters."""
         if self._hyperparameters is not None:
             hp.merge(self._hyperparameters, overwrite=False)
         asked = hp if self._tune_new_entries else hp.copy()
@@ -49,7 +50,7 @@ class Tailored:
 
         optimizer, loss, metrics = self._compiled
         if optimizer is not None and not isinstance(optimizer, str):
-            optimizer = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))  # Each model has its own.
+            optimizer = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))  # Each model needs its own.
         model.compile(
             optimizer=model.optimizer if optimizer is None else optimizer,
             loss=model.loss if loss is None else loss,
@@ -58,7 +59,7 @@ class Tailored:
 
 
 class TailoredWithFit(Tailored):
-    """One whose HyperModel trains by a `fit` of its own."""
+    """The same for a HyperModel that trains by its own `fit`."""
 
     def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
         """Train the model as the HyperModel does."""

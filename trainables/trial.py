@@ -1,6 +1,6 @@
 """What a trial is handed by whoever runs it, and what a trainable declares before it runs.
 
-Plain values and callables only: no Ray, no Optuna, no Keras.
+The module holds only plain values and callables: no Ray, no Optuna, no Keras.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ Metrics = dict[str, float]
 
 @dataclass(frozen=True)
 class Growth:
-    """How the training set of a trial grows, so that it can be judged before it has cost all of its images.
+    """How the training set of a trial grows, so that the trial can be judged before it has cost all of its images.
 
-    Up to the epoch of each step a trial trains on that share of its training images, behind the last one on all.
+    Up to the epoch of each step a trial trains on that share of its training images, and after the last step on all.
     """
 
     steps: tuple[tuple[int, float], ...] = ()
-    """(last epoch, share of the training images), both ascending; none: all images from the start."""
+    """Pairs (last epoch, share of the training images), both ascending; without steps all images are used at once."""
     anew: bool = False
-    """Whether each step is a whole training from the initial weights; epochs count on through all of them."""
+    """Whether each step is a whole training from the initial weights; epochs count on through all trainings."""
 
     def share(self, epoch: int) -> float:
-        """Share of the training images that `epoch` uses."""
+        """Return the share of the training images that `epoch` uses."""
         return next((share for last, share in self.steps if epoch <= last), 1.0)
 
     def length(self, epochs: int) -> int:
-        """Epochs of a whole trial, all trainings included, where one training has `epochs`."""
+        """Return the number of epochs of a whole trial, all trainings included, where one training has `epochs`."""
         return epochs * (len(self.steps) + 1) if self.anew else epochs
 
 
@@ -42,10 +42,10 @@ ALL_AT_ONCE = Growth()
 
 @dataclass
 class Trial:
-    """The circumstances of one trial; the trainable registers here how it can be saved.
+    """The circumstances of one trial, where the trainable also registers how the trial can be saved.
 
-    The trainable sets `save` before its first yield when it can be continued, and `save_model` and
-    `save_predictions` before its last yield when it has a model and predictions to keep.
+    The trainable sets `save` before its first yield when it can be continued, and `save_model` and `save_predictions`
+    before its last yield when it has a model and predictions to keep.
     """
 
     seed: int = 0
@@ -53,35 +53,35 @@ class Trial:
     split_seed: int = 0
     """The experiment's seed, which alone decides splits and subsets."""
     data_dir: Path | None = None
-    """Folder of data sets and weights; None: the cache of Keras."""
+    """Folder of data sets and weights; with None it is the cache of Keras."""
     cache_dir: Path | None = None
-    """This node's folder for decoded data; None: the default of `trainables.datasets`."""
+    """This node's folder for decoded data; with None it is the default of `trainables.datasets`."""
     cpus: int = 1
-    """Cores of this trial: the number of threads that its arithmetic may use."""
+    """Cores of this trial, which is the number of threads that its arithmetic may use."""
     gpus: float = 0.0
-    """Share of a GPU, 0 for none."""
+    """Share of a GPU, or a number of GPUs; 0 for none."""
     gpu_memory_mib: int | None = None
-    """What the trial may take of the memory of each of its GPUs; None where there is none or it is not known."""
+    """Memory in MiB that the trial may take of each of its GPUs, or None where there is no GPU or it is not known."""
     growth: Growth = ALL_AT_ONCE
-    """How the training set grows; only a trainable that declares `grows` is handed one with steps."""
+    """How the training set grows; only a trainable that declares `grows` gets one with steps."""
     checkpoint: Path | None = None
-    """Folder that an earlier `save` wrote; the trial goes on behind the epoch it holds."""
+    """Folder that an earlier `save` wrote; the trial continues after the epoch that it holds."""
     contents: Mapping[str, str] = field(default_factory=dict)
-    """Digests of the data set and of the files with which the search was planned, by name; what is not named may be
-    anything."""
+    """Digests of the data set and of the files with which the search was planned, by name; what is not named here may
+    have any content."""
     asked: Mapping[str, object] = field(default_factory=dict)
-    """`dataset`, `metric` and `mode` of the search; the configuration has them too, unless it has settings of its own
-    that are called so."""
+    """`dataset`, `metric` and `mode` of the search; the configuration has them too, unless it gives these names to
+    settings of its own."""
     facts: dict[str, str] = field(default_factory=dict)
-    """Set by the trainable, before its first yield: words about the trial, each a column of `trials` under its name."""
+    """Words about the trial, each a column of `trials` under its name; set by the trainable before its first yield."""
     save: Callable[[Path], None] | None = None
-    """Set by the trainable: writes into a folder what continues the trial behind the last yielded epoch."""
+    """Writes into a folder what continues the trial after the last yielded epoch; set by the trainable."""
     save_model: Callable[[Path], None] | None = None
-    """Set by the trainable: writes the trained model (best weights) to a `.keras` file."""
+    """Writes the trained model, with its best weights, to a `.keras` file; set by the trainable."""
     save_predictions: Callable[[Path], None] | None = None
-    """Set by the trainable: writes the test predictions to a Parquet file."""
+    """Writes the test predictions to a Parquet file; set by the trainable."""
     save_classes: Callable[[Path], None] | None = None
-    """Set by the trainable: writes what they say of each class to a Parquet file."""
+    """Writes what the test predictions say of each class to a Parquet file; set by the trainable."""
 
     def check_content(self, name: str, digest: str, where: str) -> None:
         """Raise ContentDiffers where `where` holds another `name` than the one with which the search was planned."""
@@ -93,13 +93,13 @@ class Trial:
 
 
 EXPLODED = 1e6
-"""A loss this many times the first epoch's has exploded."""
+"""A loss has exploded when it is this many times the loss of the first epoch."""
 
 
 def check_loss(metrics: Mapping[str, float], epoch: int, first_loss: float | None, metric: str = "loss") -> None:
-    """Raise TrialDiverged where a loss, or the `metric` of a search, is no number, or the loss has exploded.
+    """Raise TrialDiverged where a loss, or the search's `metric`, is not a finite number, or the loss has exploded.
 
-    `first_loss` is that of the first epoch. A loss may be negative (a similarity), and a model may report none.
+    `first_loss` is the loss of the first epoch. A loss may be negative (a similarity), and a model may report none.
     """
     for name in dict.fromkeys(("loss", "val_loss", metric)):
         if not math.isfinite(metrics.get(name, 0.0)):
@@ -119,63 +119,64 @@ class DatasetInfo:
     fingerprint: str
     """Digest that changes when the content does."""
     num_train: int
-    """Training images that are left after validation (and, without a published one, test) images are taken."""
+    """Number of training images after validation images, and test images unless those were published, are taken."""
     num_validation: int
     num_test: int
     num_classes: int
-    """0 where the targets are numbers to come near to."""
+    """Number of classes, or 0 where the targets are numbers to predict."""
     image_shape: tuple[int, int, int] | None
     """(height, width, channels) where all images share it, else None."""
     class_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    """Remarks to show once before training: skipped images, images removed because test has them too, ..."""
+    """Remarks to show once before training, such as that images were removed because the test set has them too."""
     published_test: bool = False
-    """Whether the test set came with the data; else it was taken from the images by the split seed."""
+    """Whether the test set came with the data; if not, the split seed took it from the images."""
     published_validation: bool = False
-    """Likewise for the validation set."""
+    """Whether the validation set came with the data; if not, the split seed took it from the training images."""
     class_counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """Images of each class, in the order of `class_names`, of the splits `train`, `validation` and `test`."""
+    """Number of images of each class, in the order of `class_names`, by split: `train`, `validation` and `test`."""
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """Of data that are no images: the shape of an example, by the names of the inputs; empty for the only one's."""
+    """Shape of one example by the input's name, for data that are not images; the name is empty for a single input."""
 
 
 Settings = Mapping[str, Sequence[object]]
-"""Name of a setting -> the values that it may take: all options of a choice, both bounds of a range."""
+"""Names of settings with the values that each may take: all options of a choice, both bounds of a range."""
 
 
 def _accept(settings: Settings, dataset: DatasetInfo | None) -> None:
-    """Refuse no settings."""
+    """Accept all settings."""
 
 
 def _no_files(settings: Settings, dataset: DatasetInfo | None, data_dir: Path | None) -> Mapping[str, str]:
-    """Trials read no files but data."""
+    """Return no digests, because trials read no files but data."""
     return {}
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a trainable tells about itself without importing a training framework (attribute `declaration`)."""
+    """What a trainable tells about itself without importing a training framework, as its attribute `declaration`."""
 
     metrics: frozenset[str] | None = None
-    """Names of the metrics that it yields; None: they are seen at its first report."""
+    """Names of the metrics that it yields; with None they are learned from its first report."""
     check: Callable[[Settings, DatasetInfo | None], None] = _accept
-    """(settings, data set): raises TrainableError for a setting that cannot work."""
+    """Called with (settings, data set); raises TrainableError for a setting that cannot work."""
     find_dataset: Callable[[str, Path | None, int, Settings], DatasetInfo] | None = None
-    """(name, data directory, split seed, settings) -> what the data set holds, divided as the settings say.
+    """Called with (name, data directory, split seed, settings); returns what the data set holds, and how it is split.
 
-    Raises TrainableError, DatasetMissing. None: it takes no data set, or reads what it is given by itself.
+    Raises TrainableError, or DatasetMissing. None is for a trainable that takes no data set, or reads its data by
+    itself.
     """
     smoke: Mapping[str, object] = field(default_factory=dict)
     """Settings that make a trial as short as it can be."""
     check_files: Callable[[Settings, DatasetInfo | None, Path | None], Mapping[str, str]] = _no_files
-    """(settings, data set, data directory) -> digests of the files that trials will read, by the names under which they
-    check them; raises TrainableError for a file that is neither there nor to be had."""
+    """Called with (settings, data set, data directory); returns digests of the files that trials will read, by the
+    names under which trials check them. Raises TrainableError for a file that is neither there nor to be had."""
     grows: bool = False
     """Whether it follows `Trial.growth`, and then yields `train_images` with every epoch."""
 
 
 def declaration_of(trainable: object) -> Declaration:
-    """What a trainable declares; one that declares nothing has an empty declaration. Raises TrainableError."""
+    """Return what a trainable declares, an empty declaration where it declares nothing. Raises TrainableError."""
     declared = getattr(trainable, "declaration", Declaration())
     if not isinstance(declared, Declaration):
         raise TrainableError(f"the trainable's `declaration` is {declared!r}; expected a trainables.trial.Declaration.")

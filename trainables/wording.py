@@ -1,4 +1,4 @@
-"""Says which known names are near to one that nobody knows."""
+"""Names the known words that are near to one that nobody knows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 def did_you_mean(name: object, known: Iterable[str], more: tuple[str, ...] = ()) -> str:
-    """Return a sentence with the known names near to `name`, or with all, and `more` ways, where none is near.
+    """Return a sentence with the known names near to `name`, or, where none is near, with all names and `more`.
 
     `search.wording` says the same in the same words, for neither package may import the other.
     """

@@ -1,1 +1,1 @@
-"""Backbones pretrained on ImageNet: by name, each with its own preprocessing, its weights, and what of it trains."""
+"""Backbones pretrained on ImageNet: each has a name, its preprocessing, its weights, and the layers that it trains."""

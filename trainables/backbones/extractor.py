@@ -1,4 +1,4 @@
-"""From pixels to features, as fast as the processor allows: a backbone's frozen part as one graph of constants."""
+"""Computes features from pixels as fast as the processor allows: a backbone's frozen part is one constant graph."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from trainables.settings.image import ImageSettings
 
 
 class FrozenPart:
-    """The layers in front of the cut, in inference mode, and the pooling where nothing behind it needs the places.
+    """The layers in front of the cut, in inference mode, and the pooling where nothing after it needs the positions.
 
-    At the end of a backbone TensorFlow may fold batch normalisation into convolutions, which their constant weights
-    allow: a third less time for a MobileNetV2, the same numbers to float tolerance. Before a part that trains it may
-    not: on one core the numbers are then the same to the last bit, which training would make much of.
+    For a whole backbone TensorFlow may fold batch normalization into convolutions, because their weights are constant:
+    that takes a third less time for a MobileNetV2, and gives the same numbers to float tolerance. In front of a part
+    that trains it may not: there the numbers must be the same to the last bit on one core, because training amplifies
+    any difference.
     """
 
     def __init__(
@@ -44,10 +45,10 @@ class FrozenPart:
         signature = [tf.TensorSpec((None, *image_shape), tf.float32)]
         with _rewriting() if folds else nullcontext():
             self._features = tf.function(features, input_signature=signature, autograph=False).get_concrete_function()
-            self._features(tf.zeros((1, *image_shape)))  # It is rewritten when it first runs.
+            self._features(tf.zeros((1, *image_shape)))  # TensorFlow rewrites the graph when it first runs.
 
     def __call__(self, images: NDArray[np.uint8], seed: int | None) -> Array:
-        """Features of images, shape (n, height, width, channels); with a seed, of augmented ones."""
+        """Return features of images, shape (n, height, width, channels); with a seed, features of augmented images."""
         pixels = tf.constant(images, tf.float32)
         if seed is not None:
             pixels = self._augmented(pixels, seed)
@@ -55,7 +56,7 @@ class FrozenPart:
 
 
 def _augmenter(name: str, image_shape: tuple[int, ...]) -> Any:
-    """(images, seed) -> images changed at random."""
+    """Return a function (images, seed) that changes images at random."""
     layers = augmentation(name, "none")
     model = keras.Sequential([keras.Input(image_shape), *layers])
     states = [variable for variable in model.variables if variable.name == "seed_generator_state"]
@@ -70,7 +71,7 @@ def _augmenter(name: str, image_shape: tuple[int, ...]) -> Any:
 
 @contextmanager
 def _rewriting() -> Iterator[None]:
-    """Let TensorFlow rewrite graphs, which training processes have turned off."""
+    """Let TensorFlow rewrite graphs in the block, which training processes have turned off."""
     name = "disable_meta_optimizer"
     before = tf.config.optimizer.get_experimental_options().get(name, False)
     tf.config.optimizer.set_experimental_options({name: False})

@@ -1,8 +1,8 @@
-"""What a frozen backbone makes of the images, computed once per node and shared by all trials as memory maps.
+"""The features that a frozen backbone gives, computed once per node and shared by all trials as memory maps.
 
 The images of a split are divided at 250, 500, 1,000, 2,000 ...: nested sample sizes share their pieces, and processes
-that begin at the same time compute different ones. A piece is computed when a trial asks for an image of it: those of
-the test at its end, those of a training set that grows when it has grown.
+that begin at the same time compute different ones. A piece is computed when a trial asks for an image of it: pieces of
+the test set at the trial's end, pieces of a growing training set once it has grown.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from trainables.engines.seeds import Stream, derived_seed
 Array = NDArray[np.float32]
 _FIRST_PIECE = 250
 _AT_ONCE = 32
-"""Images; larger batches fall out of the processor's caches."""
+"""Number of images in one batch; larger batches fall out of the processor's caches."""
 _ABOUT = "about.json"
 
 
@@ -39,37 +39,37 @@ class About:
     """What a trial must know of the part that is computed beforehand, without building it."""
 
     shape: tuple[int, ...]
-    """Of the features of one image."""
+    """Shape of the features of one image."""
     parameters: int
     weights: int
-    """Tensors that the parameters lie in."""
+    """Number of tensors that hold the parameters."""
 
 
 class Extractor(Protocol):
-    """Computes features; made only where some are missing."""
+    """Computes features; one is made only where some are missing."""
 
     about: About
 
     def __call__(self, images: NDArray[np.uint8], seed: int | None) -> Array:
-        """Features of images, shape (n, height, width, channels); with a seed, of augmented ones."""
+        """Return features of images, shape (n, height, width, channels); with a seed, features of augmented images."""
 
 
 class Features:
-    """What one part of one backbone makes of the images of one data set."""
+    """The features that one part of one backbone gives for the images of one data set."""
 
     def __init__(
         self, key: str, cache_dir: Path, data: Data, extractor: Callable[[], Extractor], augmentation: str = "none"
     ) -> None:
-        """`key` names all that the features depend on but for rows and augmentation.
+        """Keep what is needed to compute features; `extractor` is called once at most.
 
-        `extractor` is asked once at most.
+        `key` names everything on which the features depend, apart from rows and augmentation.
         """
         self._key, self._cache_dir, self._data, self._augmentation = key, cache_dir, data, augmentation
         self._make_extractor = extractor
 
     @cached_property
     def about(self) -> About:
-        """The facts, from the cache where something is there."""
+        """The facts about the part, from the cache where it holds any of its features."""
         split = self._data.validation
         entry = self._cache_dir / self._name(split.index[: _bounds(len(split))[1]], 0)
         if not is_whole(entry):
@@ -78,9 +78,9 @@ class Features:
         return About(tuple(values["shape"]), values["parameters"], values["weights"])
 
     def data(self, copies: int = 0) -> tuple[Data, list[Split]] | None:
-        """The data with features in place of images, and augmented copies of its training split.
+        """Return the data with features in place of images, and augmented copies of the training split.
 
-        None where they fit neither the cache nor the disk, and says so.
+        Returns None, after a message on standard error, where the features do not fit into the cache or onto the disk.
         """
         data = self._data
         asked = [(data.train, copy) for copy in range(1, copies + 1) or [0]]
@@ -91,7 +91,7 @@ class Features:
         return Data(train, self._of(data.validation), self._of(data.test), data.info), augmented
 
     def _fit(self, asked: Sequence[tuple[Split, int]]) -> bool:
-        """Whether the splits, each in its copy, fit into the cache, and what is missing of them on the disk."""
+        """Return whether the splits, each in its copy, fit into the cache, and what is missing onto the disk."""
         self._cache_dir.mkdir(parents=True, exist_ok=True)
         room, free = cache_limit(), shutil.disk_usage(self._cache_dir).free
         missing = self._bytes(
@@ -115,7 +115,7 @@ class Features:
         return sum(rows) * int(np.prod(self.about.shape)) * 4
 
     def _of(self, split: Split, copy: int = 0) -> Split:
-        """The split with features in place of its images; copies from 1 on are augmented."""
+        """Return the split with features in place of its images; copies from 1 on are augmented."""
         spans = list(pairwise(_bounds(len(split))))
         rows = FeatureRows(
             len(split.images), self.about.shape, split.index, lambda number: self._piece(split, spans[number], copy)
@@ -136,7 +136,7 @@ class Features:
         path = folder / "features.npy"
         shape = (len(rows), *self.about.shape)
         out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
-        with path.open("r+b") as file:  # a full disk must be an error here and not a signal at the first write
+        with path.open("r+b") as file:  # A full disk must be an error here, and not a signal at the first write.
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
         starts = range(0, len(rows), _AT_ONCE)
         with Progress("computing features", len(starts), "batches") as progress:
@@ -158,14 +158,14 @@ class Features:
 
 
 class FeatureRows:
-    """Stands where a split's images stand: features by the images' row numbers, opened piece by piece at first use."""
+    """Stands in for a split's images: gives features by the images' row numbers and opens each piece at first use."""
 
     dtype = np.dtype(np.float32)
 
     def __init__(
         self, rows: int, shape: tuple[int, ...], index: NDArray[np.int64], open_piece: Callable[[int], Array]
     ) -> None:
-        """Features of `shape` for the rows `index` of `rows`."""
+        """Keep the features, each of `shape`, of the rows `index` of a data set that has `rows` rows."""
         self.shape = (rows, *shape)
         self._index, self._open_piece = index, open_piece
         self._pieces: dict[int, Array] = {}
@@ -175,7 +175,7 @@ class FeatureRows:
         return self.shape[0]
 
     def __getitem__(self, rows: NDArray[np.int64]) -> Array:
-        """Shape (len(rows), ...)."""
+        """Return the features of some rows, shape (len(rows), ...)."""
         places = self._place[rows]
         number = np.searchsorted(self._bounds, places, side="right") - 1
         wanted = [int(i) for i in np.unique(number)]
@@ -191,14 +191,14 @@ class FeatureRows:
 
     @cached_property
     def _place(self) -> NDArray[np.int64]:
-        """Of each row of the data set among the features, -1 where it has none."""
+        """Position among the features of each row of the data set, or -1 for a row without features."""
         place = np.full(self.shape[0], -1)
         place[self._index] = np.arange(len(self._index))
         return place
 
 
 def _bounds(size: int) -> list[int]:
-    """0, 250, 500, 1,000 ... below `size`, and `size`."""
+    """Return 0, 250, 500, 1,000 ... as far as they are below `size`, and `size`."""
     bounds = [0]
     step = _FIRST_PIECE
     while step < size:

@@ -1,4 +1,4 @@
-"""What stands around a backbone: preprocessing in front, and the head that is trained behind it."""
+"""Builds what stands around a backbone: preprocessing in front of it, and behind it the head that is trained."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from trainables.networks.head import dropout
 from trainables.settings.image import ImageSettings
 
 POOLED = {"avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}
-"""The poolings that make a vector of each image; none has weights."""
+"""Poolings that make one vector of each image; none has weights."""
 
 
 def transfer_model(
     settings: ImageSettings, input_shape: tuple[int, ...], num_classes: int, piece: keras.Model | None, *, pixels: bool
 ) -> keras.Model:
-    """Class probabilities from images (`pixels`), or from what the layers in front of the piece made of them.
+    """Return a model that gives class probabilities from images (`pixels`), or from features of them.
 
-    `piece` is a part of a backbone that is not computed beforehand, or all of it; its weights come first.
+    `piece` is the part of a backbone that is not computed beforehand, perhaps all of it; its weights come first.
     """
     inputs = x = keras.Input(input_shape)
     if pixels:
@@ -36,7 +36,7 @@ def transfer_model(
 
 
 def head_structure(settings: ImageSettings) -> tuple[object, ...]:
-    """Equal for settings with the same layers behind the backbone."""
+    """Return a value that is equal for settings with the same layers behind the backbone."""
     rates = (bool(settings.dropout), bool(settings.head_dropout))
     return (settings.pooling, settings.head_units, settings.batch_norm, settings.batch_norm_momentum, *rates)
 

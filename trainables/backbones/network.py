@@ -24,13 +24,13 @@ from trainables.settings.weights import digest_of
 _IMAGENET_MEANS = (0.485, 0.456, 0.406)
 _IMAGENET_DEVIATIONS = (0.229, 0.224, 0.225)
 _CAFFE_MEANS = (103.939, 116.779, 123.68)
-"""Blue, green, red."""
+"""Means of blue, green and red."""
 
 
 def pretrained(network: str, alpha: float | None, image_size: tuple[int, int], path: Path) -> keras.Model:
-    """The backbone without its top, with the weights of the file, for images (height, width, 3).
+    """Return the backbone without its top, with the weights of the file, for images (height, width, 3).
 
-    The model is shared: nobody may change it. Raises TrainableError for a file that does not fit.
+    The model is shared, so nobody may change it. Raises TrainableError for a file that does not fit.
     """
     return _pretrained(network, alpha, image_size, path, digest_of(path))
 
@@ -42,7 +42,7 @@ def _pretrained(
     model = _untrained(network, alpha, image_size)
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("error", "Skipping nested container")  # It would leave random weights in place.
+            warnings.filterwarnings("error", "Skipping nested container")  # It would leave random weights.
             model.load_weights(path)
     except (ValueError, OSError, KeyError, UserWarning) as error:
         variant = f" (alpha {alpha:g})" if alpha is not None else ""
@@ -56,7 +56,7 @@ def _pretrained(
 
 @lru_cache(maxsize=1)
 def random_backbone(network: str, alpha: float | None, image_size: tuple[int, int], seed: int) -> keras.Model:
-    """The backbone with random weights that follow from the seed; shared likewise."""
+    """Return the backbone with random weights that follow from the seed; it is shared too."""
     model = _with_normalization_fixed(_untrained(network, alpha, image_size), published=False)
     model.set_weights(initial_weights(model, seed))
     return model
@@ -69,15 +69,15 @@ def _untrained(network: str, alpha: float | None, image_size: tuple[int, int]) -
     for place, layer in enumerate(model.layers):
         stem = re.sub(r"_\d+$", "", layer.name)
         if place and stem.replace("_", "") == type(layer).__name__.lower():
-            layer.name = f"{stem}_{place}"  # Keras numbers nameless layers on from model to model.
+            layer.name = f"{stem}_{place}"  # Keras would number nameless layers on from model to model.
     return model
 
 
 def _with_normalization_fixed(model: keras.Model, *, published: bool = True) -> keras.Model:
-    """EfficientNet's adaptive normalisation as the constant rescaling that it is once its weights are known.
+    """Return the model with EfficientNet's adaptive normalization as the constant rescaling that it amounts to.
 
-    Keras divides by the root of the deviations once more where the weights are ImageNet's, and does so only when it
-    downloads them itself.
+    For the weights of ImageNet, Keras divides by the root of the deviations once more, but only when it downloads the
+    weights itself.
     """
     if not any(isinstance(layer, layers.Normalization) for layer in model.layers):
         return model
@@ -98,7 +98,7 @@ def _with_normalization_fixed(model: keras.Model, *, published: bool = True) -> 
 
 
 def preprocessed(x: Any, network: str) -> Any:
-    """Pixels 0 to 255, red first or grey, as the backbone was trained with them, by Keras' own layers."""
+    """Return pixels 0 to 255, red first or grey, as the backbone was trained with them, by Keras' own layers."""
     if x.shape[-1] == 1:
         x = layers.Concatenate()([x, x, x])
     kind = BACKBONES[network].preprocessing
@@ -113,10 +113,10 @@ def preprocessed(x: Any, network: str) -> Any:
 
 
 def first_unfrozen(backbone: keras.Model, network: str, depth: int | str | None) -> int:
-    """The place in `layers` of the first that trains; their number when none does. Raises TrainableError.
+    """Return the index in `layers` of the first layer that trains, or their number when none does.
 
-    A named block begins behind the last tensor that all of the network goes through before it, so that branches
-    without the block's name belong to it.
+    A named block begins after the last tensor that all of the network passes through before it, so that branches
+    without the block's name belong to it too. Raises TrainableError.
     """
     problem = depth_problem(network, depth)
     if problem:
@@ -131,19 +131,21 @@ def first_unfrozen(backbone: keras.Model, network: str, depth: int | str | None)
 
 
 def _learns(layer: Any) -> bool:
-    """Batch normalisation of a pretrained backbone does not: it stays in inference mode."""
+    """Return whether the layer learns: all do but batch normalization, which stays in inference mode as pretrained."""
     return bool(layer.weights) and not isinstance(layer, layers.BatchNormalization)
 
 
 def cut_before(backbone: keras.Model, place: int) -> int | None:
-    """The place in `layers` of the last output that alone feeds what comes behind, before `place`; None if there is
-    none, or nothing with weights up to it."""
+    """Return the index in `layers`, before `place`, of the last output that alone feeds everything after it.
+
+    Returns None if there is no such layer, or if no layer up to it has weights.
+    """
     cut = max((narrow for narrow in narrow_places(backbone) if narrow < place), default=0)
     return cut if any(layer.weights for layer in backbone.layers[: cut + 1]) else None
 
 
 def narrow_places(backbone: keras.Model) -> list[int]:
-    """The places in `layers` whose output is all that the later layers are computed from."""
+    """Return the indices in `layers` whose output is all that the later layers are computed from."""
     place_of = {id(layer): place for place, layer in enumerate(backbone.layers)}
     reach, found = 0, []
     reaches = [0] * len(backbone.layers)
@@ -158,8 +160,8 @@ def narrow_places(backbone: keras.Model) -> list[int]:
 
 
 def _parents(operation: Any) -> Iterator[Any]:
-    """The layers that this one takes the outputs of, plain additions and the like in between left out."""
-    for node in operation._inbound_nodes[0].parent_nodes:  # The first is where the backbone was built.
+    """Yield the layers whose outputs this one takes; plain additions and the like in between are left out."""
+    for node in operation._inbound_nodes[0].parent_nodes:  # The first node is where the backbone was built.
         if isinstance(node.operation, keras.Layer):
             yield node.operation
         else:
@@ -167,15 +169,15 @@ def _parents(operation: Any) -> Iterator[Any]:
 
 
 def part(backbone: keras.Model, after: int | None, until: int | None = None) -> keras.Model:
-    """The layers behind the place `after`, up to `until`, as a model that shares them."""
+    """Return the layers after the index `after`, up to `until`, as a model that shares them."""
     inputs = backbone.input if after is None else backbone.layers[after].output
     return keras.Model(inputs, backbone.output if until is None else backbone.layers[until].output)
 
 
 def for_training(piece: keras.Model, learning: Sequence[str], *, scratch: bool) -> keras.Model:
-    """A copy of a part of a backbone in which the named layers learn, with new weights.
+    """Return a copy of a part of a backbone in which the named layers learn, with new weights.
 
-    Unless it is trained from scratch, its batch normalisation and its dropout are in inference mode for good.
+    Unless it is trained from scratch, its batch normalization and its dropout stay in inference mode.
     """
 
     def exchange(layer: Any) -> Any:
@@ -198,15 +200,15 @@ def _fuses(layer: Any) -> bool:
 
 
 def learning_layers(backbone: keras.Model, first: int, *, scratch: bool) -> list[str]:
-    """The names of the layers that learn, from the place `first` on."""
+    """Return the names of the layers that learn, from the index `first` on."""
     return [layer.name for layer in backbone.layers[first:] if scratch or _learns(layer)]
 
 
 def weights_of(piece: keras.Model, values: Mapping[str, Sequence[NDArray[Any]]]) -> Weights:
-    """Values by layer name in the order of the piece's weights."""
+    """Return values, given by layer name, in the order of the piece's weights."""
     return [value for layer in piece.layers for value in values.get(layer.name, ())]
 
 
 def values_of(backbone: keras.Model) -> dict[str, Weights]:
-    """Layer name -> values of its weights."""
+    """Return the values of each layer's weights, by layer name."""
     return {layer.name: layer.get_weights() for layer in backbone.layers if layer.weights}

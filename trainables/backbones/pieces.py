@@ -1,4 +1,4 @@
-"""What of a backbone a stage of training holds, and what was computed in front of it."""
+"""Decides which part of a backbone a stage of training holds, and which part is computed beforehand."""
 
 from __future__ import annotations
 
@@ -36,32 +36,32 @@ from trainables.settings.weights import RANDOM, digest_of, obtain_weights, weigh
 from trainables.trial import Trial
 
 _FORMAT = "1"
-"""Of cached features; another one when what is computed changes."""
+"""Version of cached features; it changes when what is computed changes."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """What one stage trains on, and with which layers of the backbone."""
+    """What one stage trains on, and which layers of the backbone it holds."""
 
     data: Data
     """Images, or features of them."""
     structure: Hashable
-    """Equal for pieces that need the same graph."""
+    """Value that is equal for pieces that need the same graph."""
     copies: tuple[Split, ...] = ()
     """Augmented training sets that take turns."""
     cut: int | None = None
-    """The place behind which the backbone's layers are in the piece; None: all of them are."""
+    """Index after which the backbone's layers are in the piece, or None when all of them are."""
     learning: tuple[str, ...] = ()
-    """Layers of the backbone that train."""
+    """Names of the backbone's layers that train."""
     holds_backbone: bool = True
-    """Whether any of its layers is in the piece."""
+    """Whether any of the backbone's layers is in the piece."""
     is_cached: bool = False
     parameters_in_front: int = 0
     weights_in_front: int = 0
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Of one image, or of its features."""
+        """Shape of one image, or of its features."""
         return tuple(self.data.train.images.shape[1:])
 
 
@@ -73,23 +73,23 @@ class TrialBackbone:
     images: Data
     trial: Trial
     head: Weights | None = None
-    """The weights behind the backbone, after a first stage."""
+    """Weights of the head behind the backbone, after a first stage."""
     _learned: dict[str, Weights] = field(default_factory=dict)
 
     @property
     def image_size(self) -> tuple[int, int]:
-        """(height, width)."""
+        """(height, width) of the images in pixels."""
         height, width = self.images.train.images.shape[1:3]
         return height, width
 
     @property
     def alpha(self) -> float | None:
-        """None where the backbone has no such thing."""
+        """Width multiplier of the backbone, or None for a backbone without one."""
         return self.settings.alpha if BACKBONES[self.settings.network].alphas else None
 
     @cached_property
     def path(self) -> Path | None:
-        """The file of its weights; None: they are random."""
+        """File of the backbone's weights, or None for random weights."""
         chosen, network = self.settings.weights, self.settings.network
         if chosen == RANDOM:
             return None
@@ -100,14 +100,14 @@ class TrialBackbone:
 
     @property
     def backbone(self) -> keras.Model:
-        """All of it, with the weights that it begins with; nobody may change it."""
+        """The whole backbone with the weights that it begins with; nobody may change it."""
         kind = (self.settings.network, self.alpha, self.image_size)
         if self.path is None:
             return random_backbone(*kind, derived_seed(self.trial.seed, Stream.WEIGHTS))
         return pretrained(*kind, self.path)
 
     def piece(self, *, frozen: bool) -> Piece:
-        """What a stage holds in which all of the backbone is `frozen`, or what the settings say of it trains."""
+        """Return what a stage holds; with `frozen` none of the backbone trains, else what the settings name."""
         settings = self.settings
         if frozen or (settings.regime != "scratch" and settings.unfreeze_depth == 0):
             return self._frozen()
@@ -126,7 +126,7 @@ class TrialBackbone:
         return Piece(self.images, self._structure(None, learning, self.settings.augmentation), learning=learning)
 
     def _cached(self, cut: int | None, learning: tuple[str, ...]) -> Piece | None:
-        """The piece behind the cut, or behind the whole backbone; None where its features do not fit."""
+        """Return the piece after the cut, or after the whole backbone; None where its features do not fit the cache."""
         features = self._features(cut)
         found = features.data(self.settings.cached_augmentations or 0 if self._augments else 0)
         if found is None:
@@ -172,7 +172,7 @@ class TrialBackbone:
         )
 
     def _front(self, cut: int | None) -> keras.Model:
-        """What is computed beforehand; in front of what trains, with the layers that the whole would have there."""
+        """Return the part that is computed beforehand; before a cut, with the layers that training would have there."""
         if cut is None:
             return self.backbone
         front = for_training(part(self.backbone, None, cut), (), scratch=False)
@@ -180,14 +180,14 @@ class TrialBackbone:
         return front
 
     def model(self, piece: Piece) -> keras.Model | None:
-        """A copy of the piece's layers of the backbone, with new weights."""
+        """Return a copy of the piece's layers of the backbone, with new weights, or None where it has none."""
         if not piece.holds_backbone:
             return None
         shared = self.backbone if piece.cut is None else part(self.backbone, piece.cut)
         return for_training(shared, piece.learning, scratch=self.settings.regime == "scratch")
 
     def weights(self, model: keras.Model) -> Weights:
-        """The present weights of the backbone's layers in the model, which stand first in it."""
+        """Return the present weights of the backbone's layers in the model, which come first in it."""
         inner = _backbone_in(model)
         return [] if inner is None else weights_of(inner, values_of(self.backbone) | self._learned)
 

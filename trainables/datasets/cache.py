@@ -22,20 +22,20 @@ DEFAULT_LIMIT_GB = 20.0
 _BLOCK = 4096
 _NUM_BLOCKS = 256
 _in_use: dict[tuple[str, int], int] = {}
-"""(lock file, process) -> the descriptor whose shared lock keeps an entry from being evicted."""
+"""Descriptors by (lock file, process); the shared lock of each one keeps an entry from being evicted."""
 _MOST_IN_USE = 16
-"""Entries that one process keeps: a search over many image sizes must be able to let go of the first ones."""
+"""Number of entries that one process keeps: a search over many image sizes must let go of the first ones."""
 
 
 def default_cache_dir() -> Path:
-    """SEARCH_CACHE_DIR, else `keras-search` in the user's cache folder."""
+    """Return SEARCH_CACHE_DIR, or else `keras-search` in the user's cache folder."""
     if chosen := os.environ.get("SEARCH_CACHE_DIR"):
         return Path(chosen).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "keras-search"
 
 
 def cache_limit() -> int:
-    """Bytes that the cache may hold: SEARCH_CACHE_GB, else 20 GB."""
+    """Return the bytes that the cache may hold: SEARCH_CACHE_GB, or else 20 GB."""
     given = os.environ.get("SEARCH_CACHE_GB")
     try:
         limit = float(given) if given else DEFAULT_LIMIT_GB
@@ -47,7 +47,7 @@ def cache_limit() -> int:
 
 
 def cached(cache_dir: Path, key: str, build: Callable[[Path], None], expected_bytes: int = 0) -> Path:
-    """The folder of `key`, made by `build` (which fills an empty folder) if it is not there or torn.
+    """Return the folder of `key`; if it is absent or torn, `build` makes it, by filling an empty folder.
 
     Any number of processes may ask at once: one builds, the others wait. The folder is not evicted while it is among
     the last 16 that a living process asked for. Raises TrainableError when the disk cannot hold it.
@@ -70,13 +70,13 @@ def cached(cache_dir: Path, key: str, build: Callable[[Path], None], expected_by
 
 
 def open_array(entry: Path, name: str) -> NDArray[np.generic]:
-    """The array `name` of an entry, read-only, as a memory map."""
+    """Return the array `name` of an entry, read-only, as a memory map."""
     array: NDArray[np.generic] = np.load(entry / f"{name}.npy", mmap_mode="r", allow_pickle=False)
     return array
 
 
 def is_whole(entry: Path) -> bool:
-    """Whether every file is there with the size and the sampled digest that the manifest names."""
+    """Return whether every file is there with the size and the sampled digest that the manifest names."""
     try:
         manifest = json.loads((entry / MANIFEST).read_text())
         return all(
@@ -88,10 +88,10 @@ def is_whole(entry: Path) -> bool:
 
 
 def sampled_digest(path: Path) -> int:
-    """CRC-32 of the whole file up to 1 MB, of 256 evenly spaced blocks, the first and the last included, above.
+    """Return the CRC-32 of a file up to 1 MB, or of 256 evenly spaced blocks of a larger file.
 
-    A file that was cut, zeroed or partly overwritten shows; a single changed byte of a large file may not. In
-    exchange a warm cache of any size opens in milliseconds.
+    The first and the last block are among them. A file that was cut, zeroed or partly overwritten shows; a single
+    changed byte of a large file may not. In exchange a warm cache of any size opens in milliseconds.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -125,23 +125,23 @@ def make_room(cache_dir: Path, expected_bytes: int) -> None:
 
 
 def _entries(cache_dir: Path) -> Iterator[tuple[Path, float, int]]:
-    """Every whole entry with the time of its last opening and its size in bytes."""
+    """Yield every whole entry with the time of its last opening and its size in bytes."""
     for manifest in cache_dir.glob(f"*/{MANIFEST}"):
         try:
             yield manifest.parent, manifest.stat().st_mtime, sum(f.stat().st_size for f in manifest.parent.iterdir())
-        except FileNotFoundError:  # another process evicts it at this moment
+        except FileNotFoundError:  # Another process evicts it at this moment.
             continue
 
 
 def _evict(cache_dir: Path, entry: Path) -> bool:
-    """Remove one entry unless a process, this one included, uses or builds it."""
+    """Remove one entry and return True, unless a process, this one included, uses or builds it."""
     lock = _lock_path(cache_dir, entry.name, "use")
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         doomed = entry.with_name(f"{entry.name}.removed")
         shutil.rmtree(doomed, ignore_errors=True)
-        entry.rename(doomed)  # from here on nobody takes it for whole
+        entry.rename(doomed)  # From here on nobody takes it for whole.
         shutil.rmtree(doomed)
     except (BlockingIOError, FileNotFoundError):
         return False
@@ -154,7 +154,7 @@ def _build(entry: Path, build: Callable[[Path], None]) -> None:
     """Fill a folder beside the entry and put it in its place."""
     partial = entry.with_name(f"{entry.name}.partial")
     torn = entry.with_name(f"{entry.name}.torn")
-    for leftover in (partial, torn):  # of a process that died; the build lock is ours
+    for leftover in (partial, torn):  # They are of a process that died; the build lock is ours.
         shutil.rmtree(leftover, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
@@ -162,7 +162,7 @@ def _build(entry: Path, build: Callable[[Path], None]) -> None:
         manifest = {path.name: (path.stat().st_size, sampled_digest(path)) for path in sorted(partial.iterdir())}
         (partial / MANIFEST).write_text(json.dumps(manifest))
         if entry.exists():
-            entry.rename(torn)  # other processes may still have it mapped: their pages stay valid
+            entry.rename(torn)  # Other processes may still have it mapped: their pages stay valid.
         put_in_place(partial, entry)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -177,14 +177,14 @@ def _keep(cache_dir: Path, key: str) -> None:
     if descriptor < 0:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
-    _in_use[mine] = descriptor  # the dictionary is in the order of use
+    _in_use[mine] = descriptor  # The dictionary is in the order of use.
     while len(_in_use) > _MOST_IN_USE:
         os.close(_in_use.pop(next(iter(_in_use))))
 
 
 @contextmanager
 def _locked(lock: Path) -> Iterator[None]:
-    """Hold the lock file exclusively; the system frees it when the process dies."""
+    """Hold the lock file exclusively in the block; the system frees it when the process dies."""
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

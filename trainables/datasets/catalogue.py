@@ -1,4 +1,4 @@
-"""What a data set holds, example by example, before any image is resized: labels, roles, which are identical."""
+"""What a data set holds, example by example, before any image is resized: labels, roles, identical images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trainables.datasets.cache import cached, open_array
 Size = tuple[int, int]
 """(height, width) in pixels."""
 Image = NDArray[np.uint8]
-"""Shape (height, width, channels), values 0 to 255."""
+"""An image of shape (height, width, channels), with values 0 to 255."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,20 +28,20 @@ class Catalogue:
     fingerprint: str
     """Digest of all examples and targets."""
     class_names: tuple[str, ...]
-    """Empty where the targets are no classes."""
+    """Names of the classes; empty where the targets are not classes."""
     labels: NDArray[np.int64]
-    """Class numbers; all 0 where the targets are no classes."""
+    """Class numbers; all 0 where the targets are not classes."""
     roles: NDArray[np.int8]
-    """TRAIN, VALIDATION or TEST of `splits`, as published."""
+    """Role of each example as published: TRAIN, VALIDATION or TEST of `splits`."""
     contents: NDArray[np.int64]
-    """The same number for identical images."""
+    """Numbers that are the same for identical images."""
     channels: int = 0
     """1 where all images are grey, 3 where not, 0 where there are no images."""
     smallest: Size = (0, 0)
     largest: Size = (0, 0)
-    """Least and greatest height and width; all images share one size where these are equal."""
+    """Greatest height and width, after the least ones; all images share one size where these are equal."""
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """Of data that are no images: the shape of an example, by the names of the inputs; empty for the only one's."""
+    """Shape of one example by the input's name, for data that are not images; the name is empty for a single input."""
     notes: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
     """Paths of the images inside a folder or an archive."""
@@ -53,42 +53,42 @@ class Catalogue:
 
 
 class Source(Protocol):
-    """A place that images come from."""
+    """A place from which images come."""
 
     @property
     def name(self) -> str:
-        """The data set's name."""
+        """Name of the data set."""
 
     @property
     def where(self) -> str:
-        """The path, or the package that embeds it."""
+        """Path of the data set, or the package that embeds it."""
 
     def identity(self) -> str:
-        """A cheap digest that changes when the content does."""
+        """Return a cheap digest that changes when the content does."""
 
     def catalogue(self) -> Catalogue:
-        """Look at every image once; raises TrainableError for data that cannot be trained on."""
+        """Return the catalogue, after a look at every image; raises TrainableError for data that cannot be used."""
 
     def images(self, catalogue: Catalogue, size: Size) -> Iterator[tuple[int, Image]]:
-        """(row, image of the given size) of every row, in any order."""
+        """Yield (row, image of the given size) for every row, in any order."""
 
 
 def digest(*parts: str | bytes) -> str:
-    """32 hexadecimal digits over the parts, each told apart from its neighbours."""
+    """Return a digest of the parts, 32 hexadecimal digits, in which each part is told apart from its neighbours."""
     total = hashlib.blake2b(digest_size=16)
     for part in parts:
-        # Names of files may hold bytes that are no UTF-8, as lone surrogates.
+        # Names of files may hold bytes that are not UTF-8, as lone surrogates.
         data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         total.update(len(data).to_bytes(8, "little") + data)
     return total.hexdigest()
 
 
 READING = 3
-"""Part of the names in the cache; raised when what is written there changes: its fields, or how files are read."""
+"""Version in the names of cache entries; it is raised when their fields, or how files are read, change."""
 
 
 def open_catalogue(source: Source, cache_dir: Path) -> Catalogue:
-    """The catalogue from the node's cache; the first to ask looks at every image."""
+    """Return the catalogue from the node's cache; the first to ask looks at every image."""
     key = f"catalogue-{READING}-{digest(source.name, source.where, source.identity())[:20]}"
     entry = cached(cache_dir, key, lambda folder: write_catalogue(source.catalogue(), folder))
     return _opened(entry, (entry / _TEXT).stat().st_ino)
@@ -96,7 +96,7 @@ def open_catalogue(source: Source, cache_dir: Path) -> Catalogue:
 
 @lru_cache(maxsize=8)
 def _opened(entry: Path, _inode: int) -> Catalogue:
-    """One object per process and file: a rebuilt file has another inode."""
+    """Return one object per process and file; a rebuilt file has another inode."""
     return read_catalogue(entry)
 
 
@@ -105,7 +105,7 @@ _TEXT = "catalogue.json"
 
 
 def write_catalogue(catalogue: Catalogue, folder: Path) -> None:
-    """Arrays as .npy, the rest as JSON."""
+    """Write the arrays as .npy files and the rest as JSON."""
     for name in _ARRAYS:
         np.save(folder / f"{name}.npy", getattr(catalogue, name))
     rest = {name: value for name, value in vars(catalogue).items() if name not in _ARRAYS}
@@ -113,7 +113,7 @@ def write_catalogue(catalogue: Catalogue, folder: Path) -> None:
 
 
 def read_catalogue(folder: Path) -> Catalogue:
-    """What `write_catalogue` wrote; the arrays are memory maps."""
+    """Return what `write_catalogue` wrote; the arrays are memory maps."""
     fields: dict[str, Any] = {name: open_array(folder, name) for name in _ARRAYS}
     for name, value in json.loads((folder / _TEXT).read_text()).items():
         fields[name] = tuple(value) if isinstance(value, list) else value
@@ -122,6 +122,6 @@ def read_catalogue(folder: Path) -> Catalogue:
 
 
 def same_contents(digests: list[bytes]) -> NDArray[np.int64]:
-    """Numbers that are equal where the digests are."""
+    """Return numbers that are equal where the digests are."""
     numbers: dict[bytes, int] = {}
     return np.array([numbers.setdefault(content, len(numbers)) for content in digests], np.int64)

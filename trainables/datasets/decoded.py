@@ -1,4 +1,4 @@
-"""The images of a data set at one size, decoded once per node and opened by every process as one memory map."""
+"""Decodes the images of a data set at one size once per node; every process opens them as one memory map."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trainables.errors import TrainableError
 
 
 def open_images(source: Source, catalogue: Catalogue, size: Size, cache_dir: Path) -> NDArray[np.uint8]:
-    """All images of the catalogue, shape (rows, height, width, channels), read-only, in the catalogue's order.
+    """Return all images, shape (rows, height, width, channels), read-only, in the catalogue's order.
 
     The first process to ask on a node decodes them, with all cores, while the others wait.
     """
@@ -34,13 +34,13 @@ def open_images(source: Source, catalogue: Catalogue, size: Size, cache_dir: Pat
 
 @lru_cache(maxsize=8)
 def _mapped(entry: Path, _inode: int) -> NDArray[np.generic]:
-    """One map per process and file: a rebuilt file has another inode."""
+    """Return one map per process and file; a rebuilt file has another inode."""
     return open_array(entry, "images")
 
 
 def _decode(source: Source, catalogue: Catalogue, shape: tuple[int, int, int, int], path: Path) -> None:
     out = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-    with path.open("r+b") as file:  # a full disk must be an error here and not a signal at the first write to the map
+    with path.open("r+b") as file:  # A full disk must be an error here, not a signal at the first write to the map.
         os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     num_done = 0
     with Progress(f"decoding {source.name} at {shape[1]}x{shape[2]}", shape[0]) as progress:

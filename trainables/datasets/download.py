@@ -1,4 +1,4 @@
-"""Data sets from those who publish them, into the cache of Keras; one line when they cannot be reached."""
+"""Downloads data sets from those who publish them into the cache of Keras; one line tells when it cannot."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Publisher:
 
     address: str
     suffix: str
-    """Of the file in the cache: NAME + suffix."""
+    """What follows the data set's name in the name of the file in the cache."""
     fetch: Callable[[str, str, Path], None]
-    """(name, address, target) -> writes the target; raises OSError or DatasetMissing."""
+    """Called with (name, address, target); writes the target; raises OSError or DatasetMissing."""
 
 
 def fetch_file(name: str, address: str, target: Path) -> None:
@@ -62,7 +62,7 @@ with open(sys.argv[2], "wb") as file:
 def fetch_through_keras(name: str, address: str, target: Path) -> None:
     """Let `keras.datasets` download, in a process of its own: this one may not import Keras."""
     request = urllib.request.Request(address, method="HEAD")
-    with urllib.request.urlopen(request, timeout=_TIMEOUT_S):  # known in a moment; Keras takes five seconds to start
+    with urllib.request.urlopen(request, timeout=_TIMEOUT_S):  # This is known at once; Keras takes 5 s to start.
         pass
     _in_a_process(_THROUGH_KERAS, name, str(target))
 
@@ -107,15 +107,16 @@ PUBLISHERS = {
     ),
     "realwaste": Publisher("https://archive.ics.uci.edu/static/public/908/realwaste.zip", ".zip", fetch_file),
 }
-"""Kaggle's cats and dogs come from Microsoft, who holds them; RealWaste from UCI, where it is data set 908."""
+"""Publishers by data set. Kaggle's cats and dogs come from Microsoft, who holds them; RealWaste comes from UCI, where
+it is data set 908."""
 
 
 def download(name: str, publisher: Publisher, folder: Path) -> Path:
-    """The data set's file or folder in `folder`, complete or absent; one process downloads, others wait.
+    """Return the data set's file or folder in `folder`, complete or absent; one process downloads, others wait.
 
     Raises DatasetMissing with the reason in a few words, for the caller to say what else was looked for.
     """
-    stem = re.sub(r"[^\w.+-]", "-", name)  # TensorFlow Datasets have names such as imagenette/160px:1.0.0
+    stem = re.sub(r"[^\w.+-]", "-", name)  # TensorFlow Datasets have names such as imagenette/160px:1.0.0.
     target = folder / f"{stem}{publisher.suffix}"
     partial = folder / f"{stem}.partial"
     with _only_one(folder, stem):
@@ -133,14 +134,14 @@ def download(name: str, publisher: Publisher, folder: Path) -> Path:
 
 
 def _reason(error: Exception) -> str:
-    """In a few words: a HTTP error's number and text, another one's cause."""
+    """Return in a few words the number and text of an HTTP error, or the cause of another one."""
     if isinstance(error, urllib.error.URLError) and not isinstance(error, urllib.error.HTTPError):
         return str(error.reason)
     return str(error)
 
 
 def _in_a_process(program: str, *arguments: str) -> None:
-    """Run a Python program; the exception that ended it is the reason when it fails."""
+    """Run a Python program; where it fails, the exception that ended it is the reason of the error raised here."""
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments],

@@ -1,4 +1,4 @@
-"""What a data set holds, known on the driver before anything is trained, without a training framework."""
+"""Finds what a data set holds, on the driver, before training and without a training framework."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from trainables.trial import DatasetInfo
 def find_dataset(
     name: str, data_dir: Path | None, split_seed: int, settings: Mapping[str, Sequence[object]] | None = None
 ) -> DatasetInfo:
-    """What the data set `name` holds, and how its images are divided by the fractions that the settings fix.
+    """Return what the data set `name` holds, and how it is split by the fractions that the settings fix.
 
-    Looks at every image the first time, and in the node's cache afterwards. Raises DatasetMissing where there is
-    none, TrainableError for data that cannot be trained on.
+    Looks at every image the first time, and in the node's cache afterwards. Raises DatasetMissing where there is no
+    such data set, and TrainableError for data that cannot be trained on.
     """
     source = locate(name, data_dir)
     catalogue = open_catalogue(source, default_cache_dir())
@@ -35,7 +35,7 @@ def find_dataset(
 def find_images(
     name: str, data_dir: Path | None, split_seed: int, settings: Mapping[str, Sequence[object]] | None = None
 ) -> DatasetInfo:
-    """What a data set of images holds; raises TrainableError for other data too, of which our networks make nothing."""
+    """Return what a data set of images holds; raises TrainableError for other data, which our networks cannot use."""
     info = find_dataset(name, data_dir, split_seed, settings)
     if info.input_shapes:
         raise no_images(info)
@@ -43,7 +43,7 @@ def find_images(
 
 
 def no_images(info: DatasetInfo) -> TrainableError:
-    """What to do with data that are no images."""
+    """Return the error that says what to do with data that are not images."""
     shapes = ", ".join(f"{name} {shape}".strip() for name, shape in info.input_shapes.items()) or "of its own"
     return TrainableError(
         f"'{info.name}' gives rows of shape {shapes}, and the image classifier's own networks take images of 8 bits, "
@@ -59,9 +59,9 @@ def checked_split(
     validation_fraction: float | None = None,
     test_fraction: float | None = None,
 ) -> SplitRows:
-    """The three splits; raises TrainableError when a class is missing from one of them.
+    """Return the three splits; raises TrainableError when a class is missing from one of them.
 
-    Remembered, since a warm worker asks for the same split in every trial.
+    They are remembered, since a warm worker asks for the same splits in every trial.
     """
     rows = split_rows(
         catalogue.labels,
@@ -90,7 +90,7 @@ def checked_split(
 
 
 def describe(name: str, where: str, catalogue: Catalogue, rows: SplitRows) -> DatasetInfo:
-    """The facts of one split of one data set."""
+    """Return the facts about a data set with these splits."""
     notes = list(catalogue.notes)
     if rows.num_removed:
         notes.append(

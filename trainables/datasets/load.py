@@ -1,4 +1,4 @@
-"""The data of one trial: views on the node's decoded images or arrays, or what a function gives."""
+"""Loads the data of one trial: views on the node's decoded images or arrays, or what a function gives."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from trainables.errors import TrainableError
 from trainables.trial import DatasetInfo, Trial
 
 _ENDLESS = -1
-"""As tf.data counts the batches of what repeats for ever."""
+"""Number of batches that tf.data tells of a data set that repeats for ever."""
 
 
 class Named(NamedTuple):
-    """A catalogue, and how its data set is called."""
+    """A catalogue, and the name of its data set."""
 
     name: str
     where: str
@@ -38,11 +38,11 @@ class Named(NamedTuple):
 
 
 def load_data(config: Mapping[str, object], trial: Trial) -> Data:
-    """Train, validation and test of `config["dataset"]`, as `image_size`, the sizes and the fractions say.
+    """Return the training, validation and test data of `config["dataset"]`, as the configuration says.
 
-    Greyscale images keep their one channel. `info` counts the splits before `sample_size` is applied. Decodes on
-    the node's first call for this data set and size, and takes milliseconds afterwards. A function in place of a name
-    is called with the configuration and the trial, in every trial.
+    `image_size`, `sample_size` and the fractions are followed; greyscale images keep their one channel. `info` counts
+    the splits before `sample_size` is applied. The node's first call for this data set and size decodes it, later ones
+    take milliseconds. A function in place of a name is called with the configuration and the trial, in every trial.
     """
     check_data_settings({name: (value,) for name, value in config.items()}, None)
     dataset = config.get("dataset")
@@ -63,7 +63,7 @@ def load_data(config: Mapping[str, object], trial: Trial) -> Data:
 
 
 def _divided(arrays: tuple[Inputs, NDArray[Any]], found: Named, config: Mapping[str, object], trial: Trial) -> Data:
-    """The splits of inputs and targets that lie in the catalogue's order."""
+    """Return the splits of inputs and targets that lie in the catalogue's order."""
     fractions = (_fraction(config, split) for split in ("validation", "test"))
     rows = checked_split(found.name, found.catalogue, trial.split_seed, *fractions)
     info = describe(found.name, found.where, found.catalogue, rows)
@@ -95,7 +95,7 @@ def _fraction(config: Mapping[str, object], split: str) -> float | None:
 
 
 def _size_of(part: Any) -> int:
-    """How many batches a data set of Keras' says that it has, 0 where it does not know; raises for an endless one."""
+    """Return how many batches a data set of Keras' says it has, 0 where it does not know; raises for an endless one."""
     if hasattr(part, "cardinality") and int(part.cardinality()) == _ENDLESS:
         raise TrainableError("the tf.data that the function gives is endless; expected an end. Leave `repeat` out.")
     try:

@@ -1,4 +1,4 @@
-"""From the name of a data set to the place that its images come from."""
+"""Finds the source of a data set's images from its name."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _TFDS = "tfds:"
 _UNPUBLISHED = {"animals": "its authors give no address that can be downloaded without an account"}
 KNOWN = ("digits", *PUBLISHERS, *_UNPUBLISHED)
 _SUFFIXES = (".npz", "", *ARCHIVE_SUFFIXES)
-"""Of what a data set is called by in a folder, in the order of looking; none is a folder."""
+"""Suffixes of a data set in a folder, in the order of looking; no suffix is a folder."""
 
 
 def keras_cache() -> Path:
-    """Where Keras keeps data sets: KERAS_HOME/datasets, else ~/.keras/datasets."""
+    """Return the folder where Keras keeps data sets: KERAS_HOME/datasets, or else ~/.keras/datasets."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser() / "datasets"
 
 
 def locate(name: str, data_dir: Path | None) -> Source:
-    """The source of the data set `name`: embedded, a path, in the data directory, in Keras' cache, or downloaded.
+    """Return the source of the data set `name`: embedded, a path, in the data directory or Keras' cache, or downloaded.
 
-    Raises DatasetMissing for a known data set that is nowhere, TrainableError for a name that nobody knows.
+    Raises DatasetMissing for a known data set that is nowhere, and TrainableError for a name that nobody knows.
     """
     if not is_text(name):  # The name is stored in the tables of the search.
         raise TrainableError(f"the name '{shown(name)}' of a data set is no UTF-8. Rename it, or make a link to it.")
@@ -49,7 +49,7 @@ def _is_path(name: str) -> bool:
 
 
 def _existing(name: str, data_dir: Path | None) -> Path:
-    """The path, relative to where the command runs, else to the data directory."""
+    """Return the path, relative to where the command runs, or else to the data directory."""
     given = Path(name).expanduser()
     for path in (given, data_dir / given) if data_dir else (given,):
         if path.exists():
@@ -89,14 +89,14 @@ def _downloaded(name: str, data_dir: Path | None) -> Source:
 
 
 def _unknown(name: str, data_dir: Path | None) -> str:
-    """The message for a name that nobody knows, with the near ones."""
+    """Return the message for a name that nobody knows, with the near ones."""
     here = _names_in(data_dir) if data_dir else set()
     hint = did_you_mean(name, {*KNOWN, *here}, more=(f"{_TFDS}NAME", "a path"))
     return f"unknown data set '{name}'{f', and {data_dir} has none of that name' if data_dir else ''}. {hint}"
 
 
 def _names_in(folder: Path) -> set[str]:
-    """What the folder could offer as data sets: archives, and folders that hold folders."""
+    """Return the names of what may be data sets in the folder: archives, and folders that hold folders."""
     if not folder.is_dir():
         return set()
     suffixes = re.compile("(" + "|".join(re.escape(suffix) for suffix in _SUFFIXES if suffix) + ")$")
@@ -107,7 +107,7 @@ def _names_in(folder: Path) -> set[str]:
 
 
 def _through_tfds(name: str) -> Source:
-    """TensorFlow Datasets' images, written once as class folders into Keras' cache."""
+    """Return a source of TensorFlow Datasets' images, written once as class folders into Keras' cache."""
     publisher = Publisher(name, "", fetch_through_tfds)
     try:
         return PhotoSource(name, download(name.removeprefix(_TFDS), publisher, keras_cache() / "tfds"))

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     import rich.progress
 
 _FIRST_S, _EVERY_S = 1.0, 0.1
-"""Seconds before the first drawing, so that work which is over sooner shows nothing, and between two."""
+"""Seconds before the first drawing, so that shorter work shows nothing, and seconds between two drawings."""
 
 
 class Progress:
-    """A bar on standard error; silent when that is not a terminal."""
+    """A progress bar on standard error, which is silent when that is not a terminal."""
 
     def __init__(self, what: str, total: int, unit: str = "images") -> None:
         self._done = 0
@@ -27,7 +27,7 @@ class Progress:
         return self
 
     def advance(self) -> None:
-        """One more is done."""
+        """Count one more item as done."""
         self._done += 1
         if self._bar is not None and time.monotonic() >= self._next:
             self._next = time.monotonic() + _EVERY_S
@@ -37,7 +37,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave a line of its own to what comes after."""
+        """End the bar's line, so that what comes next begins on a line of its own."""
         if self._bar is not None and self._bar.live.is_started:
             self._draw(self._bar)
             self._bar.stop()
@@ -47,9 +47,9 @@ class Progress:
 
 
 def _bar(what: str, total: int, unit: str) -> rich.progress.Progress:
-    # A tenth of a second to import, which training processes are spared: they write to no terminal.
-    from rich.console import Console  # noqa: PLC0415  # As above.
-    from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415  # As above.
+    # The import takes a tenth of a second, which training processes are spared: they write to no terminal.
+    from rich.console import Console  # noqa: PLC0415  # as above
+    from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415  # as above
 
     count = TextColumn("{task.completed:,.0f} of {task.total:,.0f} " + unit)
     bar = Progress(

@@ -30,7 +30,7 @@ def _is_sample_size(value: object) -> bool:
 DATA_SETTINGS = {
     "image_size": Setting(_is_image_size, f"pixels of a side from 1 to {_LARGEST_SIDE}, (height, width), or None"),
     "sample_size": Setting(_is_sample_size, "a number of training images from 1, 'all' or None"),
-    "evaluation_size": optional(whole(1)),  # Most validation and most test images, for smoke runs; None: all.
+    "evaluation_size": optional(whole(1)),  # Largest number of validation and of test images; None for all.
     "validation_fraction": optional(number(0, 1, above=True, below=True)),
     "test_fraction": optional(number(0, 1, above=True, below=True)),
 }
@@ -50,7 +50,7 @@ def check_data_settings(settings: Mapping[str, Sequence[object]], info: DatasetI
 
 
 def image_size_of(value: object) -> Size | None:
-    """(height, width) of a checked `image_size`."""
+    """Return (height, width) of a checked `image_size`."""
     if value is None:
         return None
     height, width = (value, value) if isinstance(value, int) else (value[0], value[1])  # type: ignore[index]
@@ -58,7 +58,7 @@ def image_size_of(value: object) -> Size | None:
 
 
 def sample_size_of(value: object) -> int | None:
-    """The number of training images of a checked `sample_size`, None for all."""
+    """Return the number of training images of a checked `sample_size`, or None for all."""
     return value if isinstance(value, int) else None
 
 
@@ -77,7 +77,7 @@ def check_sample_size(size: int | None, num_train: int, num_classes: int, name: 
 
 
 def fractions_of(settings: Mapping[str, Sequence[object]]) -> tuple[float | None, float | None]:
-    """The shares of validation and test that are the same in every trial and can be had; None: the default."""
+    """Return the shares of validation and test that all trials have and the data allow; None stands for the default."""
     validation, test = (
         float(values[0]) if len(values) == 1 and isinstance(values[0], int | float) and 0 < values[0] < 1 else None
         for values in (settings.get(f"{part}_fraction", ()) for part in ("validation", "test"))
@@ -97,7 +97,7 @@ def check_fractions(settings: Mapping[str, Sequence[object]], info: DatasetInfo)
 
 
 def _extremes(settings: Mapping[str, Sequence[object]]) -> dict[str, float]:
-    """The largest fraction that may be asked for of each split, 0 where none is."""
+    """Return the largest fraction that may be asked for of each split, 0 where none is."""
     return {
         part: max((float(v) for v in settings.get(f"{part}_fraction", ()) if isinstance(v, int | float)), default=0.0)
         for part in ("validation", "test")
@@ -125,7 +125,7 @@ def check_no_image_size(settings: Mapping[str, Sequence[object]], name: str) -> 
 
 
 def _least_training_images(fractions: Mapping[str, float], info: DatasetInfo) -> int:
-    """Training images that are left at the largest fractions asked for (images left out as duplicates aside)."""
+    """Return the training images that are left at the largest fractions asked for, apart from removed duplicates."""
     if not any(fractions.values()):
         return info.num_train
     total = info.num_train + (0 if info.published_validation else info.num_validation)

@@ -1,4 +1,4 @@
-"""Which image trains, which selects and which tests: decided by labels, content and a seed, nothing else."""
+"""Decides which images train, which select and which test, by labels, content and a seed, and by nothing else."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ TRAIN, VALIDATION, TEST = 0, 1, 2
 """Roles of an image in the data set as published."""
 
 PUBLISHED_VALIDATION_FRACTION = 1 / 6
-"""Of the training images when the test set is published: 10,000 of MNIST's 60,000."""
+"""Share of the training images where the test set is published: 10,000 of MNIST's 60,000."""
 CARVED_FRACTION = 0.2
-"""Of all images, for validation and for test each, when nothing is published."""
+"""Share of all images, for validation and for test each, where nothing is published."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class SplitRows:
     validation: Rows
     test: Rows
     num_removed: int
-    """Images left out of training or validation because a split further on holds the same content."""
+    """Number of images left out of training or validation because validation or test holds the same content."""
 
 
 def split_rows(
@@ -38,10 +38,10 @@ def split_rows(
     validation_fraction: float | None = None,
     test_fraction: float | None = None,
 ) -> SplitRows:
-    """Carve from the training images what is not published, each class in proportion.
+    """Return splits; those that are not published are taken from the training images, each class in proportion.
 
-    `contents` holds the same number for identical images. A published test set stays whole, then `test_fraction` is
-    not used and `validation_fraction` is of the training images; else both are fractions of all images.
+    `contents` holds the same number for identical images. A published test set stays whole: then `test_fraction` is not
+    used, and `validation_fraction` is a share of the training images. Otherwise both are shares of all images.
     """
     pool, validation, test = (np.flatnonzero(roles == role) for role in (TRAIN, VALIDATION, TEST))
     before = len(labels)
@@ -59,14 +59,14 @@ def split_rows(
     pool = _without(pool, validation, contents)
     train = stratified_order(labels, pool, np.random.default_rng([seed, TRAIN]))
     for rows in (train, validation, test):
-        rows.flags.writeable = False  # trials share them
+        rows.flags.writeable = False  # All trials share them.
     return SplitRows(train, validation, test, before - len(train) - len(validation) - len(test))
 
 
 def stratified_order(labels: NDArray[np.int64], rows: Rows, rng: np.random.Generator) -> Rows:
-    """The rows in a random order in which every prefix holds each class in proportion, and each class early.
+    """Return the rows in a random order in which every prefix holds each class in proportion, and each class early.
 
-    Every class spreads its rows evenly over the unit interval; the first of each class comes before all others.
+    Every class spreads its rows evenly over the unit interval; the first row of each class comes before all others.
     """
     shuffled = rng.permutation(rows)
     position = np.empty(len(rows))
@@ -78,16 +78,16 @@ def stratified_order(labels: NDArray[np.int64], rows: Rows, rng: np.random.Gener
 
 
 def at_most(rows: Rows, size: int | None) -> Rows:
-    """Up to `size` of the rows, evenly spaced, so that rows in the order of their classes keep every class."""
+    """Return up to `size` of the rows, evenly spaced, so that rows in the order of their classes keep every class."""
     return rows if size is None else rows[:: -(-len(rows) // size)]
 
 
 def _carve(labels: NDArray[np.int64], rows: Rows, count: int, rng: np.random.Generator) -> tuple[Rows, Rows]:
-    """`count` stratified rows, and the rest."""
+    """Return `count` stratified rows, and the rest."""
     order = stratified_order(labels, rows, rng)
     return order[:count], order[count:]
 
 
 def _without(rows: Rows, others: Rows, contents: NDArray[np.int64]) -> Rows:
-    """The rows whose content none of the others has."""
+    """Return the rows whose content none of the others has."""
     return rows[~np.isin(contents[rows], contents[others])]

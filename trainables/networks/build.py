@@ -1,4 +1,4 @@
-"""From settings to a Keras model: rescaling, augmentation, network."""
+"""Builds a Keras model from settings: rescaling, augmentation, network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trainables.networks.two_conv import two_conv
 from trainables.settings.image import ImageSettings, check_side
 
 Network = Callable[[Any, ImageSettings, int], Any]
-"""(rescaled images, settings, number of classes) -> class probabilities."""
+"""Function (rescaled images, settings, number of classes) that gives class probabilities."""
 
 NETWORKS: dict[str, Network] = {
     "two_conv": two_conv,
@@ -28,7 +28,7 @@ NETWORKS: dict[str, Network] = {
 
 
 def build_model(settings: ImageSettings, image_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
-    """The model of the settings; it takes pixels 0 to 255. Raises TrainableError for images that are too small."""
+    """Return the model of the settings, which takes pixels 0 to 255. Raises TrainableError for too small images."""
     check_side(settings.network, min(image_shape[:2]))
     inputs = x = keras.Input(image_shape)
     for layer in (*rescaling(settings.rescaling), *augmentation(settings.augmentation, settings.rescaling)):

@@ -9,7 +9,10 @@ from keras import layers
 
 
 def padding_for(x: Any, blocks: Sequence[Sequence[int]]) -> str:
-    """ "valid" if the images survive it through blocks of kernel sizes, each halved at its end; else "same"."""
+    """Return "valid" if the images survive it through all blocks, else "same".
+
+    Each block lists the kernel sizes of its convolutions; its end halves the images.
+    """
     side = min(x.shape[1:3])
     for kernel_sizes in blocks:
         side = (side - sum(kernel_sizes) + len(kernel_sizes)) // 2
@@ -17,5 +20,5 @@ def padding_for(x: Any, blocks: Sequence[Sequence[int]]) -> str:
 
 
 def convolution(x: Any, filters: int, size: int, padding: str = "same", strides: int = 1) -> Any:
-    """Convolution and relu."""
+    """Return the output of a convolution with relu."""
     return layers.Conv2D(filters, size, strides, padding, activation="relu")(x)

@@ -1,4 +1,4 @@
-"""What every network ends with: pooling to a vector, hidden layers, one softmax unit per class."""
+"""What every network ends with: pooling to a vector, hidden layers, and one softmax unit for each class."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trainables.settings.image import ImageSettings
 
 
 def head(x: Any, settings: ImageSettings, num_classes: int) -> Any:
-    """Class probabilities, shape (batch, classes); two classes get two units too."""
+    """Return class probabilities, shape (batch, classes); two classes get two units too."""
     x = {"flatten": layers.Flatten, "avg": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}[
         settings.pooling
     ]()(x)
@@ -22,6 +22,6 @@ def head(x: Any, settings: ImageSettings, num_classes: int) -> Any:
 
 
 def dropout(x: Any, settings: ImageSettings, setting: str = "dropout") -> Any:
-    """Dropout at the rate of the setting, or nothing at all for a rate of 0."""
+    """Return the input after dropout at the rate of the setting, or unchanged for a rate of 0."""
     rate = getattr(settings, setting)
     return Dropout(rate, setting)(x) if rate else x

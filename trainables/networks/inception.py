@@ -1,7 +1,7 @@
 """The inception network of study 002: three blocks of parallel convolutions, then a wide hidden layer.
 
 The study prints 14.6 million parameters and no widths. These are blocks 4b, 4c and 4d of GoogLeNet (Szegedy et al.,
-Going Deeper with Convolutions, 2015) behind its stem, which gives 14,618,837 at 100x100x3 and five classes.
+Going Deeper with Convolutions, 2015) after its stem, which gives 14,618,837 at 100x100x3 and five classes.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from trainables.networks.head import head
 from trainables.settings.image import ImageSettings
 
 _BLOCKS = ((160, 112, 224, 24, 64, 64), (128, 128, 256, 24, 64, 64), (112, 144, 288, 32, 64, 64))
-"""Filters: 1x1; 1x1 before 3x3, 3x3; 1x1 before 5x5, 5x5; 1x1 behind the pooling."""
+"""Numbers of filters: 1x1; 1x1 before 3x3, and 3x3; 1x1 before 5x5, and 5x5; 1x1 after the pooling."""
 
 
 def inception(x: Any, settings: ImageSettings, num_classes: int) -> Any:
-    """7x7 stem of `filters`, and three blocks, with pooling between."""
+    """Return class probabilities from a 7x7 stem of `filters` and three blocks, with pooling between them."""
     x = convolution(x, settings.filters, 7, "valid", strides=2)
     for block in _BLOCKS:
         x = _block(layers.MaxPooling2D()(x), *block)

@@ -1,4 +1,4 @@
-"""Convolutions, one after another: the four-block network of study 000, and Simple and Mid of study 002."""
+"""Convolutions one after another: the four-block network of study 000, and Simple and Mid of study 002."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trainables.settings.image import ImageSettings
 
 
 def four_conv(x: Any, settings: ImageSettings, num_classes: int) -> Any:
-    """Four convolutions, each pooled, of `filters`, twice, four times and four times as many."""
+    """Return class probabilities from four convolutions, each pooled, of 1, 2, 4 and 4 times `filters`."""
     size = settings.kernel_size
     padding = padding_for(x, [(size,)] * 4)
     for times in (1, 2, 4, 4):
@@ -22,7 +22,7 @@ def four_conv(x: Any, settings: ImageSettings, num_classes: int) -> Any:
 
 
 def simple(x: Any, settings: ImageSettings, num_classes: int) -> Any:
-    """32 filters of 3x3, pooled, then `filters` of `kernel_size`, not pooled."""
+    """Return class probabilities from 32 filters of 3x3, pooled, and `filters` of `kernel_size`, not pooled."""
     padding = padding_for(x, [(3,), (settings.kernel_size,)])
     x = dropout(layers.MaxPooling2D()(convolution(x, 32, 3, padding)), settings)
     x = dropout(convolution(x, settings.filters, settings.kernel_size, padding), settings)
@@ -30,7 +30,7 @@ def simple(x: Any, settings: ImageSettings, num_classes: int) -> Any:
 
 
 def mid(x: Any, settings: ImageSettings, num_classes: int) -> Any:
-    """Three blocks of two convolutions and pooling, of `filters`, twice and four times as many."""
+    """Return class probabilities from three blocks of two convolutions and a pooling, of 1, 2 and 4 times `filters`."""
     size = settings.kernel_size
     padding = padding_for(x, [(size, size)] * 3)
     for times in (1, 2, 4):

@@ -1,6 +1,6 @@
-"""The residual network of study 002: blocks of two convolutions, biases everywhere, shortcuts without normalisation.
+"""The residual network of study 002: blocks of two convolutions, biases everywhere, shortcuts without normalization.
 
-After He, Zhang, Ren, Sun, Deep Residual Learning for Image Recognition (2016).
+It follows He, Zhang, Ren, Sun, Deep Residual Learning for Image Recognition (2016).
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from trainables.settings.image import ImageSettings
 
 
 def resnet(x: Any, settings: ImageSettings, num_classes: int) -> Any:
-    """7x7 stem of `filters`; two identity blocks; a convolution and an identity block at 2, 4, 8 times the width."""
+    """Return class probabilities from a 7x7 stem of `filters` and residual blocks.
+
+    Two identity blocks come first, then a convolution block and an identity block at 2, 4 and 8 times the width.
+    """
     width, momentum = settings.filters, settings.batch_norm_momentum
     x = layers.ReLU()(_normalised(x, momentum, width, 7, strides=2))
     x = layers.MaxPooling2D(3, 2, padding="same")(x)
@@ -26,7 +29,7 @@ def resnet(x: Any, settings: ImageSettings, num_classes: int) -> Any:
 
 
 def _block(x: Any, momentum: float, width: int, strides: int = 1) -> Any:
-    """Two 3x3 convolutions beside the input, which a 1x1 convolution brings to their shape where strides say so."""
+    """Return two 3x3 convolutions added to the input, which a 1x1 convolution reshapes where the strides need it."""
     shortcut = layers.Conv2D(width, 1, strides)(x) if strides > 1 else x
     y = layers.ReLU()(_normalised(x, momentum, width, 3, strides))
     return layers.ReLU()(layers.Add()([_normalised(y, momentum, width, 3), shortcut]))

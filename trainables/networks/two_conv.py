@@ -1,4 +1,4 @@
-"""Two convolutions with pooling: studies 003 (batch normalisation behind the relu), 001 (none) and 004 (before it)."""
+"""Two convolutions with pooling: studies 003 (batch normalization after the relu), 001 (none) and 004 (before it)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trainables.settings.image import ImageSettings
 
 
 def two_conv(x: Any, settings: ImageSettings, num_classes: int) -> Any:
-    """32 filters of 3x3, then `filters` of `kernel_size`, each pooled."""
+    """Return class probabilities from 32 filters of 3x3 and `filters` of `kernel_size`, each pooled."""
     padding = padding_for(x, [(3,), (settings.kernel_size,)])
     for filters, size in ((32, 3), (settings.filters, settings.kernel_size)):
         x = layers.Conv2D(filters, size, padding=padding)(x)

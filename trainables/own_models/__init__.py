@@ -1,1 +1,1 @@
-"""Models that a user brings: which engine trains them, and that the saved model is the one that was measured."""
+"""Models that users bring: the engine that trains each one, and the check that the saved model is the measured one."""

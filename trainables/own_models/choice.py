@@ -1,4 +1,4 @@
-"""The engine of a user's model: the compiled program where it does what `fit` does, Keras' `fit` for all others."""
+"""Chooses the engine of a user's model: the compiled program where it does what `fit` does, else Keras' `fit`."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ class Choice:
 
     engine: str
     reason: str
-    """In words, of a model that needs `fit`; empty where it does not."""
+    """Why the model needs `fit`, in words; empty where it does not."""
 
 
 def engine_for(
     model: keras.Model, image_shape: tuple[int, ...], asked: str = "auto", of_the_data: str | None = None
 ) -> Choice:
-    """The engine of a model that is built: `compiled` only where it does what `fit` does.
+    """Return the engine of a model that is built: `compiled` only where it does what `fit` does.
 
-    `of_the_data` says why its data need `fit`. Raises TrainableError where `compiled` was asked for and would train
+    `of_the_data` says why the data need `fit`. Raises TrainableError where `compiled` was asked for and would train
     something else.
     """
     reason = of_the_data or reason_for_fit(model, image_shape)
@@ -59,7 +59,7 @@ def engine_for(
 
 
 def _reason_of(data: Data) -> str | None:
-    """Why the data need `fit`, in words; None for one array of numbers with its classes."""
+    """Return why the data need `fit`, in words, or None for one array of numbers with its classes."""
     if not isinstance(data.train, Split):
         return f"{data.info.name} gives its own batches"
     if isinstance(data.train.inputs, Mapping):
@@ -71,16 +71,16 @@ def _reason_of(data: Data) -> str | None:
 
 @dataclasses.dataclass(frozen=True)
 class OwnModel:
-    """A user's model, and how to build another of the same."""
+    """A user's model, and how to build another one like it."""
 
     model: keras.Model
     rebuild: Callable[[], keras.Model]
     about: Mapping[str, object]
-    """What `build` was given: `config`, and `asked` and `split_seed`, which the data follow from."""
+    """What `build` was given: `config`, and `asked` and `split_seed`, from which the data follow."""
 
 
 def built_model(build: Build, config: Config, data: Data, trial: Trial) -> OwnModel:
-    """What `build` gives, with every random generator at the seed; its optimizer as the configuration says.
+    """Return what `build` gives with every random generator at the seed, its optimizer as the configuration says.
 
     Raises TrainableError for what cannot be trained.
     """
@@ -106,21 +106,21 @@ def built_model(build: Build, config: Config, data: Data, trial: Trial) -> OwnMo
             f"optimizer is {named!r}, and the model that build gave is not compiled; expected one of "
             f"{', '.join(OPTIMIZERS)}, or a model that is compiled with its own."
         )
-    # As a dict would give them: a search notes what is read, and keeping them is no use of them.
+    # The values are read as from a plain dict: a search notes what is read, and keeping settings does not use them.
     values = dict(dict.items(config)) if isinstance(config, dict) else dict(config)
     return OwnModel(model, rebuild, {"config": values, "asked": dict(trial.asked), "split_seed": trial.split_seed})
 
 
 def _noted(config: Config) -> Collection[str]:
-    """The settings that have been read so far, where a search notes them."""
+    """Return the settings that have been read so far, where a search notes them."""
     return getattr(config, "read", ())
 
 
 @contextmanager
 def own_engine(build: Build, config: Config, data: Data, trial: Trial) -> Iterator[tuple[Engine, OwnModel]]:
-    """A user's network and its engine, at the weights that it brings.
+    """Yield a user's network and its engine, with the weights that the network brings.
 
-    What the user sets for all of Keras (a policy of mixed precision, say) holds for this trial and no other.
+    What the user sets for all of Keras (a policy of mixed precision, say) holds for this trial only.
     """
     with keras_as_it_was():
         own = built_model(build, config, data, trial)
@@ -139,7 +139,10 @@ def own_engine(build: Build, config: Config, data: Data, trial: Trial) -> Iterat
 
 
 def fit_engine(model: keras.Model, data: Data, settings: ImageSettings, cpus: int, first_place: int = 0) -> KerasFit:
-    """Keras' `fit` of a model; one that is not compiled gets loss and optimizer as the compiled program has them."""
+    """Return the engine that trains a model by Keras' `fit`.
+
+    A model that is not compiled gets the same loss and optimizer as from the compiled program.
+    """
     classes, units = data.info.num_classes, units_of(model, data)
     if model.compiled:
         logits = from_logits(model)
@@ -160,7 +163,7 @@ def fit_engine(model: keras.Model, data: Data, settings: ImageSettings, cpus: in
 
 @contextmanager
 def _program_for(model: keras.Model, settings: ImageSettings, data: Data, *, logits: bool) -> Iterator[Program]:
-    """A program for the model's structure and optimizer, at the model's weights."""
+    """Yield a program for the model's structure and optimizer, with the model's weights."""
     shape, kind = tuple(data.train.images.shape[1:]), str(data.train.images.dtype)
     if model.compiled:
         compiled = model.optimizer.get_config()
@@ -182,7 +185,7 @@ def _program_for(model: keras.Model, settings: ImageSettings, data: Data, *, log
 
 @contextmanager
 def keras_as_it_was() -> Iterator[None]:
-    """What a user's code sets for all of Keras is set back behind it."""
+    """Restore, after the block, what a user's code sets for all of Keras within it."""
     policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
     epsilon, data_format = keras.config.epsilon(), keras.config.image_data_format()
     try:

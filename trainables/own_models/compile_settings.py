@@ -17,14 +17,14 @@ _BY_ELEMENT = (
     *(optimizers.Adam, optimizers.AdamW, optimizers.Nadam, optimizers.Adamax, optimizers.RMSprop, optimizers.SGD),
     *(optimizers.Adagrad, optimizers.Adadelta, optimizers.Ftrl),
 )
-"""Optimizers that treat every weight by itself, so that all of them may lie in one vector. Lion is not among them: it
-steps by the sign of a gradient, which rounding decides where the gradient is nought."""
+"""Optimizers that treat every weight by itself, so that all weights may lie in one vector. Lion is not among them: it
+steps by the sign of a gradient, which rounding decides where the gradient is zero."""
 _OFF = {
     **dict.fromkeys(("clipnorm", "global_clipnorm", "clipvalue", "ema_overwrite_frequency"), None),
     **dict.fromkeys(("loss_scale_factor", "gradient_accumulation_steps"), None),
     "use_ema": False,
 }
-"""What of an optimizer must be as it is by itself."""
+"""Settings of an optimizer that must have these values, which are its defaults."""
 _ONE_HOT_NAMES = frozenset(
     {"categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge", "kl_divergence", "mse"}
     | {"mean_squared_error", "mae", "mean_absolute_error", "binary_crossentropy", "binary_focal_crossentropy"}
@@ -35,8 +35,9 @@ _ONE_HOT_NAMES = frozenset(
 def take_configuration(model: keras.Model, config: Mapping[str, object], used: Collection[str] = ()) -> None:
     """Give the compiled optimizer what the configuration says of it; raises TrainableError where they contradict.
 
-    An optimizer that was compiled by its name, as in `compile("adam")`, says nothing of a learning rate: that of the
-    configuration is taken. What `build` has `used` may be in whatever it compiled: a schedule, or a multiple.
+    An optimizer that was compiled by its name, as in `compile("adam")`, says nothing of a learning rate, so the
+    configuration's is taken. Settings that `build` has `used` may be part of what it compiled: of a schedule, or a
+    multiple.
     """
     if model.optimizer is None:
         return
@@ -71,7 +72,7 @@ def _take(model: keras.Model, name: str, asked: float) -> None:
 
 @contextmanager
 def names_marked() -> Iterator[None]:
-    """Within it, an optimizer that Keras makes from a name alone is marked, so that `take_configuration` knows it."""
+    """Mark, within the block, optimizers that Keras makes from a name alone, for `take_configuration` to recognize."""
     found: Any = keras.src.optimizers
     get = found.get
 
@@ -89,15 +90,15 @@ def names_marked() -> Iterator[None]:
 
 
 def said(model: keras.Model) -> Mapping[str, Any]:
-    """The arguments of `compile`, as they were given."""
+    """Return the arguments of `compile` as they were given."""
     config = getattr(model, "_compile_config", None)
     return {} if config is None else config.config
 
 
 def labels_of(model: keras.Model, num_classes: int, units: int | None) -> Labels:
-    """The class numbers as the compiled loss wants them: one-hot where it compares unit by unit.
+    """Return the form of targets that the compiled loss expects: one-hot where it compares unit by unit.
 
-    `units` are those of the one output; None where there are several.
+    `units` is the number of units of the only output, or None where there are several outputs.
     """
     loss = model.loss
     name = loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", ""))
@@ -111,7 +112,7 @@ def _module(thing: Any) -> str:
 
 
 def reason_for_fit_of_compile(model: keras.Model, units: int) -> str | None:
-    """Why what was compiled needs `fit`, in words; None where the compiled program does the same."""
+    """Return why what was compiled needs `fit`, in words, or None where the compiled program does the same."""
     arguments = said(model)
     if not _is_known_loss(model.loss, units):
         return "the compiled loss is another one than that of class numbers"
@@ -132,13 +133,13 @@ def _is_known_loss(loss: Any, units: int) -> bool:
     kind = losses.BinaryCrossentropy if units == 1 else losses.SparseCategoricalCrossentropy
     if type(loss) is not kind:
         return False
-    # Keras' `accuracy` of one unit counts what is above a half, which a logit is not measured by.
+    # For one unit, Keras' `accuracy` counts outputs above a half, which is not the threshold of a logit.
     plain = kind(from_logits=loss.get_config()["from_logits"] and units > 1).get_config()
     return bool({**loss.get_config(), "name": plain["name"]} == plain)
 
 
 def from_logits(model: keras.Model) -> bool:
-    """Whether the compiled loss takes what comes before the softmax or sigmoid."""
+    """Return whether the compiled loss takes the values in front of the softmax or sigmoid."""
     return bool(getattr(model.loss, "from_logits", False)) or bool(_config_of(model.loss).get("from_logits", False))
 
 
@@ -160,7 +161,7 @@ def _reason_of_optimizer(optimizer: Any) -> str | None:
 
 
 def optimizer_like(optimizer: Any) -> Any:
-    """A new optimizer of the same settings, for a compiled program."""
+    """Return a new optimizer with the same settings, for a compiled program."""
     copy = type(optimizer).from_config(optimizer.get_config())
-    copy._all_reduce_sum_gradients = list  # See `optimizers`.
+    copy._all_reduce_sum_gradients = list  # The reason stands in `optimizers`.
     return copy

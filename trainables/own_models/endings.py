@@ -1,4 +1,4 @@
-"""Whether a model that was not compiled ends in probabilities, or in what comes before a softmax or sigmoid."""
+"""Finds whether a model that was not compiled ends in probabilities, or in front of the softmax or sigmoid."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _PROBABILITIES = ("softmax", "sigmoid", "hard_sigmoid")
 
 
 def ends_in_logits(model: keras.Model, data: Data) -> bool:
-    """Read from the last layer where it has an activation; else found by what the model makes of noise, or of the
-    first examples where they are no images.
+    """Return whether the model ends in logits, the values in front of a softmax or sigmoid.
 
-    Outputs that leave 0 to 1 are no probabilities, and neither are those of several units that do not add up to 1
-    with an activation that cannot be read.
+    The last layer tells where it has an activation. Otherwise the model is tried on noise, or on the first examples
+    where they are not images: outputs outside 0 to 1 are not probabilities, and neither are outputs of several units
+    that do not add up to 1 where the activation cannot be read.
     """
     last = _last_operation(model)
     if isinstance(last, keras.layers.Softmax) or type(last).__name__ in ("Softmax", "Sigmoid"):
@@ -31,7 +31,7 @@ def ends_in_logits(model: keras.Model, data: Data) -> bool:
 
 
 def _last_operation(model: Any) -> Any:
-    """What computes the output, inside nested models too; the model itself where that cannot be read."""
+    """Return what computes the output, even inside nested models, or the model itself where that cannot be read."""
     if not is_plain(model):
         return model
     last = model.layers[-1] if isinstance(model, keras.Sequential) else model.outputs[0]._keras_history.operation

@@ -1,7 +1,7 @@
-"""A user's Keras model made ready for compiled programs: its dropout and batch normalisation exchanged for ours.
+"""Makes a user's Keras model ready for compiled programs: its dropout and batch normalization become ours.
 
-Two models get the same program when their layers, all of them Keras' own, are configured alike but for names, seeds
-and rates of dropout.
+Two models share a program when their layers, all of them Keras' own, are configured alike except for names, seeds and
+dropout rates.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from trainables.errors import TrainableError
 
 
 def checked(model: Any, data: Data) -> keras.Model:
-    """The model, built; raises TrainableError when it is none, or when its outputs do not fit the classes.
+    """Return the model, built; raises TrainableError where it is not a model or its outputs do not fit the classes.
 
-    What a compiled model gives is between its loss and its labels.
+    For a compiled model, its outputs are a matter of its own loss and labels and are not checked.
     """
     if not isinstance(model, keras.Model):
         raise TrainableError(f"build gave a {type(model).__name__}; expected a keras.Model.")
@@ -46,24 +46,24 @@ def checked(model: Any, data: Data) -> keras.Model:
 
 
 def _build(model: keras.Model, data: Data) -> None:
-    """Give the model its weights; for batches of any size, which a call on one batch would fix."""
+    """Give the model its weights, for batches of any size; a call on one batch would fix the size."""
     if not isinstance(model, keras.Sequential):
         model(first_inputs(data.train, 1))
         return
     given = first_inputs(data.train, 1)
     if is_text(given):
-        model(given)  # `build` knows numbers only.
+        model(given)  # Keras' `build` knows only numbers.
     else:
         model.build((None, *given.shape[1:]))
 
 
 def is_text(given: Any) -> bool:
-    """Whether a model is given one array of text."""
+    """Return whether a model is given one array of text."""
     return isinstance(given, np.ndarray) and given.dtype.kind in "SO"
 
 
 def shape_of_outputs(model: keras.Model, data: Data) -> Any:
-    """Of a model that is built, for batches of any size: (None, units), or those of several outputs in its order."""
+    """Return the output shape of a built model for batches of any size: (None, units), or all shapes in its order."""
     if is_layer_graph(model):
         return model.output_shape
     if isinstance(data.train, Split) and not isinstance(data.train.inputs, Mapping):
@@ -72,25 +72,25 @@ def shape_of_outputs(model: keras.Model, data: Data) -> Any:
 
 
 def units_of(model: keras.Model, data: Data) -> int | None:
-    """Of the one output (rows, units) of a model that is built; None where it gives something else."""
+    """Return the units of a built model's only output (rows, units), or None where it gives something else."""
     shape = shape_of_outputs(model, data)
     return shape[1] if isinstance(shape, tuple) and len(shape) == 2 else None
 
 
 def structure_of(model: keras.Model) -> str:
-    """Equal for models that can share a program, among those that may have one."""
+    """Return a text that is equal for models that can share a program, among those that may have one."""
     config = model.get_config()
     names = {name: f"#{number}" for number, name in enumerate(_names(config))}
     return json.dumps(_neutral(config, names), sort_keys=True, default=str)
 
 
 def adapted(model: keras.Model) -> keras.Model:
-    """The same network with our layers in place of Keras' dropout and batch normalisation; its weights are new."""
+    """Return the same network with our layers in place of Keras' dropout and batch normalization, and new weights."""
     return keras.models.clone_model(model, clone_function=_exchange, recursive=True)
 
 
 def rates_of(model: keras.Model) -> list[float]:
-    """The rates of the layers that `adapted` exchanges, in its order."""
+    """Return the rates of the layers that `adapted` exchanges, in its order."""
     return [layer.rate for layer in leaves(model) if _is_plain_dropout(layer)]
 
 
@@ -108,7 +108,7 @@ def _is_plain_dropout(layer: Any) -> bool:
 
 
 def _names(config: Any) -> list[str]:
-    """The names of the model and its layers, in the order of the configuration."""
+    """Return the names of the model and its layers, in the order of the configuration."""
     if isinstance(config, Mapping):
         own = [config["name"]] if isinstance(config.get("name"), str) else []
         return own + [name for value in config.values() for name in _names(value)]
@@ -118,7 +118,7 @@ def _names(config: Any) -> list[str]:
 
 
 def _neutral(config: Any, names: Mapping[str, str]) -> Any:
-    """The configuration with places for names, and without seeds and rates of dropout."""
+    """Return the configuration with placeholders for names, and without seeds and dropout rates."""
     if isinstance(config, Mapping):
         dropped = {"seed", "rate"} if "noise_shape" in config and config["noise_shape"] is None else {"seed"}
         return {str(key): _neutral(value, names) for key, value in config.items() if key not in dropped}

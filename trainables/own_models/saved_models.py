@@ -1,4 +1,4 @@
-"""A model that is saved must be the one that was measured: it is loaded again, and gives the outputs of the test."""
+"""Makes sure that a saved model is the one that was measured: it is loaded again, and must give the test's outputs."""
 
 from __future__ import annotations
 
@@ -24,38 +24,37 @@ from trainables.engines.contract import Evaluation
 from trainables.errors import TrainableError
 
 MOST_BYTES = 64 * 2**20
-"""Of the images that a saved model is tried on."""
+"""Number of bytes of the images on which a saved model is tried."""
 _ABOUT = "trial.json"
-"""Name within a `.keras` file."""
+"""Name of the entry within a `.keras` file."""
 _MOST_IMAGES_OF_BACKBONES = 16
-"""Their images take up to a second each."""
+"""Number of images on which a backbone is tried; each takes up to a second."""
 _FLOAT32, _SHORTER = 1e-3, 5e-2
-"""Largest difference, relative to the largest output, where a model computes in single precision, and in less."""
+"""Largest difference, relative to the largest output, of models in single precision, and in shorter formats."""
 
 LOAD_IT = "Load it with trainables.image_classifier.load_model(path, build)."
-"""What a trial's output says of a model that its file alone does not make."""
+"""Advice in a trial's output where the file alone does not suffice to make the model."""
 
 _proven: set[str] = set()
-"""Configurations of whole models that this process has loaded again, without rates and names of their own."""
+"""Configurations of whole models that this process has loaded again, without names and dropout rates."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The first examples of the test, and what the measured model made of them."""
+    """The first examples of the test, and what the measured model gave for them."""
 
     split: Any
     outputs: Any
     rows: int
-    """One batch of the test at most, since a model may look at its batch."""
+    """Number of examples, at most one batch of the test, because a model may look at its whole batch."""
     by_weights_alone: bool = False
-    """Whether the weights are all that differs between models of one configuration, as with the layers of Keras that
-    the compiled program takes."""
+    """Whether models of one configuration differ only in their weights, as those that the compiled program takes."""
     given: Any = None
     """The inputs, where they cannot be had again."""
 
     @classmethod
     def of(cls, split: Split, test: Evaluation, batch_size: int, *, by_weights_alone: bool) -> Measured:
-        """Of a test that went over the split in batches."""
+        """Return the first examples of a test that went over the split in batches."""
         example_bytes = sum(array.nbytes for array in tree.flatten(first_inputs(split, 1)))
         rows = max(1, min(batch_size, len(split), MOST_BYTES // max(1, example_bytes)))
         outputs = tree.map_structure(lambda values: np.array(values[:rows]), test.outputs)
@@ -63,18 +62,18 @@ class Measured:
 
     @classmethod
     def of_batches(cls, model: keras.Model, examples: Any, rows: int) -> Measured:
-        """Of a data set of Keras', of which it is not known whether it gives the same batches once more."""
+        """Return the first examples of a data set of Keras', which may give other batches the next time."""
         given = first_inputs(examples, rows)
         return cls(examples, tree.map_structure(np.asarray, model(given, training=False)), rows, given=given)
 
     def of_other(self, split: Split) -> Measured:
-        """The same outputs, of the images whose features were measured."""
+        """Return the same outputs with the images whose features were measured."""
         rows = max(1, min(self.rows, _MOST_IMAGES_OF_BACKBONES))
         outputs = tree.map_structure(lambda values: values[:rows], self.outputs)
         return Measured(split, outputs, rows, self.by_weights_alone)
 
     def inputs(self) -> Any:
-        """Of the first rows, as a model gets them."""
+        """Return the inputs of the first rows, as a model gets them."""
         return first_inputs(self.split, self.rows) if self.given is None else self.given
 
 
@@ -83,8 +82,8 @@ def save_checked(
 ) -> None:
     """Save the model; raises TrainableError where the file does not hold the model that was measured.
 
-    It is loaded by Keras and run on the first images of the test. Of models whose weights are all that differs, the
-    first of each configuration is; of later ones the weights are read back and compared, to the bit.
+    Keras loads it, and it runs on the first images of the test. Where models of one configuration differ in their
+    weights only, that is done for the first of them; of later ones the weights are read back and compared to the bit.
     """
     weights = model.get_weights()
     model.save(path)
@@ -113,7 +112,7 @@ def _configuration(path: Path) -> str:
 
 
 def _check_weights(path: Path, weights: list[Any]) -> None:
-    """The file holds each weight, to the bit; where Keras puts them is the same for all of one configuration."""
+    """Check that the file holds each weight to the bit, where Keras puts it for all models of the configuration."""
     found: list[Any] = []
     with zipfile.ZipFile(path) as file, h5py.File(io.BytesIO(file.read("model.weights.h5"))) as stored:
         stored.visititems(lambda _, item: found.append(item[()]) if isinstance(item, h5py.Dataset) else None)
@@ -126,11 +125,11 @@ def _content(values: Any) -> tuple[object, ...]:
 
 
 def _loaded(model: keras.Model, path: Path, rebuild: Callable[[], keras.Model] | None) -> keras.Model:
-    """By Keras alone; where it cannot make the model from the file, the weights in a model that is built anew."""
+    """Return the model as Keras loads it, or else a model that is built anew with the weights of the file."""
     own = {kind.__name__: kind for kind in _own_classes(model)}
     try:
         return _by_keras(path, own)
-    except Exception as error:  # Whatever a class of the user's own raises.
+    except Exception as error:  # A class of the user's own may raise anything.
         line = " ".join(str(error).split())[:200]
         if rebuild is None:
             raise TrainableError(f"the saved model cannot be loaded again: {type(error).__name__}: {line}") from error
@@ -139,12 +138,15 @@ def _loaded(model: keras.Model, path: Path, rebuild: Callable[[], keras.Model] |
 
 
 def from_file(path: Path, rebuild: Callable[[], keras.Model] | None) -> keras.Model:
-    """A stored model, by Keras alone or, where that cannot make it from the file, built anew with its weights."""
+    """Return a stored model as Keras loads it, or, where Keras cannot, a model built anew with the stored weights.
+
+    Raises TrainableError where Keras cannot make the model and there is no way to rebuild it.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
         try:
             return keras.models.load_model(path)
-        except Exception as error:  # Whatever a class of the user's own raises.
+        except Exception as error:  # A class of the user's own may raise anything.
             if rebuild is None:
                 line = " ".join(str(error).split())[:200]
                 raise TrainableError(
@@ -154,7 +156,7 @@ def from_file(path: Path, rebuild: Callable[[], keras.Model] | None) -> keras.Mo
 
 
 def with_weights(model: keras.Model, path: Path) -> keras.Model:
-    """The model with the weights of a saved one of the same build."""
+    """Return the model with the weights of a saved model of the same build."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")  # It is not trained any further.
         model.load_weights(path)
@@ -168,7 +170,7 @@ def add_about(path: Path, about: Mapping[str, object]) -> None:
 
 
 def read_about(path: Path) -> dict[str, Any]:
-    """What `add_about` kept; raises TrainableError where that is nothing."""
+    """Return what `add_about` kept; raises TrainableError where there is nothing."""
     with zipfile.ZipFile(path) as file:
         if _ABOUT not in file.namelist():
             raise TrainableError(f"{path} holds none of `train_with`'s models; keras.models.load_model loads it.")
@@ -190,7 +192,7 @@ def _by_keras(path: Path, own: Mapping[str, type]) -> keras.Model:
 
 
 def _own_classes(model: keras.Model) -> Iterator[type]:
-    """The classes of the model and its layers that are not Keras' own."""
+    """Yield the classes of the model and its layers that are not Keras' own."""
     kinds = {type(layer) for layer in model._flatten_layers()}
     return (kind for kind in kinds if kind.__module__.partition(".")[0] != "keras")
 
@@ -201,7 +203,7 @@ def _allowed(model: keras.Model) -> float:
 
 
 def _difference(model: keras.Model, measured: Measured) -> float:
-    """The largest difference to the measured outputs, relative to the largest of them or 1."""
+    """Return the largest difference from the measured outputs, relative to the largest of them, or to 1."""
     outputs = _outputs(model, measured)
     pairs = zip(tree.flatten(outputs), tree.flatten(measured.outputs), strict=True)
     return max(_apart(np.asarray(mine, float), np.asarray(theirs, float)) for mine, theirs in pairs)

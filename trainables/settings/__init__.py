@@ -1,1 +1,1 @@
-"""What a configuration may say, and what a network or backbone is by default: known without a training framework."""
+"""What a configuration may say, and the defaults of each network and backbone, known without a training framework."""

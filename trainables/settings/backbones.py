@@ -1,6 +1,6 @@
-"""What is known of each backbone without Keras: sizes, preprocessing, weight files, blocks.
+"""What is known of each backbone without Keras: sizes, preprocessing, weights files, blocks.
 
-Names, addresses and checksums are those of `keras.applications`; tests hold the rest against it.
+Names, addresses and checksums are those of `keras.applications`; tests compare the rest with it.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ class WeightsFile:
     name: str
     address: str
     md5: str | None = None
-    """None where Keras states none."""
+    """MD5 digest of the file, or None where Keras states none."""
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """One backbone."""
+    """What is known of one backbone."""
 
     keras_name: str
-    """In `keras.applications`."""
+    """Name of the backbone in `keras.applications`."""
     preprocessing: str
-    """How pixels 0 to 255 become what it was trained with: symmetric (-1 to 1), caffe (blue first, less the means),
-    torch (means and deviations of ImageNet), inside (by layers of its own)."""
+    """How pixels 0 to 255 become what the backbone was trained with: symmetric (-1 to 1), caffe (blue first, less the
+    means), torch (means and deviations of ImageNet), inside (by layers of its own)."""
     num_layers: int
-    """Entries of its `layers`."""
+    """Number of entries of the backbone's `layers`."""
     blocks: tuple[str, ...]
-    """Names that `unfreeze_depth` takes: what the names of a block's layers begin with."""
+    """Block names that `unfreeze_depth` takes; the names of a block's layers begin with them."""
     file: str
-    """Where its weights are, below the address of Keras or in full; {alpha} and {side} stand for the variant."""
+    """Address of the weights, below the address of Keras or in full; {alpha} and {side} stand for the variant."""
     md5: str | None = None
     smallest_side: int = 32
-    """Pixels of the shorter side of an image."""
+    """Smallest shorter side of an image, in pixels."""
     alphas: tuple[float, ...] = ()
     """Width multipliers that have published weights."""
     sides: tuple[int, ...] = ()
-    """Image sizes that have weights of their own; all others take those of the last."""
+    """Image sizes that have weights of their own; all others take the weights of the last one."""
     md5_of_alpha: tuple[str, ...] = ()
 
     def weights_file(self, alpha: float, image_size: tuple[int, int]) -> WeightsFile:
-        """The file for images of this height and width."""
+        """Return the file of weights for images of this height and width."""
         side = image_size[0] if image_size[0] == image_size[1] and image_size[0] in self.sides else None
         path = self.file.format(alpha=float(alpha), side=side or (self.sides or (0,))[-1])
         md5 = dict(zip(self.alphas, self.md5_of_alpha, strict=False)).get(alpha, self.md5)
@@ -60,12 +60,12 @@ def _numbered(stem: str, count: int, first: int = 1) -> tuple[str, ...]:
 
 
 def _staged(stages: Sequence[tuple[str, int]], between: str) -> tuple[str, ...]:
-    """Every stage, and every block of every stage."""
+    """Return the names of every stage and of every block of every stage."""
     return tuple(name for stage, count in stages for name in (stage, *_numbered(stage + between, count)))
 
 
 def _lettered(counts: Sequence[int]) -> tuple[str, ...]:
-    """block1, block1a, block2, block2a, block2b, ..."""
+    """Return the names block1, block1a, block2, block2a, block2b, ..."""
     stages = [(f"block{number}", count) for number, count in enumerate(counts, 1)]
     return tuple(name for stage, n in stages for name in (stage, *(f"{stage}{'abcdefgh'[i]}" for i in range(n))))
 
@@ -152,20 +152,20 @@ PUBLISHED_HEAD: dict[str, Any] = {
     "batch_norm_momentum": 0.99,
     "weights": "imagenet",
 }
-"""A backbone's settings where they are not given; `dropout` is behind the pooling, `batch_norm` in the head."""
+"""Settings of a backbone where they are not given; `dropout` follows the pooling, `batch_norm` is in the head."""
 
 REGIME_SETTINGS = frozenset(
     {"regime", "unfreeze_depth", "second_learning_rate", "second_epochs", "cache_features", "cached_augmentations"}
 )
-"""What every backbone reads besides."""
+"""Settings that every backbone reads in addition."""
 
 
 def published(name: str) -> dict[str, Any]:
-    """The backbone's line of settings, as those of the networks from scratch."""
+    """Return the settings of the backbone with their defaults, as PUBLISHED has them for networks from scratch."""
     return PUBLISHED_HEAD | ({"alpha": 1.0} if BACKBONES[name].alphas else {})
 
 
 def is_block(layer_name: str, block: str) -> bool:
-    """Whether the layer belongs to the block: `block_1` is not the beginning of `block_10_expand`."""
+    """Return whether the layer belongs to the block; `block_10_expand` does not belong to `block_1`."""
     rest = layer_name.removeprefix(block)
     return layer_name.startswith(block) and not rest[:1].isdigit()

@@ -22,7 +22,7 @@ OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd", "sgd_momentum")
 
 
 def _row(default: object, setting: Setting, *, structural: bool = False) -> Any:
-    """A line of the table; `structural` settings make another graph, the others enter it as variables."""
+    """Return a row of the table; `structural` settings change the graph, the others enter it as variables."""
     return dataclasses.field(default=default, metadata={"setting": setting, "structural": structural})
 
 
@@ -42,56 +42,57 @@ _WIDTHS = Setting(_is_widths, "a number of units from 1, or a tuple of them for 
 
 @dataclass(frozen=True)
 class ImageSettings:
-    """One trial's settings. The network's own (those of PUBLISHED) are as published for it where they are not given."""
+    """The settings of one trial; those of its network's own (see PUBLISHED) take published values where not given."""
 
     network: str = _row("two_conv", one_of(*SMALLEST_SIDE, *BACKBONES), structural=True)
     filters: int = _row(None, whole(1), structural=True)
     kernel_size: int = _row(None, whole(1), structural=True)
     batch_norm: str = _row(None, one_of("after_relu", "before_relu", "none"), structural=True)
     batch_norm_momentum: float = _row(None, number(0, 1, below=True), structural=True)
-    """Share of the old statistics at each step. Keras' 0.99 needs several hundred steps before validation means much:
-    take 0.9 for small samples or few epochs."""
+    """Share of the old statistics at each step. Keras' 0.99 needs several hundred steps before validation means much,
+    so take 0.9 for small samples or few epochs."""
     pooling: str = _row(None, one_of("flatten", "avg", "max"), structural=True)
     head_units: tuple[int, ...] = _row(None, _WIDTHS, structural=True)
     """Widths of the hidden layers between the pooling and the output."""
     dropout: float = _row(None, number(0, 1, below=True))
     head_dropout: float = _row(None, number(0, 1, below=True))
-    """Dropout behind each hidden layer of the head."""
+    """Rate of the dropout after each hidden layer of the head."""
     augmentation: str = _row("none", one_of(*AUGMENTATIONS), structural=True)
     rescaling: str = _row("unit", one_of(*RESCALINGS), structural=True)
-    """Pixels 0 to 255 become 0 to 1 (unit), -1 to 1 (symmetric), or stay. A backbone has a preprocessing of its own."""
+    """What pixels 0 to 255 become: 0 to 1 (unit), -1 to 1 (symmetric), or the same (none). Backbones have their own."""
     alpha: float = _row(None, number(0, 4, above=True), structural=True)
     """Width multiplier of a MobileNet."""
     weights: str = _row(None, _WEIGHTS)
-    """Of a backbone: imagenet, none (random), or an .h5 file's path, relative to the data directory."""
+    """Weights of a backbone: imagenet, none (random), or the path of an .h5 file, relative to the data directory."""
     regime: str = _row(None, one_of(*REGIMES), structural=True)
-    """scratch: all of a backbone trains, from random weights. frozen: none of it does. unfreeze: `unfreeze_depth` of it
-    does. two_stage: first none, then `unfreeze_depth`. Not given: what the other settings imply, else frozen."""
+    """Which part of a backbone trains: all of it, from random weights (scratch), none (frozen), as much as
+    `unfreeze_depth` says (unfreeze), or first none and then that much (two_stage). If it is not given, the other
+    settings decide, and frozen is the default."""
     unfreeze_depth: int | str | None = _row(None, optional(_DEPTH), structural=True)
-    """The last so many entries of the backbone's `layers`, or all from the named block on; None: all."""
+    """Number of the backbone's last `layers` that train, or the block from which on they train; None for all."""
     second_learning_rate: float = _row(1e-5, number(0, above=True))
     second_epochs: int = _row(10, whole(1))
-    """Of the second stage, behind `epochs` of the first."""
+    """Number of epochs of the second stage, after `epochs` of the first."""
     cache_features: bool = _row(True, one_of(True, False))
-    """Whether what does not train is computed once per node; it changes how long a trial takes, and nothing else."""
+    """Whether what does not train is computed once per node; this changes only how long a trial takes."""
     cached_augmentations: int | None = _row(None, optional(whole(1)))
-    """With random augmentation: how many augmented copies of the training images are cached, and take turns; None:
-    nothing is cached then, since every epoch sees other images."""
+    """Number of augmented copies of the training images that are cached and take turns, where augmentation is random.
+    With None nothing is cached then, since every epoch sees other images."""
     engine: str = _row("auto", one_of("auto", "compiled", "fit"))
-    """What trains: a compiled program or Keras' own `fit`; auto: the program where it does exactly what `fit` does."""
+    """What trains: a compiled program, Keras' own `fit`, or (auto) the program where it does just what `fit` does."""
     optimizer: str = _row("adam", one_of(*OPTIMIZERS), structural=True)
     learning_rate: float = _row(1e-3, number(0, above=True))
     weight_decay: float | None = _row(None, optional(number(0)))
-    """Decoupled, per step and times the learning rate; None: what the optimizer has by itself."""
+    """Decoupled weight decay per step, times the learning rate; with None the optimizer keeps its own default."""
     batch_size: int = _row(128, whole(1))
     epochs: int = _row(10, whole(1))
     patience: int | None = _row(None, optional(whole(0)))
-    """Epochs without a better metric before early stopping; None: no early stopping."""
+    """Number of epochs without a better metric before early stopping; None for no early stopping."""
     reduce_on_plateau: int | None = _row(None, optional(whole(1)))
-    """Epochs without a better metric before the learning rate is reduced; None: never."""
+    """Number of epochs without a better metric before the learning rate is reduced; None for never."""
     reduce_factor: float = _row(0.2, number(0, 1, above=True, below=True))
     class_weight: str | None = _row(None, optional(one_of("balanced")))
-    """balanced: an image counts inversely to the share of its class in training."""
+    """With balanced, an image counts inversely to the share of its class in training."""
 
     def __post_init__(self) -> None:
         if self.network in BACKBONES:
@@ -101,11 +102,11 @@ class ImageSettings:
     def _complete(self, defaults: Mapping[str, object]) -> None:
         for name, value in defaults.items():
             if getattr(self, name) is None:
-                object.__setattr__(self, name, value)  # How a frozen class completes itself.
+                object.__setattr__(self, name, value)  # A frozen class completes itself this way.
 
     @classmethod
     def of(cls, config: Mapping[str, object]) -> ImageSettings:
-        """The settings that the configuration names, checked; other names (data, a user's own) are left out."""
+        """Return the settings that the configuration names, checked; other names (data, a user's own) are left out."""
         own = {name: _as_tuple(name, value) for name, value in config.items() if name in IMAGE_SETTINGS}
         check_settings({name: (value,) for name, value in own.items()}, IMAGE_SETTINGS)
         if own.get("network") in BACKBONES:
@@ -113,7 +114,10 @@ class ImageSettings:
         return cls(**own)
 
     def structure(self) -> tuple[object, ...]:
-        """Equal for settings that need the same graph. A rate of 0 and no decay leave their operations out of it."""
+        """Return a value that is equal for settings that need the same graph.
+
+        A rate of 0 and no decay leave their operations out of the graph.
+        """
         fields = [getattr(self, field.name) for field in dataclasses.fields(self) if field.metadata["structural"]]
         return (*fields, bool(self.dropout), bool(self.head_dropout), self.weight_decay is not None)
 
@@ -129,49 +133,49 @@ OF_TRAINING = frozenset(
     {"engine", "optimizer", "learning_rate", "weight_decay", "batch_size", "epochs", "patience", "class_weight"}
     | {"reduce_on_plateau", "reduce_factor"}
 )
-"""The settings that hold for any model; the others are of our networks, and a user's model may use their names."""
+"""Settings that apply to any model; the others belong to our networks, and a user's model may use their names."""
 
 
 def of_training(config: Mapping[str, object]) -> dict[str, object]:
-    """What of a configuration says how a user's model is trained, `metric` and `mode` of the search among it.
+    """Return the part of a configuration that says how a user's model is trained, `metric` and `mode` included.
 
-    An optimizer that is none of ours is the user's own word, for `compile`.
+    An optimizer that is not one of ours is the user's own word, meant for `compile`, and is left out.
     """
     own = _only(config, OF_TRAINING | {"metric", "mode"})
     return {name: value for name, value in own.items() if name != "optimizer" or value in OPTIMIZERS}
 
 
 def of_data(config: Mapping[str, object]) -> dict[str, object]:
-    """What of a configuration concerns the data."""
+    """Return the part of a configuration that concerns the data."""
     return _only(config, {"dataset", *DATA_SETTINGS})
 
 
 def _only(config: Mapping[str, object], names: Collection[str]) -> dict[str, object]:
-    """Asks for these names and no other, since a search notes what is read."""
+    """Return these settings; reads no others, because a search notes which ones are read."""
     found = {name: config.get(name, _ABSENT) for name in sorted(names)}
     return {name: value for name, value in found.items() if value is not _ABSENT}
 
 
 def check_training_settings(settings: Mapping[str, Sequence[object]], info: DatasetInfo | None) -> None:
-    """Raise TrainableError for a value that no user's model can be trained with on this data."""
+    """Raise TrainableError for a value with which no user's model can be trained on this data."""
     known = {name: IMAGE_SETTINGS[name] for name in OF_TRAINING - {"optimizer"}}
     check_settings(settings, known | DATA_SETTINGS, others_allowed=True)
     check_data_settings(settings, info)
 
 
 def _own_settings(network: str) -> Mapping[str, Any]:
-    """The settings of the network's own, with their defaults."""
+    """Return the settings of the network's own, with their defaults."""
     return published(network) if network in BACKBONES else PUBLISHED[network]
 
 
 def settings_read_by(network: str) -> frozenset[str]:
-    """The settings that this network reads and others may not."""
+    """Return the settings that this network reads and others may not."""
     others = REGIME_SETTINGS if network in BACKBONES else {"rescaling"}
     return frozenset(_own_settings(network)) | others
 
 
 _OF_NETWORKS = frozenset().union(*(settings_read_by(network) for network in (*PUBLISHED, *BACKBONES)))
-"""The settings that some networks read and others do not."""
+"""Settings that some networks read and others do not."""
 
 
 def check_image_settings(settings: Mapping[str, Sequence[object]], info: DatasetInfo | None) -> None:

@@ -1,6 +1,6 @@
-"""Each network's settings as published, and the smallest images that it takes: known without Keras.
+"""Each network's settings as published, and the smallest images that it takes, known without Keras.
 
-A network reads the settings of its line and no others, so that a space cannot vary what has no effect.
+A network reads the settings of its row and no others, so that a space cannot vary what has no effect.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 PUBLISHED: dict[str, dict[str, Any]] = {
-    # Study 003; 001 is batch_norm="none", dropout=0, head_dropout=0.5; 004 is batch_norm="before_relu", dropout=0,
-    # head_units=(128, 64). `filters` and `kernel_size` are those of the second convolution.
+    # These are the values of study 003. Study 001 has batch_norm="none", dropout=0, head_dropout=0.5; study 004 has
+    # batch_norm="before_relu", dropout=0, head_units=(128, 64). `filters` and `kernel_size` are those of the second
+    # convolution.
     "two_conv": {
         "filters": 64,
         "kernel_size": 3,
@@ -20,7 +21,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "head_units": (128,),
         "head_dropout": 0.0,
     },
-    # Study 000: `filters`, twice, four times and four times as many.
+    # Study 000 has 1, 2, 4 and 4 times `filters`.
     "four_conv": {
         "filters": 32,
         "kernel_size": 3,
@@ -29,7 +30,8 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "head_units": (512,),
         "head_dropout": 0.0,
     },
-    # Study 002, as all that follow. `filters` and `kernel_size` are those of the second convolution.
+    # This network and all that follow are of study 002. `filters` and `kernel_size` are those of the second
+    # convolution.
     "simple": {
         "filters": 64,
         "kernel_size": 3,
@@ -38,7 +40,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "head_units": (),
         "head_dropout": 0.0,
     },
-    # The rates of dropout are not printed in the study.
+    # The study does not print the rates of dropout.
     "mid": {
         "filters": 32,
         "kernel_size": 3,
@@ -58,4 +60,4 @@ PUBLISHED: dict[str, dict[str, Any]] = {
 }
 
 SMALLEST_SIDE = {"two_conv": 4, "four_conv": 16, "simple": 2, "mid": 8, "resnet": 8, "inception": 21}
-"""Network -> pixels of the shorter side."""
+"""Smallest shorter side of an image, in pixels, by network."""

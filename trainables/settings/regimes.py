@@ -1,4 +1,4 @@
-"""Settings of backbones that cannot work, told before training and without Keras."""
+"""Finds settings of backbones that cannot work, before training and without Keras."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trainables.trial import DatasetInfo
 
 REGIMES = ("scratch", "frozen", "unfreeze", "two_stage")
 Values = Mapping[str, Sequence[object]]
-"""Name of a setting -> the values that it may take."""
+"""Names of settings with the values that each may take."""
 
 
 def check_backbones(settings: Values) -> None:
@@ -32,7 +32,7 @@ def _check_depth(settings: Values, names: Sequence[str]) -> None:
 
 
 def depth_problem(name: str, depth: object) -> str | None:
-    """Why this backbone has no such unfreeze_depth."""
+    """Return why this backbone has no such unfreeze_depth, or None where it has."""
     backbone = BACKBONES[name]
     if isinstance(depth, int) and depth > backbone.num_layers:
         return f"unfreeze_depth is {depth} and {name} has {backbone.num_layers} layers; expected at most as many."
@@ -45,7 +45,7 @@ def depth_problem(name: str, depth: object) -> str | None:
 
 
 def regime_of(regime: object, settings: Mapping[str, object]) -> str:
-    """The regime that is meant where none is given, by the settings that are."""
+    """Return the regime that is meant where none is given, which follows from the settings that are given."""
     if regime is not None:
         return str(regime)
     if any(settings.get(name) is not None for name in ("second_learning_rate", "second_epochs")):
@@ -78,16 +78,16 @@ def _check_regime(settings: Values) -> None:
 
 
 def check_weights_files(settings: Values, info: DatasetInfo | None, data_dir: Path | None) -> dict[str, str]:
-    """Digests of the weights that are on this machine, by their names, for trials with these settings.
+    """Return digests, by name, of the weights on this machine that trials with these settings will read.
 
-    Raises TrainableError, in one line, for weights that such trials will look for in vain.
+    Raises TrainableError for weights that such trials will not find.
     """
     found = {weights_name(*file): check_weights(*file, data_dir) for file in _files(settings, info)}
     return {name: digest_of(path) for name, path in found.items() if path is not None}
 
 
 def _files(settings: Values, info: DatasetInfo | None) -> Iterator[tuple[str, str, float, tuple[int, int]]]:
-    """Weights, network, alpha and image size of each file that trials may read."""
+    """Yield weights, network, alpha and image size of each file that trials may read."""
     if set(settings.get("regime", (None,))) == {"scratch"}:
         return
     for name in (str(name) for name in settings.get("network", ()) if name in BACKBONES):
@@ -98,7 +98,7 @@ def _files(settings: Values, info: DatasetInfo | None) -> Iterator[tuple[str, st
 
 
 def _alphas(name: str, weights: str, settings: Values) -> Iterator[float]:
-    """The multipliers that may meet this backbone; raises TrainableError where no weights are published for any."""
+    """Yield the multipliers that may meet this backbone; raises TrainableError where none has published weights."""
     published = BACKBONES[name].alphas
     asked = [float(alpha) for alpha in settings.get("alpha", ()) if isinstance(alpha, int | float)] or [1.0]
     if not published or weights != IMAGENET:
@@ -111,7 +111,7 @@ def _alphas(name: str, weights: str, settings: Values) -> Iterator[float]:
 
 
 def alpha_problem(name: str, alpha: float) -> str:
-    """The message for a multiplier without published weights."""
+    """Return the message for a multiplier without published weights."""
     return (
         f"no imagenet weights of {name} are published for alpha={alpha:g}; expected one of "
         f"{', '.join(f'{value:g}' for value in BACKBONES[name].alphas)}."

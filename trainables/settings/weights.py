@@ -1,4 +1,4 @@
-"""The file of a backbone's weights: named by its path, or published with Keras and at hand, or downloaded."""
+"""Finds the file of a backbone's weights: one named by its path, or one that Keras publishes, here or downloaded."""
 
 from __future__ import annotations
 
@@ -21,20 +21,23 @@ _CHUNK = 1 << 20
 
 
 class WeightsMissing(FileMissing):
-    """Weights that are neither on the disk nor to be had from the network; a smoke run takes random ones."""
+    """Weights are neither on the disk nor to be had from the network; a smoke run takes random ones."""
 
     instead: ClassVar[Mapping[str, object]] = {"weights": RANDOM}
 
 
 def keras_models() -> Path:
-    """Where Keras keeps weights: KERAS_HOME/models, else ~/.keras/models."""
+    """Return the folder where Keras keeps weights: KERAS_HOME/models, or else ~/.keras/models."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser() / "models"
 
 
 def weights_at_hand(
     weights: str, network: str, alpha: float, image_size: tuple[int, int], data_dir: Path | None
 ) -> Path | None:
-    """The file on this machine; None for published weights that are not here. Raises WeightsMissing for a path."""
+    """Return the file on this machine, or None for published weights that are not here.
+
+    Raises WeightsMissing for a path without a file.
+    """
     if weights == IMAGENET:
         name = BACKBONES[network].weights_file(alpha, image_size).name
         return next((path for folder in _folders(data_dir) if (path := folder / name).is_file()), None)
@@ -50,14 +53,14 @@ def weights_at_hand(
 
 
 def weights_name(weights: str, network: str, alpha: float, image_size: tuple[int, int]) -> str:
-    """What a file of weights is called: the path that was given, or the name under which Keras publishes it."""
+    """Return the name of a file of weights: the path that was given, or the name under which Keras publishes it."""
     return BACKBONES[network].weights_file(alpha, image_size).name if weights == IMAGENET else weights
 
 
 def check_weights(
     weights: str, network: str, alpha: float, image_size: tuple[int, int], data_dir: Path | None
 ) -> Path | None:
-    """The file on this machine, None where a trial will download it; raises WeightsMissing where it cannot."""
+    """Return the file on this machine, None where a trial will download it; raises WeightsMissing where it cannot."""
     path = weights_at_hand(weights, network, alpha, image_size, data_dir)
     if path is not None:
         return path
@@ -72,7 +75,7 @@ def check_weights(
 def obtain_weights(
     weights: str, network: str, alpha: float, image_size: tuple[int, int], data_dir: Path | None
 ) -> Path:
-    """The file on this machine, downloaded into Keras' cache if need be. Raises WeightsMissing."""
+    """Return the file on this machine, downloaded into Keras' cache if need be. Raises WeightsMissing."""
     path = weights_at_hand(weights, network, alpha, image_size, data_dir)
     if path is not None:
         return path
@@ -88,7 +91,7 @@ def obtain_weights(
 
 
 def digest_of(path: Path) -> str:
-    """32 hexadecimal digits of the file's content."""
+    """Return a digest of the file's content, 32 hexadecimal digits."""
     status = path.stat()
     return _digest(path, status.st_size, status.st_mtime_ns)
 

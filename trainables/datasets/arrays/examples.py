@@ -19,23 +19,23 @@ from trainables.errors import TrainableError
 
 _LAYOUT = "examples.json"
 _INPUT_KINDS = "fiubUS"
-"""Of NumPy's kinds of numbers and text; what is left are Python's objects, dates and complex numbers."""
+"""NumPy's kinds of numbers and text; the others are Python's objects, dates and complex numbers."""
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """All examples of a data set, those of every published split."""
+    """All examples of a data set, from all published splits together."""
 
     inputs: Inputs
     targets: NDArray[Any]
     """Class numbers, shape (rows,), where there are `class_names`; else single-precision numbers."""
     roles: NDArray[np.int8]
-    """TRAIN, VALIDATION or TEST of `splits`, as published."""
+    """Role of each example as published: TRAIN, VALIDATION or TEST of `splits`."""
     class_names: tuple[str, ...]
-    """Empty where the targets are no classes."""
+    """Names of the classes; empty where the targets are not classes."""
 
     def catalogue(self, fingerprint: str) -> Catalogue:
-        """What is known of the examples; none counts as the same as another, as equal rows of a table need not be."""
+        """Return what is known of the examples; none counts as a duplicate, since equal rows of a table need not be."""
         labels = self.targets if self.class_names else np.zeros(len(self.targets), np.int64)
         arrays = self.inputs if isinstance(self.inputs, Mapping) else {"": self.inputs}
         found = Catalogue(fingerprint, self.class_names, labels, self.roles, np.arange(len(labels), dtype=np.int64))
@@ -46,17 +46,17 @@ class Examples:
 
 
 def _is_images(inputs: Inputs) -> bool:
-    """Whether they are what our networks take: grey or coloured images of 8 bits."""
+    """Return whether they are what our networks take: grey or coloured images of 8 bits."""
     return (
         not isinstance(inputs, Mapping) and inputs.dtype == np.uint8 and inputs.ndim == 4 and inputs.shape[3] in (1, 3)
     )
 
 
 def joined(parts: Mapping[int, tuple[object, object]], where: str) -> Examples:
-    """The examples of the published splits (role -> inputs and targets) as one; raises TrainableError.
+    """Return the examples of the published splits (role -> inputs and targets) as one; raises TrainableError.
 
-    Inputs are one array or a dict of named ones. Integer or text targets of one number a row, and rows with one 1 among
-    zeros, are classes; all others are numbers.
+    Inputs are one array or a dict of named ones. Targets are classes where each row has one integer or text, or a
+    single 1 among zeros; all others are numbers.
     """
     inputs = [_named(x, where) for x, _ in parts.values()]
     targets = [_array(_as_numbers(y), "the targets", where) for _, y in parts.values()]
@@ -72,7 +72,7 @@ def joined(parts: Mapping[int, tuple[object, object]], where: str) -> Examples:
 
 
 def write_examples(examples: Examples, folder: Path) -> None:
-    """One .npy for each array."""
+    """Write one .npy file for each array."""
     arrays = examples.inputs if isinstance(examples.inputs, Mapping) else {"": examples.inputs}
     for number, array in enumerate(arrays.values()):
         np.save(folder / f"input-{number}.npy", array)
@@ -81,7 +81,7 @@ def write_examples(examples: Examples, folder: Path) -> None:
 
 
 def open_examples(source: Any, catalogue: Catalogue, cache_dir: Path) -> tuple[Inputs, NDArray[Any]]:
-    """Inputs and targets of a source of arrays as memory maps, in the catalogue's order, written once a node."""
+    """Return inputs and targets of a source of arrays as memory maps, in the catalogue's order, written once a node."""
     entry = cached(
         cache_dir,
         f"examples-{READING}-{catalogue.fingerprint[:20]}",
@@ -101,7 +101,7 @@ def _named(x: object, where: str) -> dict[str, NDArray[Any]]:
 
 
 def _array(value: object, what: str, where: str) -> NDArray[Any]:
-    """The value as an array of single-precision numbers, whole numbers or text."""
+    """Return the value as an array of single-precision numbers, whole numbers or text."""
     array = np.asarray(value)
     if array.dtype.kind == "O" and array.size and all(isinstance(item, str) for item in array.flat):
         array = array.astype(str)
@@ -114,7 +114,7 @@ def _array(value: object, what: str, where: str) -> NDArray[Any]:
 
 
 def _as_numbers(targets: object) -> NDArray[Any]:
-    """The targets with 0 and 1 for False and True, which are classes."""
+    """Return the targets with 0 and 1 for False and True, which are classes."""
     array = np.asarray(targets)
     return array.astype(np.int64) if array.dtype == np.bool_ else array
 
@@ -135,7 +135,7 @@ def _together(arrays: Sequence[NDArray[Any]], what: str, where: str) -> NDArray[
 
 
 def _classes(targets: NDArray[Any], where: str) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Class numbers and names; or the numbers as they are, and no names."""
+    """Return class numbers and names, or else the targets unchanged and no names."""
     if targets.ndim == 2 and targets.shape[1] == 1:
         targets = targets[:, 0]
     if targets.dtype.kind in "US" and targets.ndim == 1:
@@ -159,7 +159,7 @@ def _classes(targets: NDArray[Any], where: str) -> tuple[NDArray[Any], tuple[str
 
 
 def _is_one_hot(targets: NDArray[Any]) -> bool:
-    """Whether every row has one 1 and else zeros."""
+    """Return whether every row has a single 1 and otherwise zeros."""
     if targets.ndim != 2 or targets.dtype.kind not in "iuf" or targets.shape[1] < 2:
         return False
     return bool(((targets == 0) | (targets == 1)).all() and (targets.sum(axis=1) == 1).all())

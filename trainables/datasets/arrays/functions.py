@@ -1,4 +1,4 @@
-"""A data set that is a function: `data(config, trial)` gives arrays, which are divided here, or batches of its own."""
+"""A data set that is a function: `data(config, trial)` gives arrays, which are split here, or batches of its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EXPECTED = (
 
 
 def call(function: DataFunction, config: Mapping[str, object], trial: Trial) -> Examples | tuple[Any, Any, Any]:
-    """What the function gives: arrays with the splits that it makes, or three data sets that give batches themselves.
+    """Return what the function gives: arrays with their published splits, or three data sets that give batches.
 
     Raises TrainableError for anything else.
     """
@@ -36,7 +36,7 @@ def call(function: DataFunction, config: Mapping[str, object], trial: Trial) -> 
 
 
 def name_of(function: DataFunction) -> str:
-    """How the function is called where it is told of."""
+    """Return what the function is called in messages."""
     return f"{getattr(function, '__name__', type(function).__name__)}()"
 
 

@@ -35,46 +35,46 @@ CLASS_NAMES = {
     ),
     "cifar10": ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
 }  # fmt: skip
-"""The classes' names where the files hold numbers only, in the order of the numbers."""
+"""Names of the classes, in the order of their numbers, where the files hold only numbers."""
 
 
 @dataclass(frozen=True)
 class NpzSource:
-    """`x_train, y_train` and, where a test set is published, `x_test, y_test` in one file."""
+    """Reads a file with `x_train, y_train` and, where a test set is published, `x_test, y_test`."""
 
     name: str
     path: Path
 
     @property
     def where(self) -> str:
-        """The file."""
+        """Path of the file."""
         return shown(str(self.path))
 
     def identity(self) -> str:
-        """From the checksums that the file keeps of its members: bound to the content, and read in milliseconds."""
+        """Return a digest of the checksums that the file keeps of its members, which are read in milliseconds."""
         with self._told():
             file = zipfile.ZipFile(self.path)
         with file:
             return digest(*(f"{m.filename} {m.CRC} {m.file_size}" for m in file.infolist()))
 
     def catalogue(self) -> Catalogue:
-        """Reads the whole file once, to know which images are identical."""
+        """Return the catalogue; reads the whole file once, to know which images are identical."""
         parts = self._parts()
         if not _are_images(parts):
             return joined(parts, self.where).catalogue(self.identity())
         return array_catalogue(self.name, *_joined_images(self.where, parts), self.identity())
 
     def images(self, catalogue: Catalogue, size: Size) -> Iterator[tuple[int, Image]]:
-        """Rows in order."""
+        """Yield the images in the order of their rows."""
         images, _, _ = _joined_images(self.where, self._parts())
         return ((row, resized(image, size)) for row, image in enumerate(images))
 
     def examples(self) -> Examples:
-        """All arrays, where they are no images."""
+        """Return all arrays, where they are not images."""
         return joined(self._parts(), self.where)
 
     def _parts(self) -> dict[int, tuple[Any, Any]]:
-        """Role -> inputs and targets."""
+        """Return inputs and targets by role."""
         with self._told(), self.path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files if _NAME.fullmatch(name)}
             names = list(file.files)
@@ -86,7 +86,7 @@ class NpzSource:
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """One line for whatever is wrong with the file: its zip, its headers and its packing raise a dozen types."""
+        """Raise one line for whatever is wrong with the file: its zip, headers and packing raise a dozen types."""
         try:
             yield
         except Exception as error:
@@ -96,7 +96,7 @@ class NpzSource:
 
 
 def _part(split: str, arrays: Mapping[str, NDArray[Any]]) -> tuple[Any, NDArray[Any]]:
-    """Inputs and targets of one split: an array, or a dict of named ones."""
+    """Return inputs and targets of one split; inputs are an array, or a dict of named ones."""
     named = {
         found[3]: array
         for name, array in arrays.items()
@@ -106,12 +106,12 @@ def _part(split: str, arrays: Mapping[str, NDArray[Any]]) -> tuple[Any, NDArray[
 
 
 def _is_given(x: Any) -> bool:
-    """Whether there are inputs, either one without a name or all with names."""
+    """Return whether there are inputs, either one without a name or all with names."""
     return not isinstance(x, Mapping) or (bool(x) and None not in x)
 
 
 def _are_images(parts: Mapping[int, tuple[Any, Any]]) -> bool:
-    """Whether the arrays are grey or coloured images of 8 bits, with whole numbers for classes."""
+    """Return whether the arrays are grey or coloured images of 8 bits, with whole numbers for classes."""
     return all(
         not isinstance(x, Mapping)
         and x.dtype == np.uint8
@@ -125,7 +125,7 @@ def _are_images(parts: Mapping[int, tuple[Any, Any]]) -> bool:
 def _joined_images(
     where: str, parts: Mapping[int, tuple[Any, Any]]
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int8]]:
-    """All images, shape (n, height, width, channels), labels and roles."""
+    """Return all images, shape (n, height, width, channels), labels and roles."""
     images, labels = zip(*parts.values(), strict=True)
     if len({x.shape[1:] for x in images}) > 1:
         raise TrainableError(
@@ -138,22 +138,22 @@ def _joined_images(
 
 @dataclass(frozen=True)
 class DigitsSource:
-    """The 1,797 real 8x8 digits that scikit-learn brings; scikit-learn itself, slow to import, is only located."""
+    """Reads the 1,797 real 8x8 digits that scikit-learn brings, without importing scikit-learn, which is slow."""
 
     name: str = "digits"
     where: str = "embedded in scikit-learn"
 
     def identity(self) -> str:
-        """Of the file, which is 57 kB."""
+        """Return a digest of the file, which is 57 kB."""
         return digest(_digits_file().read_bytes())
 
     def catalogue(self) -> Catalogue:
-        """No part of it is published as a test set."""
+        """Return the catalogue, in which no image is published as a test set."""
         images, labels = _read_digits()
         return array_catalogue(self.name, images, labels, np.zeros(len(labels), np.int8), self.identity())
 
     def images(self, catalogue: Catalogue, size: Size) -> Iterator[tuple[int, Image]]:
-        """Rows in order."""
+        """Yield the images in the order of their rows."""
         return ((row, resized(image, size)) for row, image in enumerate(_read_digits()[0]))
 
 
@@ -166,7 +166,7 @@ def _digits_file() -> Path:
 
 
 def _read_digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Images, shape (1797, 8, 8, 1), from 0..16 scaled to 0..255, and labels."""
+    """Return images, shape (1797, 8, 8, 1), scaled from 0..16 to 0..255, and labels."""
     with gzip.open(_digits_file(), "rt") as file:
         table = np.loadtxt(file, delimiter=",", dtype=np.int64)
     return np.rint(table[:, :64] * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1), table[:, 64]
@@ -179,7 +179,7 @@ def array_catalogue(
     roles: NDArray[np.int8],
     fingerprint: str,
 ) -> Catalogue:
-    """The catalogue of images of one size; raises TrainableError for labels that leave a class empty."""
+    """Return the catalogue of images of one size; raises TrainableError for labels that leave a class empty."""
     num_classes = int(labels.max(initial=-1)) + 1
     counts = np.bincount(labels, minlength=num_classes) if labels.min(initial=0) >= 0 else np.zeros(1)
     if not len(labels) or not counts.all():

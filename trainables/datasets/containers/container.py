@@ -1,4 +1,4 @@
-"""What a folder, a tar and a zip file have in common: a listing of their files, and how each file is read."""
+"""What a folder, a tar file and a zip file have in common: a listing of their files, and how each file is read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trainables.datasets.names import shown
 from trainables.errors import TrainableError
 
 Read = Callable[[], bytes]
-"""Reads one file; may raise any exception, which then concerns this file alone."""
+"""Reads one file; any exception that it raises concerns this file alone."""
 
 LARGEST_FILE = 1 << 30
 """Bytes of the largest file that is read: no photograph is larger, and an archive may claim any size."""
@@ -26,7 +26,7 @@ class Listing:
     files: list[str]
     folders: list[str]
     notes: tuple[str, ...] = ()
-    """What was not followed or may be missing, one sentence each."""
+    """Sentences about what was not followed, or may be missing."""
 
 
 class Container(Protocol):
@@ -34,16 +34,19 @@ class Container(Protocol):
 
     @property
     def path(self) -> Path:
-        """The folder or the file."""
+        """The folder or the archive file."""
 
     def identity(self) -> str:
-        """Changes when a file is added, removed or written."""
+        """Return a digest that changes when a file is added, removed or written."""
 
     def listing(self) -> Listing:
-        """All files; raises TrainableError for an archive that cannot be read as a whole."""
+        """Return all files; raises TrainableError for an archive that cannot be read as a whole."""
 
     def contents(self, members: Collection[str]) -> AbstractContextManager[Iterator[tuple[str, Read]]]:
-        """(member, how to read it) in the quickest order; a Read may be called in any thread until the context ends."""
+        """Return a context that yields pairs (member, how to read it), in the quickest order.
+
+        A Read may be called in any thread until the context ends.
+        """
 
 
 def check_inside(name: str, path: Path) -> None:
@@ -56,12 +59,12 @@ def check_inside(name: str, path: Path) -> None:
 
 
 def check_size(size: int) -> None:
-    """Raise ValueError for a file that no photograph can be."""
+    """Raise ValueError for a file whose size no photograph can have."""
     if not 0 <= size <= LARGEST_FILE:
         raise ValueError(f"{size / 1e9:,.1f} GB, more than any photograph has")
 
 
 def file_identity(path: Path) -> str:
-    """Of size and time of change."""
+    """Return a digest of the file's size and time of change."""
     state = path.stat()
     return digest(f"{state.st_size} {state.st_mtime_ns}")

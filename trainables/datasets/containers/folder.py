@@ -1,4 +1,4 @@
-"""A folder on disk; links in it are followed, as they are the user's own, each folder once."""
+"""Reads a folder on disk; links in it are followed, as they are the user's own, each folder once."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from trainables.errors import TrainableError
 
 @dataclass(frozen=True)
 class Folder:
-    """The visible files below a folder."""
+    """Reads the visible files below a folder."""
 
     path: Path
 
     def identity(self) -> str:
-        """Of names, sizes and times of change, and of what else decides on the classes and on what is told."""
+        """Return a digest of names, sizes and times of change, and of what else decides the classes and the notes."""
         found = self.listing()
         files = (f"{name} {_state(self.path / name)}" for name in sorted(found.files))
         return digest(*files, *sorted(found.folders), *found.notes)
 
     def listing(self) -> Listing:
-        """Walks the folder, then the folders that links in it lead to and that were not met before.
+        """Return the files of the folder, then those of folders to which links lead and that were not met before.
 
-        Raises TrainableError for a folder that cannot be listed: its images would be missing in silence.
+        Raises TrainableError for a folder that cannot be listed, because its images would be missing in silence.
         """
         return _Walk(self.path).listing()
 
     @contextmanager
     def contents(self, members: Collection[str]) -> Iterator[Iterator[tuple[str, Read]]]:
-        """In the order asked for."""
+        """Yield the files in the order asked for."""
         yield ((member, partial(_read, self.path / member)) for member in members)
 
 
 @dataclass
 class _Walk:
-    """One walk through a folder: what it has found so far."""
+    """What one walk through a folder has found so far."""
 
     root: Path
     files: list[str] = field(default_factory=list)
@@ -63,7 +63,7 @@ class _Walk:
         return Listing(self.files, self.folders, self._notes())
 
     def _below(self, top: Path) -> None:
-        """List all that lies below, without following links to folders."""
+        """List everything below, without following links to folders."""
         for here, names, leaves in os.walk(top, onerror=_refuse):
             folder = Path(here)
             inside = folder.relative_to(self.root)
@@ -101,7 +101,10 @@ def _refuse(error: OSError) -> None:
 
 
 def _state(path: Path) -> str:
-    """Size and time of change; of a link itself where it leads to nothing, which is met again when it is read."""
+    """Return size and time of change, those of the link itself where it leads to nothing.
+
+    A link that leads to nothing is told when it is read.
+    """
     for look in (os.stat, os.lstat):
         try:
             state = look(path)
@@ -112,7 +115,7 @@ def _state(path: Path) -> str:
 
 
 def _read(path: Path) -> bytes:
-    """The content of a regular file: to open a pipe or a device could wait for ever."""
+    """Return the content of a regular file; to open a pipe or a device could wait for ever."""
     state = path.stat()
     if not stat.S_ISREG(state.st_mode):
         raise ValueError("a pipe or a device and no file")

@@ -1,4 +1,4 @@
-"""Which container a path is, by its content: archives are found under any name."""
+"""Finds out which container a path is, by its content: archives are recognized under any name."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from trainables.datasets.names import reason, shown
 from trainables.errors import TrainableError
 
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".zip")
-"""Of archives that are looked for by the name of a data set; a path may have any other."""
+"""Suffixes of archives that are looked for by the name of a data set; a path may have any suffix."""
 
 _ZIP = (b"PK\3\4", b"PK\5\6", b"PK\7\x08")
-"""A zip file, an empty one, and the first of several parts."""
+"""First bytes of a zip file, of an empty one, and of the first of several parts."""
 _PACKINGS: dict[bytes, Mode] = {b"\x1f\x8b": "r:gz", b"BZh": "r:bz2", b"\xfd7zXZ\0": "r:xz", b"\x5d\0\0": "r:xz"}
 _OTHERS = {
     b"7z\xbc\xaf\x27\x1c": "7-Zip",
@@ -27,12 +27,12 @@ _OTHERS = {
     b"\x1f\x9d": "compress",
     b"MSCF": "cabinet",
 }
-"""How archives begin that are not read."""
+"""First bytes of archives that are not read, with their names."""
 _EXPECTED = "expected a folder, a zip file, or a tar file (plain, .gz, .bz2 or .xz)"
 
 
 def container(path: Path) -> Container:
-    """What reads the path; raises TrainableError for a file that is no archive, or one of another kind."""
+    """Return what reads the path; raises TrainableError for a file that is not an archive, or of a kind not read."""
     if path.is_dir():
         return Folder(path)
     start = _start(path)
@@ -48,13 +48,13 @@ def container(path: Path) -> Container:
             )
     if _is_plain_tar(path):
         return Tar(path, "r:")
-    if zipfile.is_zipfile(path):  # With something in front of it, as in an archive that unpacks itself.
+    if zipfile.is_zipfile(path):  # It has something in front of it, as an archive that unpacks itself.
         return Zip(path)
     raise TrainableError(f"{shown(str(path))} is neither a tar nor a zip file; {_EXPECTED}. Get it again.")
 
 
 def is_npz(path: Path) -> bool:
-    """Whether the file is called .npz, or is a zip file that holds nothing but .npy files."""
+    """Return whether the file is called .npz, or is a zip file that holds nothing but .npy files."""
     if not path.is_file():
         return False
     if path.suffix.lower() == ".npz":
@@ -64,7 +64,7 @@ def is_npz(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except Exception:  # Damage of any kind, which is told when the file is read as an archive.
+    except Exception:  # Damage of any kind is told when the file is read as an archive.
         return False
     return bool(names) and all(name.endswith(".npy") for name in names)
 
@@ -80,7 +80,7 @@ def _start(path: Path) -> bytes:
 
 
 def _is_plain_tar(path: Path) -> bool:
-    """Whether the first block is a tar file's header, which has a checksum."""
+    """Return whether the first block is a tar file's header, which has a checksum."""
     with path.open("rb") as file:
         block = file.read(tarfile.BLOCKSIZE)
     try:

@@ -16,24 +16,24 @@ from trainables.datasets.names import reason, shown
 from trainables.errors import TrainableError
 
 Mode = Literal["r:", "r:gz", "r:bz2", "r:xz"]
-"""How the file is packed: not at all, by gzip, bzip2, xz."""
+"""How the file is packed: not at all, or by gzip, bzip2 or xz."""
 
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Tar:
-    """A tar file; one that is not packed is read at any place by any thread."""
+    """Reads a tar file; one that is not packed is read at any place by any thread."""
 
     path: Path
     mode: Mode
 
     def identity(self) -> str:
-        """Of size and time of change."""
+        """Return a digest of the file's size and time of change."""
         return file_identity(self.path)
 
     def listing(self) -> Listing:
-        """Reads the whole archive; refuses it for damage, and for one member that could reach outside of it."""
+        """Return all members; raises TrainableError for damage, or for a member that could reach outside of it."""
         files: list[str] = []
         folders: list[str] = []
         members, notes = self._members()
@@ -49,7 +49,7 @@ class Tar:
 
     @contextmanager
     def contents(self, members: Collection[str]) -> Iterator[Iterator[tuple[str, Read]]]:
-        """In the archive's order; where a path occurs twice the last one counts, as when unpacking."""
+        """Yield the members in the archive's order; where a path occurs twice the last counts, as when unpacking."""
         wanted = set(members)
         last = {member.name: member for member in self._members()[0] if member.isreg() and member.name in wanted}
         if self.mode == "r:":
@@ -60,7 +60,7 @@ class Tar:
                 yield self._streamed(archive, last)
 
     def _members(self) -> tuple[list[tarfile.TarInfo], list[str]]:
-        """All members and remarks; raises TrainableError for a broken archive."""
+        """Return all members and notes; raises TrainableError for a broken archive."""
         try:
             # Python's own reader takes a damaged header for the end of the archive; ours raises.
             with tarfile.open(self.path, self.mode, tarinfo=_StrictInfo) as archive:
@@ -69,7 +69,10 @@ class Tar:
             raise self._broken(error) from error
 
     def _streamed(self, archive: tarfile.TarFile, last: Mapping[str, tarfile.TarInfo]) -> Iterator[tuple[str, Read]]:
-        """A packed archive is read from its beginning to its end, by the one thread that asks for the next."""
+        """Yield the members of a packed archive, which only the thread that asks for the next one may read.
+
+        It is read once, from its beginning to its end.
+        """
         try:
             for member in archive:
                 if member.name in last and member.offset == last[member.name].offset:
@@ -87,11 +90,11 @@ class Tar:
 
 
 class _StrictInfo(tarfile.TarInfo):
-    """A header; one that is damaged in the middle of an archive is an error and not the archive's end."""
+    """A header that raises where it is damaged in the middle of an archive, rather than end the archive."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _StrictInfo:
-        """Raises ReadError for damage, and HeaderError, which ends the archive, for a block of zeros or none."""
+        """Return the header; raises ReadError for damage, and HeaderError, the archive's end, for zeros or no block."""
         try:
             found = super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
@@ -104,9 +107,9 @@ class _StrictInfo(tarfile.TarInfo):
 
 
 def _every_member(archive: tarfile.TarFile) -> tuple[list[tarfile.TarInfo], list[str]]:
-    """All members of an archive that is whole, and what its end says.
+    """Return all members of an archive that is whole, and notes on how it ends.
 
-    Reads to the end of the file, since the checksum of what is packed stands there.
+    Reads to the end of the file, since the checksum of packed content stands there.
     """
     members: list[tarfile.TarInfo] = []
     reached = -1

@@ -18,22 +18,22 @@ _ENCRYPTED = 0x1
 _UTF_8 = 0x800
 _READ_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 _METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 93: "Zstandard", 95: "xz", 96: "JPEG", 98: "PPMd", 99: "AES"}
-"""What other programs pack with and Python cannot read, by the number that the format gives it."""
+"""Methods by which other programs pack and which Python cannot read, by the format's numbers for them."""
 _END, _LONGEST_END = b"PK\5\6", 22 + (1 << 16)
 
 
 @dataclass(frozen=True)
 class Zip:
-    """A zip file."""
+    """Reads a zip file."""
 
     path: Path
 
     def identity(self) -> str:
-        """Of size and time of change."""
+        """Return a digest of the file's size and time of change."""
         return file_identity(self.path)
 
     def listing(self) -> Listing:
-        """Refuses the whole archive for damage, and for one member that could reach outside of it."""
+        """Return all members; raises TrainableError for damage, or for a member that could reach outside of it."""
         files: list[str] = []
         folders: list[str] = []
         with self._opened() as archive:
@@ -49,7 +49,7 @@ class Zip:
 
     @contextmanager
     def contents(self, members: Collection[str]) -> Iterator[Iterator[tuple[str, Read]]]:
-        """In the order asked for; a zip file has its own lock for several threads.
+        """Yield the members in the order asked for; a zip file has its own lock for several threads.
 
         Raises TrainableError where none of them can be read, whatever its content.
         """
@@ -83,7 +83,7 @@ class Zip:
 
 
 def _by_path(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """The members by their paths; where a path occurs twice the last one counts, as when unpacking."""
+    """Return the members by their paths; where a path occurs twice the last one counts, as when unpacking."""
     paths = [_path(member) for member in archive.infolist()]
     if not any("/" in path for path in paths):  # Some programs write Windows' separator, which the format forbids.
         paths = [path.replace("\\", "/") for path in paths]
@@ -91,7 +91,7 @@ def _by_path(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
 
 
 def _path(member: zipfile.ZipInfo) -> str:
-    """The member's path; macOS writes UTF-8 without saying so, which Python takes for an old code page."""
+    """Return the member's path; macOS writes UTF-8 without saying so, which Python takes for an old code page."""
     if member.flag_bits & _UTF_8:
         return member.filename
     try:
@@ -101,7 +101,7 @@ def _path(member: zipfile.ZipInfo) -> str:
 
 
 def _unreadable(member: zipfile.ZipInfo) -> str:
-    """Why no content of the member can be had, empty where it may."""
+    """Return why the content of the member cannot be read, or an empty text where it may."""
     if member.flag_bits & _ENCRYPTED:
         return "encrypted"
     if member.compress_type in _READ_METHODS:
@@ -117,10 +117,10 @@ def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 
 
 def _is_last_of_several(path: Path) -> bool:
-    """Whether the record at the file's end counts more than one part."""
+    """Return whether the record at the file's end counts more than one part."""
     with path.open("rb") as file:
         file.seek(-min(_LONGEST_END, path.stat().st_size), 2)
         tail = file.read()
     place = tail.rfind(_END)
     number = int.from_bytes(tail[place + 4 : place + 6], "little") if place >= 0 else 0
-    return number not in (0, 0xFFFF)  # The greater number says that it stands elsewhere: a large file in one part.
+    return number not in (0, 0xFFFF)  # The greater number says that the count stands elsewhere: a large file.

@@ -1,4 +1,4 @@
-"""From the paths inside a folder or an archive to classes and splits, and the refusal of what is no such layout."""
+"""Finds classes and splits in the paths inside a folder or an archive, and refuses any other layout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IMAGE_SUFFIXES = frozenset(
     | {".mpo", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2"}
 )
 _OTHER_PHOTOS = frozenset({".heic", ".heif", ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".jxl"})
-"""Of photographs that Pillow does not read."""
+"""Suffixes of photographs that Pillow does not read."""
 _ROLE_WORDS = {
     "train": TRAIN, "training": TRAIN,
     "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION,
@@ -29,12 +29,12 @@ _LOOKS_LIKE_A_SPLIT = re.compile(r"(train|val|test)(ing|id|idation)?[-_ ]?\d*$",
 
 @dataclass(frozen=True)
 class Layout:
-    """The images of a folder or an archive, in an order that depends on their paths only."""
+    """The images of a folder or an archive, in an order that depends only on their paths."""
 
     members: tuple[str, ...]
     """Paths as the folder or the archive has them."""
     paths: tuple[str, ...]
-    """The same below the folders that wrap everything, so that a folder and an archive of it agree."""
+    """The same paths below the folders that wrap everything, so that a folder and an archive of it agree."""
     labels: tuple[int, ...]
     roles: tuple[int, ...]
     class_names: tuple[str, ...]
@@ -42,10 +42,10 @@ class Layout:
 
 
 def read_layout(listing: Listing, where: str) -> Layout:
-    """Find the classes: CLASS/..., or train/CLASS/... with val/ or test/ beside it, below any wrapping folders.
+    """Return the classes: CLASS/..., or train/CLASS/... with val/ or test/ beside it, below any wrapping folders.
 
-    A val/ without a test/ is the test set. Visible files inside of folders that do not end like an image are counted
-    in a note. Raises TrainableError naming the expected layout for anything else.
+    A val/ without a test/ is the test set. A note counts the visible files in the folders whose names do not end like
+    an image's. Raises TrainableError naming the expected layout for anything else.
     """
     seen = {member: parts for member in listing.files if is_visible(parts := PurePosixPath(member).parts)}
     images = {member: parts for member, parts in seen.items() if _suffix(parts) in IMAGE_SUFFIXES}
@@ -68,7 +68,7 @@ def _suffix(parts: Parts) -> str:
 
 
 def _wrapping(images: Collection[Parts], folders: Collection[Parts]) -> int:
-    """How many outer folders hold everything and are no class: below them there are folders again."""
+    """Return how many outer folders hold everything and are not a class, because below them there are folders again."""
     depth = 0
     while all(len(parts) >= depth + 3 for parts in images) and (
         len({parts[: depth + 1] for parts in folders if len(parts) > depth}) == 1
@@ -78,7 +78,10 @@ def _wrapping(images: Collection[Parts], folders: Collection[Parts]) -> int:
 
 
 def _classes(images: dict[str, Parts], folders: Collection[Parts], others: Collection[Parts], where: str) -> Layout:
-    """The layout of images whose paths begin with a class, or with a split and a class; `others` are no images."""
+    """Return the layout of images whose paths begin with a class, or with a split and a class.
+
+    `others` are the files that are not images.
+    """
     notes: list[str] = []
     roles = _roles({parts[0] for parts in folders}, images.values(), notes, where)
     level = 1 if roles else 0
@@ -107,11 +110,11 @@ def _classes(images: dict[str, Parts], folders: Collection[Parts], others: Colle
 
 
 def _roles(tops: Collection[str], images: Collection[Parts], notes: list[str], where: str) -> dict[str, int]:
-    """Folder of a split -> its role; empty when the outermost folders are classes."""
+    """Return the role of each split's folder; empty when the outermost folders are classes."""
     roles = {top: _ROLE_WORDS[top.lower()] for top in sorted(tops) if top.lower() in _ROLE_WORDS}
     others = sorted({parts[0] for parts in images if len(parts) > 1} - set(roles))
     splits = [*roles, *(other for other in others if _LOOKS_LIKE_A_SPLIT.match(other))]
-    if not splits or (len(roles) == 1 and not others):  # train/ alone is refused as the one class that it looks like
+    if not splits or (len(roles) == 1 and not others):  # A train/ alone is refused as the one class that it looks like.
         return {}
     if _is_a_class(splits, others, images):
         notes.append(f"{splits[0]}/ of {where} is taken as a class, as images lie directly in it beside other classes")
@@ -128,9 +131,9 @@ def _roles(tops: Collection[str], images: Collection[Parts], notes: list[str], w
 
 
 def _is_a_class(splits: Sequence[str], others: Sequence[str], images: Collection[Parts]) -> bool:
-    """Whether the only folder called like a split is the class `train` of, say, vehicles: no folders inside of it.
+    """Return whether the only folder named like a split is a class, such as `train` of vehicles, without inner folders.
 
-    A test/ beside class folders is refused, since it might as well hold images of which nobody wrote the class.
+    A test/ beside class folders is refused, since it might as well hold images whose class nobody wrote down.
     """
     return (
         len(splits) == 1
@@ -190,7 +193,7 @@ def _expected(where: str) -> str:
 
 
 def _hint(images: Collection[Parts]) -> str:
-    """What the file names suggest when they begin with a few different words and a number: cat.0.jpg, dog.0.jpg."""
+    """Return what the file names suggest when they begin with few words and a number: cat.0.jpg, dog.0.jpg."""
     words = Counter(found[1] for parts in images if (found := re.match(r"([A-Za-z]+)[._ -]*\(?\d", parts[-1])))
     names = sorted(words)
     return f" (their names suggest the classes {', '.join(names)})" if 2 <= len(names) <= 20 else ""
@@ -201,7 +204,7 @@ def _told(others: Collection[Parts]) -> str:
 
 
 def _by_suffix(others: Collection[Parts]) -> str:
-    """How many files of which suffix, with the first of each, and what to do with photographs of other kinds."""
+    """Return how many files have which suffix, the first of each, and what to do with other kinds of photographs."""
     kinds = Counter(_suffix(parts) for parts in others)
     first = {_suffix(parts): "/".join(parts) for parts in sorted(others, reverse=True)}
     counted = [

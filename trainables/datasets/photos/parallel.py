@@ -1,4 +1,4 @@
-"""A function over many items with all cores, in order, with a bounded number of items in memory."""
+"""Maps a function over many items with all cores, in order, with a bounded number of items in memory."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import TypeVar
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 _BATCH = 16
-"""Items that one thread takes at a time: handing over a small photograph costs a third of decoding it."""
+"""Number of items that one thread takes at a time: handing over a small photograph costs a third of decoding it."""
 
 
 def in_threads(function: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
-    """The results in the order of the items. Threads, because Pillow decodes and resizes without Python's lock."""
+    """Yield the results in the order of the items, from threads: Pillow decodes and resizes without Python's lock."""
     num_threads = len(os.sched_getaffinity(0))
     remaining = iter(items)
     running: deque[Future[list[_R]]] = deque()

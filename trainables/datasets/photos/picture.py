@@ -1,4 +1,4 @@
-"""From the bytes of an image file to an upright picture: the one way, whether it is looked at or decoded.
+"""Turns the bytes of an image file into an upright picture: the one way, whether it is looked at or decoded.
 
 Two things differ from `keras.utils.image_dataset_from_directory`: the orientation that a camera wrote into the file is
 applied, and transparent parts become white (there they keep whatever colour lies below).
@@ -22,7 +22,8 @@ from trainables.datasets.containers.container import Read
 from trainables.datasets.names import reason
 
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "MPO", "AVIF", "DIB", "PPM", "JPEG2000")
-"""What is read, whatever a file is called. Pillow's others are left out: EPS starts a program, none holds photos."""
+"""Formats that are read, whatever a file is called. Pillow's others are left out: EPS starts a program, and none of
+them holds photographs."""
 _GREY_MODES = frozenset({"1", "L", "LA", "La"})
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -34,7 +35,7 @@ _TURNS = {
     7: PIL.Image.Transpose.TRANSVERSE,
     8: PIL.Image.Transpose.ROTATE_90,
 }
-"""EXIF's orientation -> what makes the picture upright."""
+"""Turns that make a picture upright, by EXIF's number for its orientation."""
 
 
 @dataclass(frozen=True)
@@ -47,22 +48,22 @@ class Sight:
     """Height and width of the upright picture."""
     grey: bool
     unreadable: str = ""
-    """The reason, empty when it can be read."""
+    """Reason why it cannot be read; empty when it can."""
 
 
 def picture(data: bytes, *, grey: bool) -> PIL.Image.Image:
-    """An image file as an upright picture of mode L or RGB; transparent parts become white.
+    """Return an image file as an upright picture of mode L or RGB; transparent parts become white.
 
-    Of an animation the first frame is taken. Raises any exception for a file that cannot be read.
+    An animation gives its first frame. Raises any exception for a file that cannot be read.
     """
     with PIL.Image.open(io.BytesIO(data), formats=_formats()) as opened:
         return _plain(opened, grey=grey)
 
 
 def look(item: tuple[str, Read]) -> Sight:
-    """Size, colour and content of one image file, which is wholly read, turned and converted as `picture` does it.
+    """Return size, colour and content of one image file, which is read, turned and converted as `picture` does it.
 
-    A JPEG is decoded at an eighth of its size. Whatever is wrong with a file is a reason in what comes back.
+    A JPEG is decoded at an eighth of its size. Whatever is wrong with a file becomes a reason in what is returned.
     """
     member, read = item
     content = b""
@@ -74,7 +75,7 @@ def look(item: tuple[str, Read]) -> Sight:
             width, height = opened.size
             opened.draft(None, (1, 1))
             _plain(opened, grey=grey)
-            if _orientation(opened) >= 5:  # A quarter turn.
+            if _orientation(opened) >= 5:  # The picture is turned by a quarter.
                 width, height = height, width
     except Exception as error:  # Files, archives and Pillow's decoders raise dozens of types for what is broken.
         return Sight(member, content, (0, 0), False, why_unreadable(error))
@@ -82,13 +83,13 @@ def look(item: tuple[str, Read]) -> Sight:
 
 
 def why_unreadable(error: Exception) -> str:
-    """One line, without the address of the buffer that Pillow was given."""
+    """Return the error as one line, without the address of the buffer that Pillow was given."""
     return "no known image format" if isinstance(error, PIL.UnidentifiedImageError) else reason(error)
 
 
 @contextmanager
 def silent_pillow() -> Iterator[None]:
-    """Without Pillow's remarks on odd but readable files (corrupt EXIF, palettes with transparency)."""
+    """Silence Pillow's warnings, in the block, on odd but readable files (corrupt EXIF, palettes with transparency)."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\..*")
         yield
@@ -96,15 +97,15 @@ def silent_pillow() -> Iterator[None]:
 
 @cache
 def _formats() -> tuple[str, ...]:
-    """Those of our formats that this Pillow was built with."""
+    """Return those of our formats with which this Pillow was built."""
     PIL.Image.init()
     return tuple(name for name in _FORMATS if name in PIL.Image.OPEN)
 
 
 def _orientation(opened: PIL.Image.Image) -> int:
-    """The turn, 2 to 8, that still makes the loaded picture upright; 1 for none, and for a value that says nothing.
+    """Return the turn, 2 to 8, that still makes the loaded picture upright, or 1 for none or a value without meaning.
 
-    Of a TIFF Pillow gives size and pixels upright already.
+    Pillow gives size and pixels of a TIFF upright already.
     """
     if opened.format == "TIFF":
         return 1
@@ -116,7 +117,7 @@ def _orientation(opened: PIL.Image.Image) -> int:
 
 
 def _plain(opened: PIL.Image.Image, *, grey: bool) -> PIL.Image.Image:
-    """The picture upright, of mode L or RGB, on white where it is transparent."""
+    """Return the picture upright, of mode L or RGB, on white where it is transparent."""
     opened.load()
     turn = _TURNS.get(_orientation(opened))
     found: PIL.Image.Image = opened if turn is None else opened.transpose(turn)
@@ -131,7 +132,7 @@ def _plain(opened: PIL.Image.Image, *, grey: bool) -> PIL.Image.Image:
 
 
 def _upper_bits(found: PIL.Image.Image) -> PIL.Image.Image:
-    """The upper 8 of 16 bits a pixel."""
+    """Return the upper 8 of 16 bits of each pixel."""
     values = np.asarray(found).astype(np.int64)
     if values.max(initial=0) > 0xFFFF:
         raise ValueError("more than 16 bits a pixel")

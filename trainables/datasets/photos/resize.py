@@ -1,4 +1,4 @@
-"""One image to the size that a network asks for."""
+"""Brings an image to the size that a network asks for."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from trainables.datasets.catalogue import Image, Size
 
 
 def resized(image: Image, size: Size) -> Image:
-    """The image, shape (height, width, 1 or 3), at (height, width) `size`; the aspect ratio is not kept.
+    """Return the image, shape (height, width, 1 or 3), at (height, width) `size`; the aspect ratio is not kept.
 
-    Bilinear, and antialiased when made smaller (Pillow's BILINEAR averages over all pixels that a new one covers).
+    The resizing is bilinear, and antialiased for a smaller size (Pillow's BILINEAR averages all pixels that a new one
+    covers).
     """
     if image.shape[:2] == size:
         return image
@@ -21,6 +22,6 @@ def resized(image: Image, size: Size) -> Image:
 
 
 def pixels(picture: PIL.Image.Image) -> NDArray[np.uint8]:
-    """The picture as an array of shape (height, width, channels)."""
+    """Return the picture as an array of shape (height, width, channels)."""
     array = np.asarray(picture, np.uint8)
     return array[:, :, None] if array.ndim == 2 else array

@@ -26,7 +26,7 @@ _NUM_LISTED = 10
 
 @dataclass(frozen=True)
 class PhotoSource:
-    """A folder of class folders, or a tar or zip file of one."""
+    """Reads a folder of class folders, or a tar or zip file of one."""
 
     name: str
     path: Path
@@ -37,11 +37,11 @@ class PhotoSource:
         return shown(str(self.path))
 
     def identity(self) -> str:
-        """From sizes and times of change; the fingerprint is bound to the content."""
+        """Return a digest of sizes and times of change; only the fingerprint is bound to the content."""
         return container(self.path).identity()
 
     def catalogue(self) -> Catalogue:
-        """Decodes every image at a small scale, so that a broken one is known before any training."""
+        """Return the catalogue; decodes every image at a small scale, so that broken ones are known before training."""
         files = container(self.path)
         layout = read_layout(files.listing(), self.where)
         sights = {sight.member: sight for sight in _looked_at(self.name, files, layout.members)}
@@ -50,7 +50,7 @@ class PhotoSource:
         return _catalogue(self.name, layout, [sights[member] for member in layout.members])
 
     def images(self, catalogue: Catalogue, size: Size) -> Iterator[tuple[int, Image]]:
-        """In the order in which the container is read."""
+        """Yield the images in the order in which the container is read."""
         rows = {member: row for row, member in enumerate(catalogue.members)}
 
         def decode(item: tuple[str, Read]) -> tuple[int, Image]:
@@ -79,7 +79,7 @@ def _looked_at(name: str, files: Container, members: Collection[str]) -> Iterato
 
 
 def _catalogue(name: str, layout: Layout, sights: list[Sight]) -> Catalogue:
-    """The catalogue of the readable images; raises TrainableError when too many are not."""
+    """Return the catalogue of the readable images; raises TrainableError when too many are not."""
     unreadable = [sight for sight in sights if sight.unreadable]
     listed = ", ".join(f"{shown(sight.member)} ({sight.unreadable})" for sight in unreadable[:_NUM_LISTED])
     if len(unreadable) > _NUM_LISTED:
