@@ -6,7 +6,8 @@ TensorFlow's five seconds. The modules that train are imported where a trial beg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import dataclasses
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,13 @@ from trainables.datasets.settings import DATA_SETTINGS
 from trainables.engines.runtime import configure
 from trainables.setting_table import OF_THE_SEARCH, check_settings
 from trainables.settings.backbones import BACKBONES
-from trainables.settings.image import (
-    IMAGE_SETTINGS,
-    check_image_settings,
-    check_training_settings,
-    of_data,
-    of_training,
-)
+from trainables.settings.checks import check_image_settings, check_known_image_settings, check_training_settings
+from trainables.settings.image import IMAGE_SETTINGS, ImageSettings, of_data, of_image_classifier, of_training
 from trainables.settings.regimes import check_weights_files
-from trainables.trial import Config, Declaration, Metrics, Trial
+from trainables.trial import Config, Declaration, Metrics, Trial, declaration_of
+
+Callbacks = Callable[[Config], Sequence[Any]]
+Trainable = Callable[[Config, Trial], Generator[Metrics, None, None]]
 
 METRICS = frozenset(
     {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "test_loss", "test_accuracy"}
@@ -41,33 +40,59 @@ def train(config: Config, trial: Trial) -> Generator[Metrics, None, None]:
     """Train one image classifier and yield its metrics after every epoch, and its test metrics at the end."""
     own = {name: (value,) for name, value in config.items() if name not in OF_THE_SEARCH}
     check_settings(own, IMAGE_SETTINGS | DATA_SETTINGS)
+    yield from train_on(_images(config, trial), config, trial)
+
+
+def _images(config: Config, trial: Trial) -> Data:
     data = load_data(config, trial)
     if data.info.input_shapes or not isinstance(data.train, Split):
         raise no_images(data.info)
-    yield from train_on(data, config, trial)
+    return data
 
 
-def train_on(data: Data, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
-    """Do `train` with data that are loaded already."""
+def train_on(
+    data: Data, config: Config, trial: Trial, callbacks: Callbacks | None = None
+) -> Generator[Metrics, None, None]:
+    """Do `train` with data that are loaded already, and with `callbacks` of Keras as in `train_calling`."""
     configure(trial.cpus, trial.gpus, trial.gpu_memory_mib)
     from trainables.training.fitting import fit  # noqa: PLC0415  # needs TensorFlow, see above
-    from trainables.training.prepared import prepared_fit, prepared_program  # noqa: PLC0415  # likewise
+    from trainables.training.prepared import engine_facts, prepared_fit, prepared_program  # noqa: PLC0415  # likewise
 
     if config.get("network") in BACKBONES:
         from trainables.training.regimes import train_transfer  # noqa: PLC0415  # needs TensorFlow, see above
 
-        yield from train_transfer(data, config, trial)
+        yield from train_transfer(data, config, trial, callbacks)
         return
-    if config.get("engine") == "fit":
-        yield from fit(prepared_fit(config, data, trial.seed, trial.cpus), data, config, trial)
+    trial.facts |= engine_facts(ImageSettings.of(config), callbacks)
+    if trial.facts["engine"] == "fit":
+        yield from fit(prepared_fit(config, data, trial.seed, trial.cpus, callbacks), data, config, trial)
         return
     with prepared_program(config, data, trial.seed) as program:
         yield from fit(program, data, config, trial)
 
 
+def train_calling(callbacks: Callbacks) -> Trainable:
+    """Return `train` with callbacks of Keras: `callbacks(config)` gives those of one trial.
+
+    They hear of one training, of every epoch and batch, and may end it. Names in the configuration that are no settings
+    of `train` are theirs. Keras' `fit` does the training, and a trial that was cut off begins anew.
+    """
+
+    def train_told(config: Config, trial: Trial) -> Generator[Metrics, None, None]:
+        settings = of_image_classifier(config)
+        yield from train_on(_images(settings, trial), settings, trial, lambda _: callbacks(config))
+
+    train_told.declaration = dataclasses.replace(  # type: ignore[attr-defined]
+        declaration_of(train), metrics=None, check=check_known_image_settings
+    )
+    return train_told
+
+
 def train_with(
-    build: Callable[[Config, Data], Any], fit: Callable[..., Any] | None = None
-) -> Callable[[Config, Trial], Generator[Metrics, None, None]]:
+    build: Callable[[Config, Data], Any],
+    fit: Callable[..., Any] | None = None,
+    callbacks: Callbacks | None = None,
+) -> Trainable:
     """Return a trainable from `build(config, data) -> keras.Model`.
 
     The model takes pixels 0 to 255, shape (batch, height, width, channels). A model that is compiled is trained with
@@ -78,7 +103,8 @@ def train_with(
     any model.
 
     `fit(config, model, x, y, validation_data=, epochs=, callbacks=)` trains the model itself, as the `fit` of a
-    KerasTuner HyperModel does: by `model.fit`, or in a loop that tells the callbacks of each epoch.
+    KerasTuner HyperModel does: by `model.fit`, or in a loop that tells the callbacks of each epoch. Without it,
+    `callbacks(config)` may give callbacks of Keras, see `train_calling`.
     """
 
     def train_own(config: Config, trial: Trial) -> Generator[Metrics, None, None]:
@@ -92,7 +118,7 @@ def train_with(
 
             yield from train_by_users_fit(build, fit, data, config, trial)
             return
-        with own_engine(build, config, data, trial) as (engine, own):
+        with own_engine(build, config, data, trial, callbacks) as (engine, own):
             yield from epochs_of(engine, data, {**of_training(config), **trial.asked}, trial, own)
 
     train_own.build = build  # type: ignore[attr-defined]

@@ -113,7 +113,7 @@ class DefinedByRun:
         except SearchError as error:
             where = users_line(error)
             raise SearchError(f"{where}: {error}" if where else str(error)) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if is_pruning(error):
                 raise
             raise SearchError(f"{users_line(error) or 'the function'}: {error_text(error)}") from error
@@ -122,6 +122,9 @@ class DefinedByRun:
         returned = self._function(trial)
         if returned is not None and not isinstance(returned, Mapping):
             raise SearchError(f"the function in `parameters` returned {returned!r}; expected a dict of settings.")
+        wrong = next((name for name in returned or {} if not isinstance(name, str)), None)
+        if wrong is not None:
+            raise SearchError(f"the function in `parameters` returned a setting named {wrong!r}; expected a text.")
         return {**trial.params, **plain(dict(returned or {}))}
 
     def store(self, config: Config) -> tuple[Stored, dict[str, BaseDistribution]]:
@@ -158,6 +161,8 @@ class Strict:
             return asked
 
         def suggest(setting: str, *words: Any, **options: Any) -> Any:
+            if not isinstance(setting, str):
+                raise SearchError(f"{name}({setting!r}, ...) has no text as its name; expected {name}('NAME', ...).")
             arguments = [*map(repr, words), *(f"{key}={value!r}" for key, value in options.items())]
             range_ = f"{name}({', '.join([repr(setting), *arguments])})"
             before = self._ranges.setdefault(setting, range_)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.table import Table
 
 from search.console import Console
@@ -33,9 +35,21 @@ def _parameters(space: Space) -> Table:
     for heading in ("parameter", "kind", "values", "only when"):
         table.add_column(heading)
     for name, parameter in space.parameters.items():
-        when = " and ".join(f"{p} is {' or '.join(map(str, values))}" for p, values in parameter.when.items())
+        when = " and ".join(f"{parent} is {_in_words(values)}" for parent, values in parameter.when.items())
         table.add_row(name, type(parameter).__name__, parameter.describe(), when)
     return table
+
+
+def _in_words(values: Sequence[object]) -> str:
+    """The values of a condition; whole numbers that follow on each other as the first and the last."""
+    runs: list[list[object]] = []
+    for value in values:
+        before = runs[-1][-1] if runs else None
+        if type(value) is int and type(before) is int and value == before + 1:
+            runs[-1].append(value)
+        else:
+            runs.append([value])
+    return " or ".join(f"{run[0]} to {run[-1]}" if len(run) > 2 else " or ".join(map(str, run)) for run in runs)
 
 
 def _lines(plan: Plan) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ All that builds a model is called in a process apart, which imports TensorFlow; 
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -82,7 +83,7 @@ def build_once(hypermodel: Any, values: Values, hp: Any = None) -> Build:
         if hasattr(model, "fit") and _has_own_fit(hypermodel):
             _begin_fit(hypermodel, hp, model)
     except Exception as failure:
-        error = f"{type(failure).__name__}: {' '.join(str(failure).split())}"
+        error = f"{type(failure).__name__}: {_plain_words(failure)}"
     active = {one.name: one for one in reversed(hp.space) if hp.is_active(one)}  # The first of a name counts.
     asked = {one.name: hp.values[one.name] for one in hp.space if one.name in active}
     ranges = {name: as_parameter(active[name]) for name in asked}
@@ -90,6 +91,12 @@ def build_once(hypermodel: Any, values: Values, hp: Any = None) -> Build:
     for condition in (condition for one in hp.space for condition in one.conditions):
         named.setdefault(condition.name, []).extend(condition.values)
     return Build(asked, ranges, named, layers, error)
+
+
+def _plain_words(failure: Exception) -> str:
+    """What it says, on one line, without Keras' colours and its list of arguments."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(failure)).partition("\n\nArguments received by ")[0]
+    return " ".join(text.split())
 
 
 def leave_weights_out() -> None:

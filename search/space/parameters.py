@@ -179,6 +179,8 @@ class Choice:
         if not options:
             raise SearchError("Choice() has no option; expected Choice(a, b, ...).")
         for i, option in enumerate(options):
+            if isinstance(dimensions := getattr(option, "ndim", 0), int) and dimensions:
+                raise SearchError(f"Choice(...) has an array as an option, {option!r}; expected values. Give a tuple.")
             if any(same(option, earlier) for earlier in options[:i]):
                 raise SearchError(f"Choice{options!r} has the option {option!r} twice; expected each once.")
             if isinstance(option, float) and not math.isfinite(option):
@@ -188,6 +190,11 @@ class Choice:
                     f"Choice{options!r} has the option {option!r}, whose text is another in every process; "
                     "expected values. Give its name, and look it up in the trainable."
                 )
+        if len(set(map(text_of, options))) < len(options):
+            raise SearchError(
+                f"Choice{options!r} has two options with the same text, by which results know them; expected a "
+                "`__repr__` that tells them apart. Or give names, and look them up in the trainable."
+            )
         object.__setattr__(self, "options", options)
         object.__setattr__(self, "when", conditions(when))
 

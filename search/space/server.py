@@ -55,7 +55,7 @@ def _serve(space_file: SpaceFile, link: Connection) -> None:
             raise
         except SearchError as error:
             link.send(error)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             link.send(error if is_pruning(error) else space_file.line_of(error))
 
 

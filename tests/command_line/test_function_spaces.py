@@ -1,6 +1,7 @@
 """A define-by-run function in place of declared parameters: any values, kept as they were, also over a crash."""
 
 import dataclasses
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -120,9 +121,19 @@ def own_error(trial: Any) -> dict[str, object]:
     return {"a": dict[str, int]()[str(trial.suggest_int("a", 1, 5))]}
 
 
+def exits(trial: Any) -> None:
+    sys.exit("bye")
+
+
+def numbered(trial: Any) -> dict[str, object]:
+    return {"a": trial.suggest_int(3, 1, 2)}
+
+
 @pytest.mark.parametrize(
     ("function", "words"),
     [
+        (exits, "SystemExit: bye"),
+        (numbered, r"suggest_int\(3, ...\) has no text as its name"),
         (misspelt, "AttributeError: .*'suggest_integer'. Did you mean suggest_int"),
         (two_ranges, r"suggest_int\('a', 1, 9\) differs from suggest_int\('a', 1, 5\)"),
         (own_error, "KeyError: '[1-5]'"),

@@ -12,7 +12,8 @@ from search.space import Config
 from tests.support.shipped_spaces import SPACES, plan_of_shipped, space_named
 from trainables.engines.runtime import configure
 from trainables.settings.backbones import BACKBONES
-from trainables.settings.image import ImageSettings, settings_read_by
+from trainables.settings.checks import settings_read_by
+from trainables.settings.image import ImageSettings
 from trainables.settings.networks import PUBLISHED
 
 READ_BY_SOME = frozenset().union(*(settings_read_by(network) for network in (*PUBLISHED, *BACKBONES)))

@@ -229,3 +229,9 @@ def test_dry_run_of_a_continuous_space_calls_it_infinite(capsys: pytest.CaptureF
     assert plan().space.parameters["dropout"] == Float(0, 0.5)
     main(["given.py", "--dry-run"])
     assert "size:      infinite" in capsys.readouterr().out
+
+
+def test_dry_run_shows_a_long_condition_by_its_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    plan(parameters='{"filters": Int(1, 90), "dropout": Float(0, 0.5, when={"filters": (1, 2, *range(30, 90))})}')
+    main(["given.py", "--dry-run"])
+    assert "filters is 1 or 2 or 30 to 89" in " ".join(capsys.readouterr().out.split())

@@ -114,6 +114,16 @@ def test_failing_build_is_told_where_it_fails_and_refused_where_its_defaults_do(
             raise ValueError("no room")
 
     assert found(at_conv).failures == ["kind='conv': ValueError: no room"]
+
+    def too_deep(hp: Any) -> None:
+        import keras
+
+        layers = [keras.layers.MaxPooling2D()] * hp.Int("poolings", 1, 2)
+        keras.Sequential([keras.Input((2, 2, 1)), *(type(layer)() for layer in layers)])
+
+    (failure,) = found(too_deep).failures
+    assert failure.startswith("poolings=2: ValueError: ")
+    assert failure.endswith("padding=valid`.")  # Without Keras' colours and its list of arguments.
     with pytest.raises(ValueError, match=r"AttributeError: .* has no attribute 'Integer'"):
         found(lambda hp: hp.Integer("a", 1, 2))
 

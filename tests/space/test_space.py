@@ -22,6 +22,16 @@ def space(parameters: Any, **others: Any) -> Space:
     return Space(trainable=train, parameters=parameters, **{"metric": "value", "trials": 5, **others})
 
 
+class Alike:
+    """One of a kind whose text does not tell its values apart."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return "Alike"
+
+
 NESTED = {
     "depth": Int(1, 3, when={"regime": "unfreeze"}),
     "network": Choice("two_conv", "vgg16", "resnet"),
@@ -47,6 +57,8 @@ NESTED = {
         (lambda: Choice(1, 2, 1), "twice"),
         (lambda: Choice(1.0, float("nan")), "finite numbers"),
         (lambda: Choice(train, None), "another in every process"),
+        (lambda: Choice(np.zeros(2), np.ones(2)), "has an array as an option"),
+        (lambda: Choice(Alike(1), Alike(2)), "two options with the same text"),
         (lambda: Int(0, 3, when="network"), "not a condition"),  # type: ignore[arg-type]
         (lambda: Int(0, 3, when={"network": ()}), "names no value"),
     ],

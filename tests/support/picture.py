@@ -34,12 +34,13 @@ ORDER_INSIDE = {
     "trainables.networks": "build plain_stacks inception two_conv resnet convolution head augmentation",
     "trainables.backbones": "pieces extractor head features network",
     "trainables.training": "regimes fitting growth users_fit prepared checkpoint early_stopping outcome",
-    "trainables.engines": "keras_fit contract initial_weights runtime layers device batches classes seeds",
+    "trainables.engines": "keras_fit users_callbacks mixing contract initial_weights runtime layers device batches "
+    "classes seeds",
     "trainables.datasets": "load find locate arrays photos containers settings decoded catalogue download splits "
     "names cache progress",
-    "trainables.settings": "image regimes weights backbones networks",
+    "trainables.settings": "checks image regimes weights backbones networks",
     "trainables.own_models": "choice exchange compile_settings endings saved_models",
-    "trainables.compiled": "kept_programs program eligible chunks optimizers",
+    "trainables.compiled": "kept_programs program objective eligible chunks optimizers schedules",
     "trainables.datasets.containers": "opening tar_file folder zip_file container",
     "trainables.datasets.arrays": "npz functions examples",
     "trainables.datasets.photos": "source parallel layout resize picture",

@@ -11,7 +11,8 @@ import pytest
 from tests.support.small_backbones import random_images
 from trainables.errors import TrainableError
 from trainables.settings.backbones import BACKBONES
-from trainables.settings.image import ImageSettings, check_image_settings
+from trainables.settings.checks import check_image_settings
+from trainables.settings.image import ImageSettings
 from trainables.settings.regimes import check_weights_files
 from trainables.settings.weights import WeightsMissing, keras_models, obtain_weights, weights_at_hand
 

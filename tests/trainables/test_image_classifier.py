@@ -15,7 +15,7 @@ from tests.support.small_data import digits
 from trainables.engines.runtime import configure
 from trainables.errors import TrainableError, TrialDiverged
 from trainables.image_classifier import METRICS, train, train_on, train_with
-from trainables.settings.image import check_image_settings
+from trainables.settings.checks import check_image_settings
 from trainables.trial import Metrics, Trial
 
 SMALL: dict[str, object] = {"filters": 8, "dropout": 0.3, "head_units": 16, "batch_size": 32, "epochs": 3}

@@ -8,7 +8,8 @@ import pytest
 
 from trainables.engines.runtime import configure
 from trainables.errors import TrainableError
-from trainables.settings.image import AUGMENTATIONS, ImageSettings, check_image_settings
+from trainables.settings.checks import check_image_settings
+from trainables.settings.image import AUGMENTATIONS, ImageSettings
 from trainables.settings.networks import PUBLISHED, SMALLEST_SIDE
 
 configure(cpus=1)

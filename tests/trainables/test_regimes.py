@@ -198,3 +198,23 @@ def test_unfrozen_pretrained_backbone_gives_the_same_with_and_without_the_cache(
     config = CATS | PRETRAINED | TWO_STAGE | {"epochs": 2}
     cached, plain = (without_seconds(list(train(config | {"cache_features": flag}, trial))) for flag in (True, False))
     assert same(cached, plain)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"mixing": "cutmix", "schedule": "cosine", "warmup_epochs": 0.5, "random_crop": 3, "label_smoothing": 0.1},
+        HEAD | TWO_STAGE | {"precision": "mixed_bfloat16"},
+    ],
+    ids=str,
+)
+def test_settings_of_the_training_hold_for_backbones_and_their_saved_models(
+    tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    trial = Trial(cache_dir=tmp_path / "cache")
+    last = list(train_on(random_images(32), SMALL | settings, trial))[-1]
+    assert not (tmp_path / "cache").exists()  # Every epoch sees other images, or computes them otherwise.
+    assert trial.save_model
+    trial.save_model(tmp_path / "model.keras")  # Raises where it is not the one that was measured.
+    scored = evaluated(tmp_path / "model.keras", random_images(32).test.take())
+    assert scored[1] == pytest.approx(last["test_accuracy"])

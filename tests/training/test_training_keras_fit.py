@@ -1,5 +1,6 @@
 """What is trained by Keras' own `fit`: any model, as `fit` itself trains it, and a trial like any other."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
 from trainables.own_models.choice import own_engine  # noqa: E402
+from trainables.own_models.compile_settings import labels_of  # noqa: E402
 from trainables.training.fitting import fit  # noqa: E402
 
 PIXELS = (8, 8, 1)
@@ -141,6 +143,23 @@ def test_compiled_metrics_are_reported_and_choose_the_best_epoch() -> None:
     assert {"loss", "accuracy", "auc", "error", "val_auc", "val_error"} <= epochs[0].keys()
     assert {"test_loss", "test_accuracy", "test_auc", "test_error"} <= last.keys()
     assert epochs[-1]["val_accuracy"] > 0.3
+
+
+def numbers_only(y: Any, outputs: Any) -> Any:
+    return keras.losses.sparse_categorical_crossentropy(y, outputs)
+
+
+def shares_only(y: Any, outputs: Any) -> Any:
+    return keras.ops.mean(keras.ops.square(y - outputs))
+
+
+PARTIAL = functools.partial(keras.losses.categorical_crossentropy, label_smoothing=0.1)
+
+
+@pytest.mark.parametrize(("loss", "one_hot"), [(numbers_only, False), (shares_only, True), (PARTIAL, True)])
+def test_loss_of_a_users_own_gets_the_labels_that_it_can_take(loss: Any, one_hot: bool) -> None:
+    model = compiled(keras.optimizers.SGD(0.2), loss, metrics=["accuracy"])()
+    assert labels_of(model, 10, 10).one_hot == one_hot
 
 
 def test_fit_is_that_of_keras_with_a_schedule_and_several_epochs() -> None:

@@ -33,7 +33,7 @@ class FrozenPart:
         pooled = POOLED[settings.pooling]() if pools else None
         shape = piece.output_shape[1:]
         self.about = About(shape[-1:] if pooled else shape, piece.count_params(), len(piece.weights))
-        self._augmented = _augmenter(settings.augmentation, image_shape)
+        self._augmented = _augmenter(settings, image_shape)
         values = [(variable, variable.numpy()) for variable in piece.variables]
 
         def features(images: Any) -> Any:
@@ -55,9 +55,9 @@ class FrozenPart:
         return np.asarray(self._features(pixels))
 
 
-def _augmenter(name: str, image_shape: tuple[int, ...]) -> Any:
+def _augmenter(settings: ImageSettings, image_shape: tuple[int, ...]) -> Any:
     """Return a function (images, seed) that changes images at random."""
-    layers = augmentation(name, "none")
+    layers = augmentation(settings, "none", image_shape)
     model = keras.Sequential([keras.Input(image_shape), *layers])
     states = [variable for variable in model.variables if variable.name == "seed_generator_state"]
 

@@ -25,7 +25,7 @@ def transfer_model(
     """
     inputs = x = keras.Input(input_shape)
     if pixels:
-        for layer in augmentation(settings.augmentation, "none"):
+        for layer in augmentation(settings, "none", input_shape):
             x = layer(x)
         x = preprocessed(x, settings.network)
     if piece is not None:

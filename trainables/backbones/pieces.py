@@ -123,7 +123,7 @@ class TrialBackbone:
         return (self._cached(None, ()) if self._may_cache else None) or self._uncached(())
 
     def _uncached(self, learning: tuple[str, ...]) -> Piece:
-        return Piece(self.images, self._structure(None, learning, self.settings.augmentation), learning=learning)
+        return Piece(self.images, self._structure(None, learning, self.settings.changes), learning=learning)
 
     def _cached(self, cut: int | None, learning: tuple[str, ...]) -> Piece | None:
         """Return the piece after the cut, or after the whole backbone; None where its features do not fit the cache."""
@@ -145,13 +145,14 @@ class TrialBackbone:
 
     @property
     def _augments(self) -> bool:
-        return self.settings.augmentation != "none"
+        return self.settings.changes != "none"
 
     @property
     def _may_cache(self) -> bool:
         settings = self.settings
         changing = self._augments and settings.cached_augmentations is None
-        return settings.cache_features and settings.regime != "scratch" and not changing
+        plain = settings.mixing == "none" and settings.precision == "float32"
+        return settings.cache_features and settings.regime != "scratch" and plain and not changing
 
     def _structure(self, cut: int | None, learning: tuple[str, ...], augmentation: str) -> Hashable:
         settings = self.settings
@@ -168,7 +169,7 @@ class TrialBackbone:
             self.trial.cache_dir or default_cache_dir(),
             self.images,
             lambda: FrozenPart(self._front(cut), settings, image_shape, pools=pools, folds=cut is None),
-            settings.augmentation,
+            settings.changes,
         )
 
     def _front(self, cut: int | None) -> keras.Model:

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from trainables.compiled.schedules import Schedule
+
 _MAKERS: dict[str, Any] = {
     "adam": keras.optimizers.Adam,
     "adamw": keras.optimizers.AdamW,
@@ -17,9 +19,14 @@ _MAKERS: dict[str, Any] = {
 }
 
 
-def make_optimizer(name: str, *, decays: bool) -> keras.optimizers.Optimizer:
-    """Return Keras' optimizer with this name; `decays` makes room for a weight decay, which AdamW has anyway."""
+def make_optimizer(name: str, *, decays: bool, schedule: Schedule | None = None) -> keras.optimizers.Optimizer:
+    """Return Keras' optimizer with this name; `decays` makes room for a weight decay, which AdamW has anyway.
+
+    The learning rate is a variable, or follows the `schedule`.
+    """
     optimizer = _MAKERS[name]()
+    if schedule is not None:
+        optimizer.learning_rate = schedule
     # Keras sums gradients over replicas even if there is only one, by a TensorFlow function that registers a gradient
     # for ever, and with it the whole traced graph: several MB for every model that is trained.
     optimizer._all_reduce_sum_gradients = list

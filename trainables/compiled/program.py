@@ -17,7 +17,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from trainables.compiled.chunks import Chunk, chunks
+from trainables.compiled.objective import ClassNumbers, Objective
 from trainables.compiled.optimizers import set_weight_decay
+from trainables.compiled.schedules import start_rate
 from trainables.data import Data, Split
 from trainables.engines.classes import balanced_weights
 from trainables.engines.contract import COMPILED, Evaluation, State, as_probabilities, evaluation_batch
@@ -33,6 +35,7 @@ class Program:
 
     name = COMPILED
     can_be_saved = True
+    stops = False
 
     def __init__(
         self,
@@ -43,11 +46,12 @@ class Program:
         image_dtype: str = "uint8",
         first_place: int = 0,
         logits: bool = False,
+        objective: Objective | None = None,
     ) -> None:
         """Compile the model; `logits` says whether it ends in front of its softmax or sigmoid.
 
         `first_place` is the number of variables of a larger model in front of this one; both then draw the same
-        numbers.
+        numbers. Without an `objective`, the outputs are held against class numbers.
         """
         self.model = model
         self.image_shape = image_shape
@@ -61,7 +65,7 @@ class Program:
         self._shapes = [tuple(variable.shape) for variable in model.trainable_variables]
         self._sizes = [int(np.prod(shape)) for shape in self._shapes]
         self._places = _places(model)
-        self._loss, self._correct = _objective(self._units, logits)
+        self._objective = objective or ClassNumbers(self._units, logits=logits)
         self._vector = keras.Variable(np.zeros(sum(self._sizes), np.float32), name="trainable_weights")
         optimizer.build([self._vector])
         self._fresh_optimizer = [variable.numpy() for variable in optimizer.variables]
@@ -82,7 +86,8 @@ class Program:
         self.set_weights(weights)
         for variable, value in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
             variable.assign(value)
-        self.optimizer.learning_rate = settings.learning_rate
+        start_rate(self.optimizer, settings)
+        self._objective.start(settings)
         set_weight_decay(self.optimizer, settings.weight_decay)
         rates = [getattr(settings, layer.setting) for layer in self._dropouts] if rates is None else rates
         for layer, rate in zip(self._dropouts, rates, strict=True):
@@ -95,6 +100,7 @@ class Program:
                 number = derived_seed(seed, Stream.LAYERS, epoch, self._first_place + place)
                 state = np.array([number, 0])
                 self._others[place] = tf.constant(state, self._others[place].dtype)
+        self._objective.seed(seed, epoch)
 
     def train(
         self, chunks: Iterable[Chunk], batch_size: int, class_weights: NDArray[np.float32] | None = None
@@ -130,6 +136,9 @@ class Program:
         validation = self.evaluation(data.validation, evaluation_batch(settings)).metrics
         return {"loss": loss, "accuracy": accuracy, **{f"val_{name}": value for name, value in validation.items()}}
 
+    def end_training(self) -> None:
+        """Nothing is left to do."""
+
     def evaluation(self, split: Split, batch_size: int) -> Evaluation:
         """Return loss and accuracy, outputs and probabilities of a split."""
         loss, accuracy, outputs = self.evaluate(chunks(split, batch_size), batch_size)
@@ -145,16 +154,17 @@ class Program:
 
         def step(start: Any, loss_sum: Any, correct: Any, others: Any) -> Any:
             end = tf.minimum(start + batch_size, rows)
-            y = labels[start:end]
+            x, y = self._objective.begin(images[start:end], labels[start:end])
             vector = tf.convert_to_tensor(self._vector)
             with tf.GradientTape() as tape:
                 tape.watch(vector)
-                outputs, losses, others = self._call(images[start:end], self._pieces(vector), others, training=True)
-                loss = tf.add_n([self._loss(y, outputs, sample_weight=tf.gather(class_weights, y)), *losses])
+                outputs, losses, others = self._call(x, self._pieces(vector), others, training=True)
+                weights = tf.gather(class_weights, self._objective.classes(y))
+                loss = tf.add_n([self._objective.loss(y, outputs, sample_weight=weights), *losses])
             self.optimizer.apply([tape.gradient(loss, vector)], [self._vector])
             self._constrain()
             loss_sum += loss * tf.cast(end - start, tf.float32)
-            return end, loss_sum, correct + tf.reduce_sum(self._correct(y, outputs)), others
+            return end, loss_sum, correct + tf.reduce_sum(self._objective.correct(y, outputs)), others
 
         _, loss_sum, correct, others = tf.while_loop(
             lambda start, *_: start < rows, step, [0, 0.0, 0.0, others], parallel_iterations=1
@@ -170,10 +180,10 @@ class Program:
 
         def step(start: Any, loss_sum: Any, correct: Any, collected: Any) -> Any:
             end = tf.minimum(start + batch_size, rows)
-            y = labels[start:end]
+            y = self._objective.targets(labels[start:end])
             outputs, losses, _ = self._call(images[start:end], pieces, others, training=False)
-            loss_sum += tf.add_n([self._loss(y, outputs), *losses]) * tf.cast(end - start, tf.float32)
-            correct += tf.reduce_sum(self._correct(y, outputs))
+            loss_sum += tf.add_n([self._objective.loss(y, outputs), *losses]) * tf.cast(end - start, tf.float32)
+            correct += tf.reduce_sum(self._objective.correct(y, outputs))
             return end, loss_sum, correct, collected.write(collected.size(), outputs)
 
         _, loss_sum, correct, collected = tf.while_loop(
@@ -242,19 +252,3 @@ def _places(model: keras.Model) -> list[tuple[bool, int]]:
     places = {id(variable): (True, i) for i, variable in enumerate(model.trainable_variables)}
     places |= {id(variable): (False, i) for i, variable in enumerate(model.non_trainable_variables)}
     return [places[id(weight)] for weight in model.weights]
-
-
-def _objective(units: int, logits: bool) -> tuple[Any, Any]:
-    """Return the loss and the correctness of each image, for softmax outputs or for one sigmoid unit.
-
-    With `logits` the outputs are the values in front of the softmax or the sigmoid.
-    """
-    if units == 1:
-        loss = keras.losses.BinaryCrossentropy(from_logits=logits)
-        threshold = 0.0 if logits else 0.5
-        return (
-            lambda y, outputs, sample_weight=None: loss(y[:, None], outputs, sample_weight=sample_weight),
-            lambda y, outputs: keras.metrics.binary_accuracy(y[:, None], outputs, threshold),
-        )
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
-    return loss, keras.metrics.sparse_categorical_accuracy

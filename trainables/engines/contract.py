@@ -47,6 +47,10 @@ class Engine(Protocol):
     """Whether `state` is all that the training needs to go on; if not, a trial that was cut off begins anew."""
 
     @property
+    def stops(self) -> bool:
+        """Whether a callback of the user's own has ended the training."""
+
+    @property
     def optimizer(self) -> Any:
         """Keras' optimizer, whose learning rate the plateau rule sets."""
 
@@ -58,6 +62,9 @@ class Engine(Protocol):
 
     def train_epoch(self, data: Data, order: NDArray[np.int64], settings: ImageSettings) -> Metrics:
         """Train on the training images in this order, validate, and return the metrics by Keras' names."""
+
+    def end_training(self) -> None:
+        """No epoch comes any more."""
 
     def evaluation(self, split: Split, batch_size: int) -> Evaluation:
         """Return metrics and outputs of a split at the present weights, without dropout and augmentation."""

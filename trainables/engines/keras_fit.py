@@ -10,7 +10,7 @@ those of the best epoch, by moving averages of the weights (`use_ema`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,7 +23,9 @@ from trainables.engines.batches import Labels, batches, is_arrays
 from trainables.engines.classes import balanced_weights
 from trainables.engines.contract import FIT, Evaluation, State, as_probabilities, evaluation_batch
 from trainables.engines.initial_weights import Weights
+from trainables.engines.mixing import Mixing
 from trainables.engines.seeds import Stream, derived_seed
+from trainables.engines.users_callbacks import UsersCallbacks
 from trainables.errors import TrainableError
 from trainables.settings.image import ImageSettings
 from trainables.trial import Metrics
@@ -34,19 +36,36 @@ class KerasFit:
 
     name = FIT
 
-    def __init__(self, model: keras.Model, labels: Labels, cpus: int, *, logits: bool, first_place: int = 0) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        labels: Labels,
+        cpus: int,
+        *,
+        logits: bool,
+        first_place: int = 0,
+        mixing: Mixing | None = None,
+        callbacks: Sequence[Any] = (),
+    ) -> None:
         """Prepare a compiled model; `logits` says whether it ends in front of its softmax or sigmoid.
 
-        `first_place` is the number of variables of a larger model in front of this one, as in Program.
+        `first_place` is the number of variables of a larger model in front of this one, as in Program. `mixing` of
+        training images needs one-hot labels. What `callbacks` of a user's own keep is not known.
         """
         self.model = model
         self.labels, self._cpus, self._logits, self._first_place = labels, cpus, logits, first_place
+        self._mixing, self._callbacks, self._epoch = mixing, UsersCallbacks(callbacks), 0
         if model.optimizer is not None:
             model.optimizer.build(model.trainable_variables)  # A checkpoint then finds where its values belong.
         for optimizer in _optimizers(model):
             # Keras sums gradients over replicas even if there is only one, and keeps the traced graph for ever.
             optimizer._all_reduce_sum_gradients = list
-        self.can_be_saved = len(_optimizers(model)) == len(_with_inner(model.optimizer))
+        self.can_be_saved = not callbacks and len(_optimizers(model)) == len(_with_inner(model.optimizer))
+
+    @property
+    def stops(self) -> bool:
+        """Whether a callback of the user's own has ended the training."""
+        return bool(self._callbacks.callbacks and self.model.stop_training)
 
     @property
     def optimizer(self) -> Any:
@@ -60,22 +79,33 @@ class KerasFit:
 
     def seed_layers(self, seed: int, epoch: int) -> None:
         """Seed dropout and augmentation with what belongs to this epoch of this seed."""
+        self._epoch = epoch
         for place, variable in enumerate(self.model.non_trainable_variables):
             if variable.name == "seed_generator_state":
                 number = derived_seed(seed, Stream.LAYERS, epoch, self._first_place + place)
                 variable.assign(np.array([number, 0], variable.dtype))
+        if self._mixing is not None:
+            self._mixing.seed(seed, epoch)
 
     def train_epoch(self, data: Data, order: NDArray[np.int64], settings: ImageSettings) -> Metrics:
         """Train one epoch by `fit` on the training images in this order, validate, and return the logs of `fit`."""
-        with _goes_on(self.model):
+        examples = self._batches(data.train, settings.batch_size, order)
+        with _goes_on(self.model), self._callbacks.one_epoch() as callbacks:
             history = self.model.fit(
-                self._batches(data.train, settings.batch_size, order),
+                examples if self._mixing is None else examples.map(self._mixing),
                 validation_data=self._batches(data.validation, evaluation_batch(settings)),
                 class_weight=self._class_weights(data) if settings.class_weight else None,
+                callbacks=callbacks,
+                initial_epoch=self._epoch - 1,
+                epochs=self._epoch,
                 shuffle=False,  # The images come in their order already.
                 verbose=0,
             )
         return {name: values[-1] for name, values in history.history.items()}
+
+    def end_training(self) -> None:
+        """Tell the user's callbacks."""
+        self._callbacks.end()
 
     def evaluation(self, split: Split, batch_size: int) -> Evaluation:
         """Return the logs of `evaluate` and the outputs of `predict`."""

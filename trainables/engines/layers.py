@@ -115,3 +115,24 @@ def plain(model: keras.Model, rates: Mapping[str, float]) -> keras.Model:
         return layer.__class__.from_config(config)
 
     return keras.models.clone_model(model, clone_function=exchange, recursive=True) if is_layer_graph(model) else model
+
+
+def in_precision(model: keras.Model, policy: str) -> keras.Model:
+    """The same network, weights new, whose layers compute as Keras' policy says; the last one in single precision.
+
+    The model itself has the policy too, by which Keras scales the loss for float16.
+    """
+    if policy == "float32":
+        return model
+    last = model.layers[-1]
+
+    def exchange(layer: Any) -> Any:
+        config = layer.get_config()
+        return layer.__class__.from_config(config if layer is last else {**config, "dtype": policy})
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        return keras.models.clone_model(model, clone_function=exchange, recursive=True)
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -14,6 +14,7 @@ class Stream(IntEnum):
     ORDER = 0
     LAYERS = 1
     WEIGHTS = 2
+    MIXING = 3
 
 
 def derived_seed(seed: int, stream: Stream, *path: int) -> int:

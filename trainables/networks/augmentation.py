@@ -8,6 +8,8 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from trainables.settings.image import ImageSettings
+
 _FACTOR = {"unit": 1 / 255, "symmetric": 2 / 255, "none": 1.0}
 
 
@@ -18,8 +20,28 @@ def rescaling(name: str) -> list[keras.layers.Layer]:
     return [layers.Rescaling(_FACTOR[name], offset=-1.0 if name == "symmetric" else 0.0)]
 
 
-def augmentation(name: str, scale: str) -> list[keras.layers.Layer]:
-    """Return the layers of an augmentation for images rescaled to `scale`."""
+def augmentation(settings: ImageSettings, scale: str, image_shape: tuple[int, ...]) -> list[keras.layers.Layer]:
+    """Return the layers that change training images at random, for images rescaled to `scale`."""
+    return [*_random_crop(settings.random_crop, scale, image_shape), *_named(settings.augmentation, scale)]
+
+
+def _random_crop(padding: int, scale: str, image_shape: tuple[int, ...]) -> list[keras.layers.Layer]:
+    """Return what pads each image with black and crops it back at a place of its own: it moves by whole pixels.
+
+    Keras' RandomCrop takes one place for all images of a batch, and in version 3.15 crops nothing outside of training.
+    """
+    if not padding:
+        return []
+    height, width = image_shape[:2]
+    black = -1.0 if scale == "symmetric" else 0.0
+    return [
+        layers.RandomTranslation(
+            padding / height, padding / width, fill_mode="constant", fill_value=black, interpolation="nearest"
+        )
+    ]
+
+
+def _named(name: str, scale: str) -> list[keras.layers.Layer]:
     if name == "flip":
         return [layers.RandomFlip("horizontal")]
     if name == "flip_rotation":  # Study 001 uses it.

@@ -12,7 +12,8 @@ from trainables.networks.inception import inception
 from trainables.networks.plain_stacks import four_conv, mid, simple
 from trainables.networks.resnet import resnet
 from trainables.networks.two_conv import two_conv
-from trainables.settings.image import ImageSettings, check_side
+from trainables.settings.checks import check_side
+from trainables.settings.image import ImageSettings
 
 Network = Callable[[Any, ImageSettings, int], Any]
 """Function (rescaled images, settings, number of classes) that gives class probabilities."""
@@ -31,6 +32,7 @@ def build_model(settings: ImageSettings, image_shape: tuple[int, int, int], num_
     """Return the model of the settings, which takes pixels 0 to 255. Raises TrainableError for too small images."""
     check_side(settings.network, min(image_shape[:2]))
     inputs = x = keras.Input(image_shape)
-    for layer in (*rescaling(settings.rescaling), *augmentation(settings.augmentation, settings.rescaling)):
+    scale = settings.rescaling
+    for layer in (*rescaling(scale), *augmentation(settings, scale, image_shape)):
         x = layer(x)
     return keras.Model(inputs, NETWORKS[settings.network](x, settings, num_classes), name=settings.network)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import keras
 
@@ -12,10 +13,12 @@ from trainables.compiled.eligible import reason_for_fit
 from trainables.compiled.kept_programs import program_for
 from trainables.compiled.optimizers import make_optimizer, set_weight_decay
 from trainables.compiled.program import Program
+from trainables.compiled.schedules import schedule_of, start_rate
 from trainables.data import Data, Split
 from trainables.engines.batches import Labels
 from trainables.engines.contract import COMPILED, FIT, Engine
 from trainables.engines.keras_fit import KerasFit
+from trainables.engines.mixing import mixing_of
 from trainables.errors import TrainableError
 from trainables.own_models.compile_settings import (
     from_logits,
@@ -31,6 +34,9 @@ from trainables.settings.image import OPTIMIZERS, ImageSettings, of_training
 from trainables.trial import Config, Trial
 
 Build = Callable[[Config, Data], keras.Model]
+Callbacks = Callable[[Config], Sequence[Any]]
+"""Keras' callbacks for one trial."""
+HAS_CALLBACKS = "it has callbacks of its own"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +123,9 @@ def _noted(config: Config) -> Collection[str]:
 
 
 @contextmanager
-def own_engine(build: Build, config: Config, data: Data, trial: Trial) -> Iterator[tuple[Engine, OwnModel]]:
+def own_engine(
+    build: Build, config: Config, data: Data, trial: Trial, callbacks: Callbacks | None = None
+) -> Iterator[tuple[Engine, OwnModel]]:
     """Yield a user's network and its engine, with the weights that the network brings.
 
     What the user sets for all of Keras (a policy of mixed precision, say) holds for this trial only.
@@ -125,20 +133,29 @@ def own_engine(build: Build, config: Config, data: Data, trial: Trial) -> Iterat
     with keras_as_it_was():
         own = built_model(build, config, data, trial)
         settings = ImageSettings.of(of_training(config))
-        model, of_the_data = own.model, _reason_of(data)
-        image_shape = () if of_the_data else tuple(data.train.images.shape[1:])
-        choice = engine_for(model, image_shape, settings.engine, of_the_data)
+        model, reason = own.model, _reason_of(data) or (HAS_CALLBACKS if callbacks else None)
+        image_shape = () if reason else tuple(data.train.images.shape[1:])
+        choice = engine_for(model, image_shape, settings.engine, reason)
         if choice.reason:
             trial.facts["engine_reason"] = choice.reason
         if choice.engine == FIT:
-            yield fit_engine(model, data, settings, trial.cpus), own
+            called = callbacks(config) if callbacks else ()
+            yield fit_engine(model, data, settings, trial.cpus, callbacks=called), own
             return
         logits = from_logits(model) if model.compiled else ends_in_logits(model, data)
         with _program_for(model, settings, data, logits=logits) as program:
             yield program, own
 
 
-def fit_engine(model: keras.Model, data: Data, settings: ImageSettings, cpus: int, first_place: int = 0) -> KerasFit:
+def fit_engine(
+    model: keras.Model,
+    data: Data,
+    settings: ImageSettings,
+    cpus: int,
+    *,
+    first_place: int = 0,
+    callbacks: Sequence[Any] = (),
+) -> KerasFit:
     """Return the engine that trains a model by Keras' `fit`.
 
     A model that is not compiled gets the same loss and optimizer as from the compiled program.
@@ -146,19 +163,29 @@ def fit_engine(model: keras.Model, data: Data, settings: ImageSettings, cpus: in
     classes, units = data.info.num_classes, units_of(model, data)
     if model.compiled:
         logits = from_logits(model)
-        return KerasFit(model, labels_of(model, classes, units), cpus, logits=logits, first_place=first_place)
+        labels = labels_of(model, classes, units)
+        return KerasFit(model, labels, cpus, logits=logits, first_place=first_place, callbacks=callbacks)
     logits = ends_in_logits(model, data)
-    optimizer = make_optimizer(settings.optimizer, decays=settings.weight_decay is not None)
-    optimizer.learning_rate = settings.learning_rate
+    decays = settings.weight_decay is not None
+    optimizer = make_optimizer(settings.optimizer, decays=decays, schedule=schedule_of(settings))
+    start_rate(optimizer, settings)
     set_weight_decay(optimizer, settings.weight_decay)
-    if units == 1:
+    mixing = mixing_of(settings)
+    if mixing is not None:
+        mixing.start(settings)
+    loss: Any
+    if settings.has_shares:
+        loss = keras.losses.CategoricalCrossentropy(from_logits=logits, label_smoothing=settings.label_smoothing)
+        accuracy = keras.metrics.CategoricalAccuracy("accuracy")
+    elif units == 1:
         loss = keras.losses.BinaryCrossentropy(from_logits=logits)
         accuracy = keras.metrics.BinaryAccuracy("accuracy", threshold=0.0 if logits else 0.5)
     else:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
         accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
     model.compile(optimizer, loss, metrics=[accuracy])
-    return KerasFit(model, Labels(classes), cpus, logits=logits, first_place=first_place)
+    labels = Labels(classes, one_hot=settings.has_shares)
+    return KerasFit(model, labels, cpus, logits=logits, first_place=first_place, mixing=mixing, callbacks=callbacks)
 
 
 @contextmanager

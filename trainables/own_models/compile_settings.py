@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -100,11 +101,27 @@ def labels_of(model: keras.Model, num_classes: int, units: int | None) -> Labels
 
     `units` is the number of units of the only output, or None where there are several outputs.
     """
+    if units is None or not units == num_classes > 1:
+        return Labels(num_classes)
     loss = model.loss
-    name = loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", ""))
-    is_keras_own = isinstance(loss, str) or _module(loss).partition(".")[0] == "keras"
-    one_hot = units == num_classes > 1 and is_keras_own and str(name).lower() in _ONE_HOT_NAMES
-    return Labels(num_classes, one_hot)
+    if isinstance(loss, str) or _module(loss).partition(".")[0] == "keras":
+        name = loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", ""))
+        return Labels(num_classes, one_hot=str(name).lower() in _ONE_HOT_NAMES)
+    return Labels(num_classes, one_hot=callable(loss) and not _takes_numbers(loss, num_classes))
+
+
+def _takes_numbers(loss: Any, num_classes: int) -> bool:
+    """Whether a function of the user's own gives a loss for numbers of classes, or fails at them and not at one-hot.
+
+    It is tried on one image more than there are classes, so that it cannot take the images for the classes.
+    """
+    numbers = keras.ops.arange(num_classes + 1) % num_classes
+    outputs = keras.ops.ones((num_classes + 1, num_classes)) / num_classes
+    for targets, fits in ((numbers, True), (keras.ops.one_hot(numbers, num_classes), False)):
+        with contextlib.suppress(Exception):  # Whatever a function raises that was written for the other kind.
+            loss(targets, outputs)
+            return fits
+    return True
 
 
 def _module(thing: Any) -> str:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trainables.datasets.settings import DATA_SETTINGS, check_data_settings, image_size_of
+from trainables.datasets.settings import DATA_SETTINGS
 from trainables.errors import TrainableError
-from trainables.setting_table import Setting, check_settings, number, one_of, optional, whole
-from trainables.settings.backbones import BACKBONES, REGIME_SETTINGS, published
+from trainables.setting_table import OF_THE_SEARCH, Setting, check_settings, number, one_of, optional, whole
+from trainables.settings.backbones import BACKBONES, published
 from trainables.settings.networks import PUBLISHED, SMALLEST_SIDE
-from trainables.settings.regimes import REGIMES, check_backbones, regime_of
+from trainables.settings.regimes import REGIMES, regime_of
 from trainables.settings.weights import RANDOM
-from trainables.trial import DatasetInfo
 
 AUGMENTATIONS = ("none", "flip", "flip_rotation", "geometric", "flip_rotation_zoom_noise")
 RESCALINGS = ("unit", "symmetric", "none")
+SCHEDULES = ("constant", "cosine", "step")
+MIXINGS = ("none", "mixup", "cutmix")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 OPTIMIZERS = ("adam", "adamw", "nadam", "rmsprop", "sgd", "sgd_momentum")
 
 
@@ -58,6 +60,16 @@ class ImageSettings:
     head_dropout: float = _row(None, number(0, 1, below=True))
     """Rate of the dropout after each hidden layer of the head."""
     augmentation: str = _row("none", one_of(*AUGMENTATIONS), structural=True)
+    random_crop: int = _row(0, whole(0), structural=True)
+    """Pixels by which each image is padded with black and cropped back at random; before `augmentation`."""
+    mixing: str = _row("none", one_of(*MIXINGS), structural=True)
+    """mixup, cutmix: Keras' layers of that name mix the images of a batch with one another, and their labels."""
+    mixing_strength: float | None = _row(None, optional(number(0, 1, above=True)))
+    """`alpha` of MixUp, `factor` of CutMix; None: Keras' own, 0.2 and 1."""
+    label_smoothing: float = _row(0.0, number(0, 1, below=True))
+    """Share of each label that all classes get alike; as under Keras' `fit`, in the loss of validation and test too."""
+    precision: str = _row("float32", one_of(*PRECISIONS), structural=True)
+    """Keras' policy of the layers but for the last; a mixed one is trained by `fit`."""
     rescaling: str = _row("unit", one_of(*RESCALINGS), structural=True)
     """What pixels 0 to 255 become: 0 to 1 (unit), -1 to 1 (symmetric), or the same (none). Backbones have their own."""
     alpha: float = _row(None, number(0, 4, above=True), structural=True)
@@ -82,6 +94,12 @@ class ImageSettings:
     """What trains: a compiled program, Keras' own `fit`, or (auto) the program where it does just what `fit` does."""
     optimizer: str = _row("adam", one_of(*OPTIMIZERS), structural=True)
     learning_rate: float = _row(1e-3, number(0, above=True))
+    schedule: str = _row("constant", one_of(*SCHEDULES), structural=True)
+    """cosine: the learning rate falls to 0 over all epochs; step: times `step_factor` behind every `step_epochs`."""
+    warmup_epochs: float = _row(0, number(0))
+    """Epochs, or a part of one, over which the learning rate first rises from 0."""
+    step_epochs: int = _row(10, whole(1))
+    step_factor: float = _row(0.1, number(0, 1, above=True, below=True))
     weight_decay: float | None = _row(None, optional(number(0)))
     """Decoupled weight decay per step, times the learning rate; with None the optimizer keeps its own default."""
     batch_size: int = _row(128, whole(1))
@@ -97,12 +115,29 @@ class ImageSettings:
     def __post_init__(self) -> None:
         if self.network in BACKBONES:
             self._complete({"weights": RANDOM} if self.regime == "scratch" else {})
-        self._complete(_own_settings(self.network))
+        self._complete(own_settings(self.network))
+        if self.reduce_on_plateau is not None and self.is_scheduled:
+            raise TrainableError(f"{TWO_RATES}; expected one of them.")
 
     def _complete(self, defaults: Mapping[str, object]) -> None:
         for name, value in defaults.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)  # A frozen class completes itself this way.
+
+    @property
+    def changes(self) -> str:
+        """The name of how training images are changed at random, one by one; none where they are not."""
+        return f"{self.augmentation} crop {self.random_crop}" if self.random_crop else self.augmentation
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether the learning rate changes from step to step."""
+        return self.schedule != "constant" or self.warmup_epochs > 0
+
+    @property
+    def has_shares(self) -> bool:
+        """Whether labels are shares of the classes, and not one class each."""
+        return self.label_smoothing > 0 or self.mixing != "none"
 
     @classmethod
     def of(cls, config: Mapping[str, object]) -> ImageSettings:
@@ -119,7 +154,12 @@ class ImageSettings:
         A rate of 0 and no decay leave their operations out of the graph.
         """
         fields = [getattr(self, field.name) for field in dataclasses.fields(self) if field.metadata["structural"]]
-        return (*fields, bool(self.dropout), bool(self.head_dropout), self.weight_decay is not None)
+        return (*fields, bool(self.dropout), bool(self.head_dropout), *self.step_structure())
+
+    def step_structure(self) -> tuple[object, ...]:
+        """Return a value that is equal for settings with which a step of any network is the same graph."""
+        decays = self.weight_decay is not None
+        return (self.optimizer, decays, self.schedule, self.is_scheduled, self.mixing, self.has_shares)
 
 
 IMAGE_SETTINGS: dict[str, Setting] = {
@@ -128,6 +168,7 @@ IMAGE_SETTINGS: dict[str, Setting] = {
 
 
 _ABSENT = object()
+TWO_RATES = "reduce_on_plateau and a schedule (`schedule`, `warmup_epochs`) both set the learning rate"
 
 OF_TRAINING = frozenset(
     {"engine", "optimizer", "learning_rate", "weight_decay", "batch_size", "epochs", "patience", "class_weight"}
@@ -145,6 +186,11 @@ def of_training(config: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in own.items() if name != "optimizer" or value in OPTIMIZERS}
 
 
+def of_image_classifier(config: Mapping[str, object]) -> dict[str, object]:
+    """Return the part of a configuration that concerns our networks; the other names are a user's own."""
+    return _only(config, {*IMAGE_SETTINGS, *DATA_SETTINGS, *OF_THE_SEARCH})
+
+
 def of_data(config: Mapping[str, object]) -> dict[str, object]:
     """Return the part of a configuration that concerns the data."""
     return _only(config, {"dataset", *DATA_SETTINGS})
@@ -156,65 +202,9 @@ def _only(config: Mapping[str, object], names: Collection[str]) -> dict[str, obj
     return {name: value for name, value in found.items() if value is not _ABSENT}
 
 
-def check_training_settings(settings: Mapping[str, Sequence[object]], info: DatasetInfo | None) -> None:
-    """Raise TrainableError for a value with which no user's model can be trained on this data."""
-    known = {name: IMAGE_SETTINGS[name] for name in OF_TRAINING - {"optimizer"}}
-    check_settings(settings, known | DATA_SETTINGS, others_allowed=True)
-    check_data_settings(settings, info)
-
-
-def _own_settings(network: str) -> Mapping[str, Any]:
+def own_settings(network: str) -> Mapping[str, Any]:
     """Return the settings of the network's own, with their defaults."""
     return published(network) if network in BACKBONES else PUBLISHED[network]
-
-
-def settings_read_by(network: str) -> frozenset[str]:
-    """Return the settings that this network reads and others may not."""
-    others = REGIME_SETTINGS if network in BACKBONES else {"rescaling"}
-    return frozenset(_own_settings(network)) | others
-
-
-_OF_NETWORKS = frozenset().union(*(settings_read_by(network) for network in (*PUBLISHED, *BACKBONES)))
-"""Settings that some networks read and others do not."""
-
-
-def check_image_settings(settings: Mapping[str, Sequence[object]], info: DatasetInfo | None) -> None:
-    """Raise TrainableError for a name or a value (name -> the values it may take) that cannot work with this data."""
-    check_settings(settings, IMAGE_SETTINGS | DATA_SETTINGS)
-    check_data_settings(settings, info)
-    _check_effect(settings)
-    check_backbones(settings)
-    _check_image_size(settings, info)
-
-
-def _check_effect(settings: Mapping[str, Sequence[object]]) -> None:
-    """Raise TrainableError for a setting that none of the networks reads."""
-    networks = [str(network) for network in settings.get("network", (ImageSettings.network,))]
-    read = set().union(*(settings_read_by(network) for network in networks))
-    for name in settings:
-        if name in _OF_NETWORKS - read:
-            raise TrainableError(
-                f"setting '{name}' has no effect on network {' or '.join(networks)}, which reads "
-                f"{', '.join(sorted(read))}. Remove it, or take another network."
-            )
-
-
-def _check_image_size(settings: Mapping[str, Sequence[object]], info: DatasetInfo | None) -> None:
-    for network in settings.get("network", (ImageSettings.network,)):
-        for value in settings.get("image_size", (None,)):
-            size = image_size_of(value) or (info.image_shape[:2] if info and info.image_shape else None)
-            if size is not None:
-                check_side(str(network), min(size))
-
-
-def check_side(network: str, side: int) -> None:
-    """Raise TrainableError when the images are too small for the network."""
-    smallest = BACKBONES[network].smallest_side if network in BACKBONES else SMALLEST_SIDE[network]
-    if side < smallest:
-        raise TrainableError(
-            f"network '{network}' needs images of at least {smallest} pixels a side, and they have "
-            f"{side}. Set image_size={smallest} or more, or take another network."
-        )
 
 
 def _as_tuple(name: str, value: object) -> Any:

@@ -70,8 +70,8 @@ def _check_regime(settings: Values) -> None:
                 f"setting '{name}' has no effect in the regime {' or '.join(sorted(map(str, regimes)))}; it is read in "
                 f"{' and '.join(readers)}. Remove it, or take another regime."
             )
-    augmentations = set(settings.get("augmentation", ("none",)))
-    if any(value is not None for value in settings.get("cached_augmentations", ())) and augmentations == {"none"}:
+    changes = {*settings.get("augmentation", ()), *settings.get("random_crop", ())} - {"none", 0}
+    if any(value is not None for value in settings.get("cached_augmentations", ())) and not changes:
         raise TrainableError(
             "setting 'cached_augmentations' has no effect without augmentation. Remove it, or set one."
         )

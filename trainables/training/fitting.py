@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from trainables.compiled.schedules import begin_epoch
 from trainables.data import Data, Split
 from trainables.engines.contract import Engine
 from trainables.engines.seeds import order_of_epoch
@@ -75,11 +76,13 @@ def train_stage(
     settings = ImageSettings.of(config)
     stopping = EarlyStopping(engine, settings, config, stage.best)
     epoch, first_loss = _resume(trial.checkpoint, stage, engine, stopping) or (stage.before, stage.first_loss)
-    while epoch < stage.before + stage.epochs and not stopping.stop_training:
+    while epoch < stage.before + stage.epochs and not (stopping.stop_training or engine.stops):
         epoch += 1
         own_epoch = epoch - stage.begins
         seen = replace(data, train=copies[(own_epoch - 1) % len(copies)]) if copies else data
         seen = seen_in(epoch, seen, trial.growth, settings.batch_size)
+        if settings.is_scheduled:
+            begin_epoch(engine.optimizer, epoch - stage.before, stage.epochs, seen.train, settings.batch_size)
         metrics = {"epoch": epoch, **_one_epoch(engine, seen, settings, trial.seed, own_epoch)}
         if trial.growth.steps:
             metrics["train_images"] = len(seen.train)
@@ -90,6 +93,7 @@ def train_stage(
         if engine.can_be_saved:
             trial.save = _saver(engine, stopping, epoch, first_loss, stage)
         yield metrics if stage.number is None else {**metrics, "stage": stage.number}
+    engine.end_training()
     stopping.restore_best()
     return Stage(0, stage.number, epoch, first_loss, stopping.best, stage.begins)
 

@@ -8,16 +8,30 @@ from contextlib import contextmanager
 import keras
 
 from trainables.compiled.kept_programs import program_for
+from trainables.compiled.objective import objective_of
 from trainables.compiled.optimizers import make_optimizer
 from trainables.compiled.program import Program
+from trainables.compiled.schedules import schedule_of
 from trainables.data import Data
+from trainables.engines.contract import COMPILED, FIT
 from trainables.engines.initial_weights import initial_weights
 from trainables.engines.keras_fit import KerasFit
-from trainables.engines.layers import Dropout, leaves, plain
+from trainables.engines.layers import Dropout, in_precision, leaves, plain
+from trainables.errors import TrainableError
 from trainables.networks.build import build_model
-from trainables.own_models.choice import fit_engine
+from trainables.own_models.choice import HAS_CALLBACKS, Callbacks, fit_engine
 from trainables.settings.image import ImageSettings
 from trainables.trial import Config
+
+
+def engine_facts(settings: ImageSettings, callbacks: Callbacks | None = None) -> dict[str, str]:
+    """Return `engine`, and `engine_reason` where something needs `fit`, of a network of ours; raises TrainableError."""
+    if settings.precision == "float32" and callbacks is None:
+        return {"engine": FIT if settings.engine == FIT else COMPILED}
+    reason = HAS_CALLBACKS if callbacks else f"it computes in {settings.precision}"
+    if settings.engine == COMPILED:
+        raise TrainableError(f"engine is 'compiled', and this network needs 'fit': {reason}. Expected engine='auto'.")
+    return {"engine": FIT, "engine_reason": reason}
 
 
 @contextmanager
@@ -28,22 +42,26 @@ def prepared_program(config: Config, data: Data, seed: int) -> Iterator[Program]
     num_classes = data.info.num_classes
 
     def build() -> Program:
-        return Program(build_model(settings, image_shape, num_classes), _optimizer(settings), image_shape)
+        model = build_model(settings, image_shape, num_classes)
+        objective = objective_of(settings, num_classes, logits=False)
+        return Program(model, optimizer_of(settings), image_shape, objective=objective)
 
     with program_for((settings.structure(), image_shape, num_classes), build) as program:
         program.start(initial_weights(program.model, seed), settings)
         yield program
 
 
-def prepared_fit(config: Config, data: Data, seed: int, cpus: int) -> KerasFit:
+def prepared_fit(config: Config, data: Data, seed: int, cpus: int, callbacks: Callbacks | None = None) -> KerasFit:
     """Return the same network with the same weights and Keras' own dropout, to be trained by Keras' `fit`."""
     settings = ImageSettings.of(config)
     model = build_model(settings, data.train.images.shape[1:], data.info.num_classes)
     rates = {layer.name: getattr(settings, layer.setting) for layer in leaves(model) if isinstance(layer, Dropout)}
-    network = plain(model, rates)
+    network = in_precision(plain(model, rates), settings.precision)
     network.set_weights(initial_weights(model, seed))
-    return fit_engine(network, data, settings, cpus)
+    return fit_engine(network, data, settings, cpus, callbacks=callbacks(config) if callbacks else ())
 
 
-def _optimizer(settings: ImageSettings) -> keras.optimizers.Optimizer:
-    return make_optimizer(settings.optimizer, decays=settings.weight_decay is not None)
+def optimizer_of(settings: ImageSettings) -> keras.optimizers.Optimizer:
+    """A new one for trials of these settings."""
+    decays = settings.weight_decay is not None
+    return make_optimizer(settings.optimizer, decays=decays, schedule=schedule_of(settings))

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from trainables.backbones.head import transfer_model
 from trainables.backbones.pieces import Piece, TrialBackbone
 from trainables.compiled.kept_programs import program_for
-from trainables.compiled.optimizers import make_optimizer
+from trainables.compiled.objective import objective_of
 from trainables.compiled.program import Program
 from trainables.data import Data
-from trainables.engines.contract import COMPILED, FIT, Engine
+from trainables.engines.contract import FIT, Engine
 from trainables.engines.initial_weights import Weights, initial_weights
-from trainables.engines.layers import Dropout, leaves, plain
-from trainables.own_models.choice import fit_engine
+from trainables.engines.layers import Dropout, in_precision, leaves, plain
+from trainables.own_models.choice import Callbacks, fit_engine
 from trainables.own_models.saved_models import Measured, save_checked
-from trainables.settings.image import ImageSettings, check_side
+from trainables.settings.checks import check_side
+from trainables.settings.image import ImageSettings
 from trainables.training.checkpoint import checkpoint_values
 from trainables.training.fitting import Stage, train_stage
 from trainables.training.growth import trainings
 from trainables.training.outcome import finish
+from trainables.training.prepared import engine_facts, optimizer_of
 from trainables.trial import Config, Metrics, Trial
 
 
@@ -50,26 +53,36 @@ def stages_of(settings: ImageSettings) -> list[StagePlan]:
     ]
 
 
-def train_transfer(data: Data, config: Config, trial: Trial) -> Generator[Metrics, None, None]:
+def train_transfer(
+    data: Data, config: Config, trial: Trial, callbacks: Callbacks | None = None
+) -> Generator[Metrics, None, None]:
     """Do `train` with a backbone: yield the metrics of every epoch of every stage, and the test of the best weights."""
     settings = ImageSettings.of(config)
     check_side(settings.network, min(data.train.images.shape[1:3]))
     plans = stages_of(settings)
     left = trainings(trial, sum(plan.epochs for plan in plans))
     for begins in left:
-        yield from _train_once(TrialBackbone(settings, data, trial), config, plans, begins, tests=begins == left[-1])
+        source = TrialBackbone(settings, data, trial)
+        yield from _train_once(source, config, plans, begins, tests=begins == left[-1], callbacks=callbacks)
 
 
 def _train_once(
-    source: TrialBackbone, config: Config, plans: list[StagePlan], begins: int, *, tests: bool
+    source: TrialBackbone,
+    config: Config,
+    plans: list[StagePlan],
+    begins: int,
+    *,
+    tests: bool,
+    callbacks: Callbacks | None,
 ) -> Generator[Metrics, None, None]:
     """Do all stages from the initial weights; `begins` is the number of epochs of the trainings before."""
     trial = source.trial
-    trial.facts["engine"] = FIT if source.settings.engine == FIT else COMPILED
+    trial.facts |= engine_facts(source.settings, callbacks)
     stage, left = _resumed(trial.checkpoint, plans, begins)
     for plan in left:
         stage = dataclasses.replace(stage, epochs=plan.epochs, number=plan.number)
-        with _engine(source, source.settings, plan) as (engine, piece):
+        called = callbacks(config) if callbacks else ()
+        with _engine(source, source.settings, plan, called) as (engine, piece):
             stage = yield from train_stage(engine, piece.data, config, trial, stage, copies=piece.copies)
             source.learn(engine)
             if tests and plan is plans[-1]:
@@ -86,7 +99,9 @@ def _resumed(checkpoint: Path | None, plans: list[StagePlan], begins: int) -> tu
 
 
 @contextmanager
-def _engine(source: TrialBackbone, settings: ImageSettings, plan: StagePlan) -> Iterator[tuple[Engine, Piece]]:
+def _engine(
+    source: TrialBackbone, settings: ImageSettings, plan: StagePlan, callbacks: Sequence[Any]
+) -> Iterator[tuple[Engine, Piece]]:
     """Yield the engine of a stage, with the weights that it begins from, and the piece of network that it trains."""
     piece = source.piece(frozen=plan.frozen)
     classes = source.images.info.num_classes
@@ -100,29 +115,38 @@ def _engine(source: TrialBackbone, settings: ImageSettings, plan: StagePlan) -> 
         own = source.weights(model)
         return [*own, *(source.head or initial_weights(model, source.trial.seed, first=len(own)))]
 
-    if settings.engine == FIT:
-        network = model()
+    if source.trial.facts["engine"] == FIT:
+        network = _in_precision(model(), settings)
         network.set_weights(weights(network))
         for layer in leaves(network):
             if isinstance(layer, Dropout):
                 layer.rate_now.assign(getattr(settings, layer.setting))
-        yield fit_engine(network, piece.data, settings, source.trial.cpus, piece.weights_in_front), piece
+        place, cpus = piece.weights_in_front, source.trial.cpus
+        yield fit_engine(network, piece.data, settings, cpus, first_place=place, callbacks=callbacks), piece
         return
 
     def build() -> Program:
-        optimizer = make_optimizer(settings.optimizer, decays=settings.weight_decay is not None)
         return Program(
             model(),
-            optimizer,
+            optimizer_of(settings),
             piece.input_shape,
+            objective=objective_of(settings, classes, logits=False),
             image_dtype="float32" if piece.is_cached else "uint8",
             first_place=piece.weights_in_front,
         )
 
     shape = (piece.input_shape, piece.weights_in_front, classes)
-    with program_for((piece.structure, shape, settings.optimizer, settings.weight_decay is not None), build) as program:
+    with program_for((piece.structure, shape, settings.step_structure()), build) as program:
         program.start(weights(program.model), settings)
         yield program, piece
+
+
+def _in_precision(network: keras.Model, settings: ImageSettings) -> keras.Model:
+    """The network as `fit` trains it."""
+    if settings.precision == "float32":
+        return network
+    rates = {layer.name: getattr(settings, layer.setting) for layer in leaves(network) if isinstance(layer, Dropout)}
+    return in_precision(plain(network, rates), settings.precision)
 
 
 def _finished(engine: Engine, piece: Piece, source: TrialBackbone) -> Metrics:
@@ -142,7 +166,7 @@ def _model_writer(source: TrialBackbone, piece: Piece, measured: Measured) -> Ca
         shape = images.train.images.shape[1:]
         model = transfer_model(settings, shape, images.info.num_classes, source.model(whole), pixels=True)
         rates = {layer.name: getattr(settings, layer.setting) for layer in leaves(model) if isinstance(layer, Dropout)}
-        saved = plain(model, rates)
+        saved = in_precision(plain(model, rates), settings.precision)
         saved.set_weights([*source.weights(model), *(source.head or [])])
         save_checked(saved, path, on_images)
 

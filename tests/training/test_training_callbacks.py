@@ -1,0 +1,83 @@
+"""Callbacks of a user's own hear of one training, whatever it is made of."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.small_data import digits
+from trainables.engines.runtime import configure
+from trainables.errors import TrainableError
+from trainables.trial import Trial, declaration_of
+
+configure(cpus=1)
+
+import keras  # noqa: E402
+
+from trainables.image_classifier import train_calling, train_on, train_with  # noqa: E402
+
+SMALL = {"filters": 4, "batch_norm": "none", "head_units": (), "epochs": 4, "batch_size": 100}
+
+
+class Heard(keras.callbacks.Callback):
+    """Writes down what it is told, and ends the training behind `last`."""
+
+    def __init__(self, last: int) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self._last = last
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.lines.append("begin")
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.lines.append("batch")
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.lines.append(f"epoch {epoch} {sorted(logs or {})[0]}")
+        self.model.stop_training = epoch + 1 == self._last
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self.lines.append("end")
+
+
+def test_callbacks_hear_of_one_training_and_may_end_it() -> None:
+    heard: list[Heard] = []
+
+    def callbacks(config: Any) -> list[Heard]:
+        heard.append(Heard(config["last"]))
+        return heard[-1:]
+
+    trial = Trial(seed=1)
+    reports = list(train_on(digits(), {**SMALL, "last": 2}, trial, callbacks))
+    assert [one.get("epoch") for one in reports] == [1, 2, None]
+    told = heard[0].lines
+    assert [line for line in told if line != "batch"] == ["begin", "epoch 0 accuracy", "epoch 1 accuracy", "end"]
+    assert told.count("batch") == 2 * -(-len(digits().train) // 100)
+    assert trial.facts == {"engine": "fit", "engine_reason": "it has callbacks of its own"}
+    assert trial.save is None  # What they keep is not known: it would begin anew.
+
+
+def test_callback_of_keras_sets_the_learning_rate_and_settings_of_its_own_are_allowed() -> None:
+    def callbacks(config: Any) -> list[Any]:
+        return [keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * config["factor"])]
+
+    trainable = train_calling(callbacks)
+    config = {**SMALL, "learning_rate": 0.01, "factor": 0.5, "dataset": "digits", "epochs": 2}
+    declaration_of(trainable).check({name: (value,) for name, value in config.items() if name != "dataset"}, None)
+    reports = list(trainable(config, Trial()))
+    assert [one["learning_rate"] for one in reports[:-1]] == pytest.approx([0.01, 0.005])
+    with pytest.raises(TrainableError, match="'filters' may be 0"):
+        declaration_of(trainable).check({"filters": (0,)}, None)
+
+
+def test_own_model_has_callbacks_too_and_compiled_is_refused() -> None:
+    def build(config: Any, data: Any) -> Any:
+        return keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
+
+    heard = Heard(1)
+    trainable = train_with(build, callbacks=lambda _: [heard])
+    config = {"dataset": "digits", "epochs": 3, "batch_size": 100}
+    assert len(list(trainable(config, Trial()))) == 2
+    assert heard.lines[-1] == "end"
+    with pytest.raises(TrainableError, match="callbacks of its own"):
+        next(trainable({**config, "engine": "compiled"}, Trial()))
