@@ -1,4 +1,4 @@
-"""Which configuration is tried next: ask, tell, and reap what a crash left. The only part of search/ with Optuna."""
+"""Decides which configuration is tried next, and takes back what a crash left. Only here does search/ use Optuna."""
 
 from search.sampling.sampling import Finished, Proposal, Sampling
 

@@ -21,15 +21,15 @@ from search.sampling.translation import Stored, Translation
 from search.space import Config, Space, fingerprint
 
 _DRAWS = 10
-"""Draws of the sampler before chance takes over."""
+"""Number of the sampler's draws before random ones take over."""
 _BY_CHANCE = 1000
-"""Draws by chance before a space that cannot be listed counts as exhausted."""
+"""Number of random draws after which a space that cannot be listed counts as exhausted."""
 _KNOW_FAILED = ("mfgp",)
 """Samplers that learn from failed trials as such."""
 _KNOW_ONLY_COMPLETE = ("gp", "cmaes")
 """Samplers that learn nothing from pruned and failed trials."""
 _LISTED = 10_000
-"""Configurations up to which a finite space is listed to pick what is left."""
+"""Number of configurations up to which a finite space is listed, to pick what is left."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Drawing:
         if sampler == "grid":
             if not space.declared:
                 raise SearchError("sampler 'grid' needs declared parameters; expected a dict. Or use another sampler.")
-            next(space.grid())  # Names a parameter that has no grid.
+            next(space.grid())  # This raises for a parameter that has no grid, and names it.
         self._space, self._translation = space, translation
         self._sampler, self._seed = sampler, seed
         epochs = space.fixed.get("epochs")
@@ -71,7 +71,7 @@ class Drawing:
     def learn(self, trials: Sequence[FrozenTrial], failed: Container[int]) -> None:
         """Take in the trials of an earlier process, and the numbers of those that failed by themselves.
 
-        The sampler is seeded anew, or it would draw its first configurations again.
+        The sampler gets a new seed, or it would draw its first configurations again.
         """
         for trial in trials:
             state, value = self._shown(trial.state, trial.value, trial.number in failed)
@@ -91,11 +91,11 @@ class Drawing:
             self._chance = np.random.default_rng(seed)
 
     def seen(self, config: Config) -> None:
-        """Never draw this configuration."""
+        """Take note of a configuration, which is then never drawn."""
         self._drawn.add(fingerprint(config))
 
     def draw(self) -> Draw | None:
-        """A new configuration; None: there is none."""
+        """Return a new configuration, or None if there is none left."""
         if self._size is not None and len(self._drawn) >= self._size:
             return None
         if self._grid is not None:
@@ -110,7 +110,7 @@ class Drawing:
         return self._by_chance()
 
     def _new_from(self, trial: optuna.Trial) -> Config | None:
-        """What the trial suggests; None where that was drawn before, or where the function prunes it."""
+        """Return what the trial suggests, or None where that was drawn before or the user's function prunes it."""
         try:
             config = self._translation.draw(trial)
         except optuna.TrialPruned:
@@ -146,7 +146,7 @@ class Drawing:
         return True
 
     def start(self, trial: FrozenTrial) -> int:
-        """Put a running trial that was not drawn in the sampler's study into it; its number there."""
+        """Put a running trial that was drawn elsewhere into the sampler's study, and return its number there."""
         return self._storage.get_trial_number_from_id(self._storage.create_new_trial(self._study_id, trial))
 
     def report(self, number: int, epoch: int, value: float) -> None:
@@ -155,7 +155,7 @@ class Drawing:
         self._storage.set_trial_intermediate_value(trial_id, epoch, value)
 
     def finish(self, number: int, state: TrialState, value: float | None, failed: bool) -> None:
-        """Let the sampler see the end of a trial; `failed`: by itself, and not because it was cut off."""
+        """Let the sampler see the end of a trial; `failed` says that it failed by itself and was not cut off."""
         state, value = self._shown(state, value, failed)
         if state == TrialState.FAIL and not failed:
             trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
@@ -163,11 +163,11 @@ class Drawing:
         self._study.tell(number, value if state == TrialState.COMPLETE else None, state)
 
     def _shown(self, state: TrialState, value: float | None, failed: bool) -> tuple[TrialState, float | None]:
-        """The end of a trial as the sampler sees it, who would otherwise learn nothing from what did not complete.
+        """Return the end of a trial as the sampler is shown it; it would else learn nothing from incomplete trials.
 
-        TPE takes no notice of FAIL, and goes on proposing where training diverges: to it a failed trial is a pruned one
-        without a value, the worst there is. GP and CMA-ES know complete trials only: to them a pruned trial is one that
-        completed with its last value, a failed one has the worst value so far.
+        TPE takes no notice of FAIL, and would go on proposing where training diverges: it is shown a failed trial as a
+        pruned one without a value, which is the worst there is. GP and CMA-ES know only complete trials: they are shown
+        a pruned trial as complete with its last value, and a failed one as complete with the worst value so far.
         """
         if self._sampler in _KNOW_FAILED:
             return state, value

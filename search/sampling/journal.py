@@ -18,13 +18,13 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-_CREATE_TRIAL = 4  # Optuna's journal operation: the only one of ours that must be on disk before anything follows.
+_CREATE_TRIAL = 4  # Optuna's number of the only operation of ours that must be on disk before anything follows.
 
 
 class Record:
     """The study in a journal file, or one in memory without a file.
 
-    A new one is called `name` and says which `metric` its values are of, for whoever opens the file with Optuna.
+    A new study is called `name` and says of which `metric` its values are, for whoever opens the file with Optuna.
     """
 
     def __init__(self, path: Path | None, mode: Literal["max", "min"], metric: str, name: str) -> None:
@@ -35,7 +35,7 @@ class Record:
         else:
             direction = StudyDirection.MAXIMIZE if mode == "max" else StudyDirection.MINIMIZE
             self.study_id = self.storage.create_new_study([direction], name)
-            with warnings.catch_warnings():  # Optuna calls this an experiment, and has had it since 3.2.
+            with warnings.catch_warnings():  # Optuna calls this class an experiment, and has had it since 3.2.
                 warnings.simplefilter("ignore", ExperimentalWarning)
                 load_study(study_name=name, storage=self.storage).set_metric_names([metric])
 
@@ -48,7 +48,7 @@ class Record:
         return self.storage.get_trial_id_from_study_id_trial_number(self.study_id, trial.number)
 
     def add(self, trial: FrozenTrial) -> int:
-        """Store a trial as it is, in one line of the journal; return the id by which the storage knows it."""
+        """Store a trial as it is, in one line of the journal, and return the id by which the storage knows it."""
         return self.storage.create_new_trial(self.study_id, trial)
 
     def report(self, storage_id: int, reports: Mapping[int, float]) -> None:
@@ -68,10 +68,10 @@ class Record:
 class _Backend(JournalFileBackend):
     """Optuna's journal file, without its lock and with fewer flushes.
 
-    Optuna's lock is a link beside the file: one that a killed process left costs the next 30 seconds. The folder has
-    one writer already, by the experiment's own lock, and an append is one system call. A line that is only in the
-    cache of the operating system survives the death of the process; the death of the machine can take reports and
-    ends of trials, which a resume takes from the Parquet rows, but no proposal.
+    Optuna's lock is a link beside the file; one that a killed process left would cost the next process 30 seconds. The
+    folder has only one writer anyway, by the experiment's own lock, and an append is one system call. A line that is
+    only in the cache of the operating system survives the death of the process. The death of the machine can take
+    reports and ends of trials, which a resume takes from the Parquet rows, but no proposal.
     """
 
     def __init__(self, path: Path) -> None:
@@ -94,7 +94,7 @@ def cut_torn_end(path: Path) -> None:
     """Shorten the journal to its whole lines, up to the first that cannot be read.
 
     A writer that dies leaves at most its last line torn. Where more is lost, by a disk or an editor, the file is kept
-    as it was under the name `study.journal.damaged`; the trials that follow come from the table.
+    as it was under the name `study.journal.damaged`; the trials after the damage come from the table.
     """
     if not path.exists():
         return

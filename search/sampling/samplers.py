@@ -1,4 +1,4 @@
-"""The samplers by name, and a clear error where one needs a package that is not installed."""
+"""Makes samplers by name, with a clear error where one needs a package that is not installed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _NEEDS = {"gp": "torch", "cmaes": "cmaes"}
 
 
 def make_sampler(name: str, seed: int, max_epochs: int | None = None) -> BaseSampler:
-    """The sampler of that name; raises SearchError for a missing package. `max_epochs`: of a training, if known."""
+    """Return the sampler of that name; raises SearchError for a missing package.
+
+    `max_epochs` is the largest number of epochs of a trial, or None where it is not known.
+    """
     if name == "mfgp":
         return MultiFidelitySampler(seed, max_epochs)
     package = _NEEDS.get(name)
@@ -32,9 +35,9 @@ def make_sampler(name: str, seed: int, max_epochs: int | None = None) -> BaseSam
 
 
 def _tpe(seed: int) -> BaseSampler:
-    # Jointly over the parameters (`multivariate`), which finds the optimum of Branin and Hartmann 6 in fewer trials.
-    # Parameters under a condition are sampled one by one: `group`, which takes them jointly too, was no better on a
-    # conditional space over 60 seeds, alone and with 4 trials at once.
+    # With `multivariate` it samples jointly over the parameters, which finds the optimum of Branin and Hartmann 6 in
+    # fewer trials. Parameters under a condition are sampled one by one: `group`, which takes them jointly too, was no
+    # better on a conditional space over 60 seeds, alone and with 4 trials at once.
     return TPESampler(seed=seed, multivariate=True)
 
 

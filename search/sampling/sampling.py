@@ -31,7 +31,7 @@ _STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed
 
 @dataclass(frozen=True)
 class Proposal:
-    """A configuration to be tried: active parameters only, values of the declared types."""
+    """A configuration to be tried, which holds only active parameters, with values of the declared types."""
 
     number: int
     trial_id: str
@@ -47,9 +47,9 @@ class Finished:
     config: Mapping[str, object] = field(default_factory=dict)
     """Values by parameter, as the table holds them; used only for a trial that the journal has lost."""
     reports: Mapping[int, float] = field(default_factory=dict)
-    """The value of the metric after each epoch."""
+    """Value of the metric after each epoch."""
     about: Mapping[str, str] = field(default_factory=dict)
-    """What else the study is to say of it by name, like its worker and its error."""
+    """What else the study is to say of the trial by name, such as its worker and its error."""
 
 
 @dataclass
@@ -62,10 +62,10 @@ class _Running:
 
 
 class Sampling:
-    """A sampler over a space, and the study in `journal` (None: in memory only) that remembers it under a `name`."""
+    """A sampler over a space, and the study that remembers it under `name`, in `journal` or (None) only in memory."""
 
     def __init__(self, space: Space, journal: Path | None, *, sampler: str, seed: int, name: str = "search") -> None:
-        # Optuna tells each trial as it ends; the live view does that here.
+        # Optuna would print each trial as it ends, which the live view does here.
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._translation = translate(space)
         self._drawing = Drawing(space, self._translation, sampler, seed)
@@ -80,10 +80,11 @@ class Sampling:
     ) -> None:
         """Bring the study of an earlier process up to the table, before the first `ask`.
 
-        `finished`: trial_id -> row of a trial that ended. Those that were not told are told, those that only the table
-        has are added. All others that the study knows are told FAIL, if they were running, and proposed again before
-        anything new, under their own number; so are those that only `running` has: trial_id -> values by parameter.
-        Where the study has the end of a trial whose row the table has lost, that end stays the one that counts.
+        `finished` holds the rows of trials that ended, by trial_id. Those that were not told are told, and those that
+        only the table has are added. All other trials of the study are told FAIL, if they were running, and are
+        proposed again under their own number, before anything new. The same goes for those that only `running` has,
+        which holds values by parameter, by trial_id. Where the study has the end of a trial whose row the table has
+        lost, the study's end counts.
         """
         ids = {trial.user_attrs["trial_id"] for trial in self._record.trials() if trial.state in _WITH_VALUE}
         self._ended_before = ids - finished.keys()
@@ -102,7 +103,7 @@ class Sampling:
         self._again.extend(sorted(unfinished, key=lambda pair: pair[0].number))
 
     def ask(self) -> Proposal | None:
-        """Return the next configuration; None when the space has no other one."""
+        """Return the next configuration, or None when the space has no other one."""
         if self._again:
             proposal, draw = self._again.popleft()
         else:
@@ -117,7 +118,7 @@ class Sampling:
         return proposal
 
     def report(self, trial_id: str, epoch: int, value: float) -> None:
-        """Take the metric of a running trial after an epoch; an epoch that was reported before is left as it is."""
+        """Take the metric of a running trial after an epoch; an epoch that was reported before keeps its value."""
         running = self._running[trial_id]
         if epoch in running.reports:
             return
@@ -132,14 +133,14 @@ class Sampling:
         value: float | None,
         about: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """End a running trial; a complete one without a number has failed, a pruned one keeps its last report.
+        """End a running trial; a complete one without a number has failed, and a pruned one keeps its last report.
 
-        `about` is stored with it for whoever looks at the study; the sampler does not see it.
+        `about` is stored with the trial for whoever looks at the study; the sampler does not see it.
         """
         self._end(self._running.pop(trial_id), state, value, failed=True, about=about)
 
     def requeue(self, trial_id: str) -> None:
-        """Take back a trial that was cut off: its attempt is told FAIL, its configuration is proposed next."""
+        """Take back a trial that was cut off: its attempt is told FAIL, and its configuration is proposed next."""
         running = self._running.pop(trial_id)
         self._end(running, "failed", None, failed=False)
         self._again.append((running.proposal, replace(running.draw, number=None)))
@@ -168,7 +169,7 @@ class Sampling:
         return {trial_id: proposal.config for trial_id, (proposal, _) in self._known().items()}
 
     def _known(self) -> dict[str, tuple[Proposal, Draw]]:
-        """Return what was proposed, by trial_id."""
+        """Return what was proposed with how it was drawn, by trial_id."""
         known = {}
         for trial in self._record.trials():
             config = self._translation.restore(trial.params)
@@ -212,7 +213,7 @@ def _frozen(
     value: float | None = None,
     row: Finished | None = None,
 ) -> FrozenTrial:
-    """A trial as Optuna stores it: one that begins, or with its `row` one that has ended."""
+    """Return a trial as Optuna stores it: one that begins, or, with its `row`, one that has ended."""
     config = json.dumps(proposal.config, default=text_of, sort_keys=True)
     return create_trial(
         state=state,

@@ -1,8 +1,9 @@
-"""The trials that TPE looks at: all that run, the best, the latest, and of the others an even selection.
+"""Selects the trials that TPE looks at: all that run, the best, the latest, and an even selection of the others.
 
-TPE reads every earlier trial for every proposal, in interpreted loops: ever longer, 12 ms at 2,000 trials. It fits one
-density to the best trials, never more than 25, and one to all others; of those an even selection gives nearly the same
-density. So a proposal costs the same from the 1,000th trial on; `benchmarks.samplers --long` compares what is found.
+TPE reads every earlier trial for every proposal, in interpreted loops, which takes ever longer: 12 ms at 2,000 trials.
+It fits one density to the best trials, never more than 25, and one to all others; an even selection of those gives
+nearly the same density. So a proposal costs the same from the 1,000th trial on; `benchmarks.samplers --long` compares
+what is found.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
 BEST = 50
-"""How many of the best trials are shown: twice as many as TPE fits its density of good trials to."""
+"""Number of the best trials that are shown: twice as many as TPE fits its density of good trials to."""
 LATEST = 200
 SELECTED = 750
-"""How many of all other trials are shown."""
+"""Number of all other trials that are shown."""
 
 _Rank = tuple[int, float, float]
 _LEARNT_FROM = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -44,7 +45,7 @@ class ThinnedStorage(InMemoryStorage):
         return trial_id
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
-        """Create a trial as Optuna does, and remember it."""
+        """Set the state and values of a trial as Optuna does, and remember them."""
         was_set = super().set_trial_state_values(trial_id, state, values)
         self._enter(self.get_trial(trial_id))
         return was_set
@@ -52,7 +53,7 @@ class ThinnedStorage(InMemoryStorage):
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        """The trials of the selection in these states, by number."""
+        """Return the trials of the selection in these states, by number."""
         if len(self._ended) <= BEST + LATEST + SELECTED or states == (TrialState.WAITING,):
             return super().get_all_trials(study_id, deepcopy, states)
         trials = [self._studies[study_id].trials[number] for number in self._selection()]
@@ -69,7 +70,10 @@ class ThinnedStorage(InMemoryStorage):
             del self._best[BEST:]
 
     def _rank(self, trial: FrozenTrial) -> _Rank:
-        """As TPE ranks: complete trials by their value, then pruned ones by how far they came, then by value."""
+        """Return the rank by which TPE orders trials.
+
+        Complete trials come first, by value, then pruned ones, by how far they came and then by value.
+        """
         if trial.state == TrialState.COMPLETE:
             assert trial.value is not None
             return 0, self._sign * trial.value, 0.0

@@ -1,4 +1,4 @@
-"""A space in Optuna's terms and back: distributions, stored values, configurations."""
+"""Translates a space into Optuna's terms and back: distributions, stored values, configurations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from search.space.values import plain
 from search.wording import error_text, users_line
 
 Stored = dict[str, Any]
-"""Name of a parameter -> its value as Optuna holds it."""
+"""Values by name of the parameter, as Optuna holds them."""
 
 
 class Translation(Protocol):
@@ -41,11 +41,11 @@ class Translation(Protocol):
         """Return the configuration that Optuna's values stand for."""
 
     def read(self, row: Mapping[str, object]) -> Config:
-        """Return the configuration of a row of the table, whose types may be wider: 3.0 for 3, a text for an option."""
+        """Return the configuration of a table's row, whose types may be wider: 3.0 for 3, or a text for an option."""
 
 
 def translate(space: Space) -> Translation:
-    """The translation for declared parameters, for a define-by-run function, or for builds of a HyperModel."""
+    """Return the translation for declared parameters, for a define-by-run function, or for a HyperModel."""
     if space.declared:
         return Declared(space)
     return Built(space.parameters) if isinstance(space.parameters, BuildApart) else DefinedByRun(space.parameters)
@@ -64,7 +64,7 @@ _TRIED = 3
 
 
 class Declared:
-    """Parameters that are declared: Float, Int and Choice, with conditions."""
+    """Translates parameters that are declared: Float, Int and Choice, with conditions."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
@@ -98,15 +98,15 @@ class Declared:
 
 
 class DefinedByRun:
-    """A function of an Optuna trial that suggests as it goes and returns more settings."""
+    """Translates a function that suggests values by an Optuna trial as it goes, and may return more settings."""
 
     def __init__(self, function: Callable[[BaseTrial], Mapping[str, object] | None]) -> None:
         self._function = function
 
     def draw(self, trial: BaseTrial) -> Config:
-        """What was suggested, and what was returned, which wins.
+        """Return what was suggested and what was returned, which wins over a suggestion of the same name.
 
-        Raises SearchError with the line for whatever goes wrong in the function, but for its TrialPruned.
+        Raises SearchError with the line for whatever goes wrong in the function, except for its TrialPruned.
         """
         try:
             return self._drawn(Strict(trial))  # type: ignore[arg-type]  # answers all that a trial does
@@ -128,9 +128,9 @@ class DefinedByRun:
         return {**trial.params, **plain(dict(returned or {}))}
 
     def store(self, config: Config) -> tuple[Stored, dict[str, BaseDistribution]]:
-        """What the function suggests when it is answered with the configuration; nothing if it then returns another.
+        """Return what the function suggests when it is answered with the configuration; nothing if it returns another.
 
-        That happens where it returns a setting under the name of a suggestion, but not as it was suggested.
+        It returns another one where it returns a setting under the name of a suggestion, but not as it was suggested.
         """
         trial = FixedTrial(dict(config))
         try:
@@ -149,7 +149,7 @@ class DefinedByRun:
 
 
 class Strict:
-    """A trial that refuses two ranges for one name, of which Optuna would take the first without a word."""
+    """A trial that refuses two ranges for one name; Optuna would take the first without a word."""
 
     def __init__(self, trial: BaseTrial) -> None:
         self._trial = trial
@@ -174,7 +174,7 @@ class Strict:
 
 
 class Built:
-    """A HyperModel that is built for each trial, which tells its hyperparameters."""
+    """Translates a HyperModel, which tells its hyperparameters as it is built for each trial."""
 
     def __init__(self, build: BuildApart) -> None:
         self._build = build
@@ -185,7 +185,7 @@ class Built:
         return self._build(lambda name, p: _restored(p, _suggest(trial, _key(name, p), distribution(p))))
 
     def store(self, config: Config) -> tuple[Stored, dict[str, BaseDistribution]]:
-        """What a build asks for when it is answered with the configuration; nothing if it asks for more."""
+        """Return what a build asks for when it is answered with the configuration, or nothing if it asks for more."""
         stored: Stored = {}
         distributions: dict[str, BaseDistribution] = {}
 
@@ -213,7 +213,10 @@ class Built:
 
 
 def _key(name: str, parameter: Parameter) -> str:
-    """Name in Optuna's study, which holds a choice to one set of options; a HyperModel may have several of a name."""
+    """Return the parameter's name in Optuna's study.
+
+    The study holds a choice to one set of options, while a HyperModel may have several choices of one name.
+    """
     return f"{name}: {parameter.describe()}" if isinstance(parameter, Choice) else name
 
 
@@ -256,12 +259,12 @@ def _restored(parameter: Parameter, stored: Any) -> object:
     if isinstance(parameter, Choice):
         return parameter.options[_choices(parameter).index(stored)]
     if isinstance(parameter, Float):
-        return parameter.nearest(_turned(parameter, stored))  # 0.3, as the grid has it, not 0.30000000000000004.
+        return parameter.nearest(_turned(parameter, stored))  # The grid has 0.3, and not 0.30000000000000004.
     return _turned(parameter, stored)
 
 
 def _turned(parameter: Float | Int, value: Any) -> Any:
-    """Of a range whose logarithm counts from its upper end, Optuna has the mirror image; of others the value itself."""
+    """Return the value of a range; a logarithm that counts from the upper end is held as its mirror image."""
     return parameter.low + parameter.high - value if parameter.log == "reverse" else value
 
 
@@ -269,7 +272,7 @@ def _read(name: str, parameter: Parameter, value: Any) -> object:
     if not isinstance(parameter, Choice):
         return float(value) if isinstance(parameter, Float) else int(value)
     value = None if _is_null(value) else value
-    # A column of texts holds each option's; any other holds the options themselves, 3 perhaps as 3.0.
+    # A column of texts holds each option's text; any other column holds the options themselves, 3 perhaps as 3.0.
     texts = parameter.texts() if parameter.column_type() == "string" else parameter.options
     for known in (texts, parameter.options):
         if value in known:
