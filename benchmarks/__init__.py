@@ -1,1 +1,1 @@
-"""What is claimed about time, memory and quality, measured."""
+"""Measurements of what is claimed about time, memory and quality."""

@@ -32,7 +32,7 @@ STANDARD = ("curves", "compare", "progress")
 
 
 def write_search(root: Path, trials: int, epochs: int) -> None:
-    """An experiment folder as a finished search leaves it: half of the trials pruned at 1, 3, 9 or 27 epochs."""
+    """Write an experiment folder like that of a finished search: half of the trials pruned at 1, 3, 9 or 27 epochs."""
     rng = np.random.default_rng(0)
     rate = 10 ** rng.uniform(-4, -1, trials)
     final = 0.97 - 0.03 * (np.log10(rate) + 2.7) ** 2 + rng.normal(0, 0.005, trials)
@@ -86,7 +86,7 @@ def timed(what: str, act: Callable[[], object], runs: int) -> None:
 
 
 def command(*words: str) -> Callable[[], object]:
-    """A command in a process of its own, its output thrown away."""
+    """Return what runs a command in a process of its own and throws its output away."""
     return lambda: subprocess.run([sys.executable, "-m", *words], check=True, capture_output=True)
 
 

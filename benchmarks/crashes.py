@@ -29,9 +29,9 @@ from tests.support.crashes import Driver, check_whole, ended
 EPOCHS = 2
 SLOTS = 2
 MORE = (2, 40)
-"""Least and largest number of trials that a driver is to add."""
+"""Least and largest number of trials that each driver is to add."""
 POLL_S = 0.002
-"""Time between two looks at a driver."""
+"""Time in seconds between two looks at a driver."""
 
 Rows = dict[str, dict[str, Any]]
 
@@ -47,7 +47,7 @@ class Life:
         self._stored = 0
 
     def live_until(self, moment: str) -> bool:
-        """Wait for a moment by its name in `MOMENTS`; False: the driver has ended before."""
+        """Wait for a moment by its name in `MOMENTS`; return False if the driver has ended before."""
         return MOMENTS[moment](self)
 
     def _wait(self, holds: Callable[[], bool]) -> bool:
@@ -62,29 +62,29 @@ class Life:
         return self._wait(lambda: time.monotonic() > end)
 
     def starting(self) -> bool:
-        """Imports, the folder's lock, what is read and told on a resume, the start of Ray."""
+        """Wait for a moment of imports, the folder's lock, what a resume reads and tells, or the start of Ray."""
         return self._go_on(3.0)
 
     def proposing(self) -> bool:
-        """The journal grows for the first time."""
+        """Wait until the journal grows for the first time."""
         return self._wait(lambda: self._journal.exists() and self._journal.stat().st_size > self._size) and (
             self._go_on(0.02)
         )
 
     def running(self) -> bool:
-        """Trials have ended and others run: proposals, reports, ends that are told."""
+        """Wait until trials have ended while others run: there are proposals, reports, and ends that are told."""
         return self._wait(self._has_stored) and self._go_on(0.5)
 
     def storing(self) -> bool:
-        """A part of a table is being written."""
+        """Wait until a part of a table is being written."""
         return self._wait(lambda: self._is_writing("*-0.parquet"))
 
     def merging(self) -> bool:
-        """Parts are being merged, or the driver is through with its trials."""
+        """Wait until parts are being merged, or the driver is through with its trials."""
         return self._wait(lambda: self._is_writing("*-[1-9].parquet") or self._is_through())
 
     def ending(self) -> bool:
-        """All trials are stored; the tables become one file each, the manifest says so."""
+        """Wait until all trials are stored: the tables become one file each, and the manifest says so."""
         return self._wait(self._is_through) and self._go_on(1.0)
 
     def _parts(self, pattern: str) -> list[Path]:
@@ -100,7 +100,7 @@ class Life:
         return self._count() >= self._trials
 
     def _count(self) -> int:
-        """Trials with a final row; the tables are read only when there is a new part."""
+        """Return the number of trials with a final row; the tables are read only when there is a new part."""
         parts = self._parts("part-*.parquet")
         if parts != self._seen:
             self._seen, self._stored = parts, ended(self._driver.root)
@@ -117,20 +117,20 @@ MOMENTS = {
 }
 
 LONGEST = 3
-"""How much more often than at others a driver is killed while it starts: that takes most of a short life."""
+"""How many times as often as at other moments a driver is killed while it starts: that takes most of a short life."""
 
 
 def finished(root: Path) -> Rows:
-    """The final row of each trial that has ended, by trial id."""
+    """Return the final row of each trial that has ended, by trial id."""
     return {row["trial_id"]: row for row in read_trials(root).table.to_pylist() if row["state"] != "running"}
 
 
 def kill_again_and_again(
     results: Path, kills: int, seed: int = 0, seconds: float = float("inf"), say: Callable[[str], None] = print
 ) -> Counter[str]:
-    """Kill the drivers of one search until so many were killed or the time is over; how often at which moment.
+    """Kill the drivers of one search until `kills` were killed or the time is over; return how often at which moment.
 
-    Raises AssertionError when a stored trial is lost, changed or doubled, or when in the end study and table differ.
+    Raises AssertionError when a stored trial is lost, changed or doubled, or when study and table differ in the end.
     """
     chance, counts = random.Random(seed), Counter[str]()
     began, before, trials = time.monotonic(), Rows(), 0
@@ -165,7 +165,7 @@ def kill_again_and_again(
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Kill, check and print."""
+    """Kill drivers, check what they leave, and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="no new driver after this time")

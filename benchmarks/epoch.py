@@ -28,26 +28,26 @@ from trainables.trial import Trial
 CONFIG = {"network": "two_conv", "filters": 64, "kernel_size": 5, "dropout": 0.5, "batch_size": 128}
 SETTINGS = ImageSettings.of(CONFIG)
 Times = tuple[float, float]
-"""Seconds on the clock, and seconds that the processor worked for the process: equal on a machine that is idle."""
+"""Seconds on the clock, and processor seconds of the process; they are equal on a machine that is idle."""
 WARM, TIMED = 1, 3
-"""Epochs of one process: the first pays for tracing and is not counted."""
+"""Numbers of epochs of one process: the first one pays for tracing and is not counted, the others are timed."""
 
 
 def mnist(images: int) -> Data:
-    """The first `images` training images of MNIST."""
+    """Return the first `images` training images of MNIST."""
     data_dir = os.environ.get("SEARCH_DATA_DIR")
     trial = Trial(data_dir=Path(data_dir) if data_dir else None)
     return load_data({"dataset": "mnist", "sample_size": images}, trial)
 
 
 def fit_default(images: int) -> Callable[[], Any]:
-    """`fit` on arrays, as in the study; TensorFlow chooses its threads."""
+    """Return what runs `fit` on arrays, as in the study; TensorFlow chooses its threads."""
     model, x, y = _keras_model(images)
     return lambda: model.fit(x, y, SETTINGS.batch_size, verbose=0)
 
 
 def fit_private_pool(images: int) -> Callable[[], Any]:
-    """`fit` on a tf.data pipeline with one thread of its own, and one thread for the arithmetic."""
+    """Return what runs `fit` on a tf.data pipeline with one thread of its own, and one thread for the arithmetic."""
     configure(cpus=1)
     import tensorflow as tf  # noqa: PLC0415  # each contestant sets its threads first
 
@@ -60,7 +60,7 @@ def fit_private_pool(images: int) -> Callable[[], Any]:
 
 
 def ours(images: int) -> Callable[[], Any]:
-    """The compiled epoch of a trial, the reset to initial weights included."""
+    """Return what runs the compiled epoch of a trial, which includes the reset to initial weights."""
     data = mnist(images)
     configure(cpus=1)
     from trainables.compiled.chunks import chunks  # noqa: PLC0415  # each contestant sets its threads first
@@ -77,7 +77,7 @@ def ours(images: int) -> Callable[[], Any]:
 
 
 def peak(_images: int) -> Callable[[], Any]:
-    """Twenty products of square matrices, single precision: the arithmetic that this core reaches."""
+    """Return what multiplies square matrices twenty times in single precision: the arithmetic that the core reaches."""
     configure(cpus=1)
     import tensorflow as tf  # noqa: PLC0415  # each contestant sets its threads first
 
@@ -96,7 +96,7 @@ CONTESTANTS = {
 
 
 def _keras_model(images: int) -> tuple[Any, Any, Any]:
-    """Study 003 in plain Keras, with the images of `ours` as floats from 0 to 1."""
+    """Return study 003 in plain Keras, with the images of `ours` as floats from 0 to 1."""
     data = mnist(images)
     import keras  # noqa: PLC0415  # each contestant sets its threads first
     from keras import layers  # noqa: PLC0415  # each contestant sets its threads first
@@ -113,14 +113,14 @@ def _keras_model(images: int) -> tuple[Any, Any, Any]:
 
 
 def flop_per_image() -> int:
-    """Multiplications and additions of one training step: forward, and twice that backward, except to the pixels."""
+    """Return the operations of a training step: forward, and twice that backward, except to the pixels."""
     first = 2 * 26 * 26 * 32 * 9
     others = 2 * (9 * 9 * 64 * 25 * 32 + 1024 * 128 + 128 * 10)
     return 2 * first + 3 * others
 
 
 def measure_here(name: str, images: int) -> list[Times]:
-    """Each timed epoch, in this process, on one core."""
+    """Return the times of each timed epoch, in this process, on one core."""
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     epoch = CONTESTANTS[name](images)
     times = []
@@ -132,14 +132,17 @@ def measure_here(name: str, images: int) -> list[Times]:
 
 
 def measure(name: str, images: int) -> list[Times]:
-    """`measure_here` in a process of its own."""
+    """Return the result of `measure_here` in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.epoch", "--one", name, "--images", str(images)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [(wall, cpu) for wall, cpu in json.loads(done.stdout.splitlines()[-1])]
 
 
 def table(times: dict[str, list[Times]], images: int) -> str:
-    """Markdown: median and spread of the epochs, and the share of the core's peak in the processor time they took."""
+    """Return a Markdown table: median and spread of the epochs, and their share of the core's peak.
+
+    The share is taken in the processor time that the epochs took.
+    """
     best = PEAK_FLOP / min(cpu for _, cpu in times["peak"]) / 1e9
     lines = [
         f"{images:,} images, batch {SETTINGS.batch_size}, one core; its peak: {best:.0f} GFLOP/s; "

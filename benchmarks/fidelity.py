@@ -37,7 +37,7 @@ CONTESTANTS: dict[str, tuple[str, Options]] = {
 
 @dataclass
 class Spent:
-    """What one search came to."""
+    """What one search spent and found."""
 
     passes: float = 0.0
     seconds: float = 0.0
@@ -47,7 +47,7 @@ class Spent:
 
 
 def configurations(seed: int, count: int) -> list[dict[str, object]]:
-    """Random ones of a network of two small blocks."""
+    """Return random configurations of a network of two small blocks."""
     chance = np.random.default_rng([seed, 7])
     return [
         {

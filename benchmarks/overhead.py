@@ -45,7 +45,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def parse(words: Sequence[str] | None) -> argparse.Namespace:
-    """The options."""
+    """Return the parsed options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--only", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS), help="contestants, all by default"
@@ -62,7 +62,7 @@ Key = tuple[str, int]
 
 
 def measure(options: argparse.Namespace, say: Callable[[str], None] | None) -> dict[Key, list[Run]]:
-    """The runs by contestant and number of trials; what ours spends where goes to `say`."""
+    """Return the runs by contestant and number of trials; `say` is told where ours spends its time."""
     turns = [(name, options.trials) for name in options.only]
     turns += [(name, options.many) for name in options.only if options.many and CONTESTANTS[name].many]
     runs: dict[Key, list[Run]] = {turn: [] for turn in turns}
@@ -78,7 +78,7 @@ def measure(options: argparse.Namespace, say: Callable[[str], None] | None) -> d
 
 
 def heading(repetitions: int) -> str:
-    """Date, commit, machine: what a number is worth nothing without."""
+    """Return date, commit and machine, without which a number is worth nothing."""
     machine, found, git = hardware(), versions(), git_commit(ROOT) or {}
     packages = ", ".join(f"{name} {found[name]}" for name in ("ray", "optuna", "keras", "keras-tuner", "tensorflow"))
     commit = f"{str(git.get('commit', 'no commit'))[:10]}{' with changes' if git.get('dirty') else ''}"
@@ -90,7 +90,7 @@ def heading(repetitions: int) -> str:
 
 
 def table(runs: dict[Key, list[Run]]) -> str:
-    """Medians, with the range where there are several repetitions."""
+    """Return a table of medians, with the range where there are several repetitions."""
     rows = [COLUMNS, tuple("---" for _ in COLUMNS)]
     for (name, trials), found in runs.items():
         contestant = CONTESTANTS[name]
@@ -110,7 +110,7 @@ def table(runs: dict[Key, list[Run]]) -> str:
 
 
 def spread(values: Sequence[float], digits: int) -> str:
-    """Median, and the least and the largest value where there are several."""
+    """Return the median, with the least and the largest value where there are several."""
     middle = f"{statistics.median(values):.{digits}f}"
     return middle if len(values) == 1 else f"{middle} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 

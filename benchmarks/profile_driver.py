@@ -35,12 +35,12 @@ PARTS = (
     "ray",
     "pyarrow",
 )
-"""Files are counted with the first of these that their path holds."""
+"""Parts of paths; a file is counted with the first part that its path holds."""
 CLOCKS: dict[str, Callable[[], float]] = {"core": time.thread_time, "wall": time.perf_counter}
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Run and print."""
+    """Run the searches and print what they cost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--samplers", nargs="+", default=["random", "tpe"])
@@ -56,7 +56,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def timed(trials: int, sampler: str) -> tuple[float, float]:
-    """Milliseconds a trial, of the clock and of the driver's cores: what more trials cost, the start left out."""
+    """Return milliseconds a trial, of the clock and of the driver's cores, without the start of the search."""
     few = max(1, trials // 10)
     clocks = []
     for count in (few, trials):
@@ -68,7 +68,7 @@ def timed(trials: int, sampler: str) -> tuple[float, float]:
 
 
 def run(trials: int, sampler: str) -> None:
-    """One search without output."""
+    """Run one search without output."""
     with tempfile.TemporaryDirectory(prefix="profile-") as folder:
         words = [str(ROOT / "spaces/branin.py"), "--trials", str(trials), "--sampler", sampler, "--quiet"]
         with redirect_stdout(io.StringIO()):
@@ -78,18 +78,18 @@ def run(trials: int, sampler: str) -> None:
 
 
 def profiled(trials: int, sampler: str, clock: Callable[[], float]) -> pstats.Stats:
-    """The profile of the driver's main thread."""
+    """Return the profile of the driver's main thread."""
     profile = cProfile.Profile(clock)
     profile.runcall(run, trials, sampler)
     return pstats.Stats(profile)
 
 
 Entry = tuple[float, int, str]
-"""Seconds by itself, calls, place."""
+"""Seconds spent in a function itself, number of calls, and its place."""
 
 
 def entries(stats: pstats.Stats) -> list[Entry]:
-    """All functions, waiting left out, the heaviest first."""
+    """Return all functions but those that wait, the heaviest first."""
     found = [
         (own, calls, f"{file}:{line} {name}")
         for (file, line, name), (_, calls, own, _, _) in stats.stats.items()  # type: ignore[attr-defined]  # documented, not typed
@@ -98,7 +98,7 @@ def entries(stats: pstats.Stats) -> list[Entry]:
 
 
 def by_part(stats: pstats.Stats, trials: int) -> list[str]:
-    """Milliseconds a trial by package."""
+    """Return milliseconds a trial by package."""
     parts: dict[str, float] = defaultdict(float)
     for own, _, place in entries(stats):
         parts[next((part for part in PARTS if f"/{part}" in place), "Python and the rest")] += 1000 * own / trials
@@ -108,7 +108,7 @@ def by_part(stats: pstats.Stats, trials: int) -> list[str]:
 
 
 def heaviest(stats: pstats.Stats, trials: int, count: int) -> list[str]:
-    """The functions that take the most by themselves."""
+    """Return the functions that take the most by themselves."""
     return [
         f"  {1000 * own / trials:6.2f} ms in {calls / trials:7.1f} calls  {place.replace(str(Path.home()), '~')[-90:]}"
         for own, calls, place in entries(stats)[:count]

@@ -29,17 +29,17 @@ from search.space import Choice, Config, Float, Int, Space
 from trainables.branin import MINIMUM, branin
 
 Function = Callable[[dict[str, Any]], float]
-"""Regret of a configuration; NaN where the trial fails."""
+"""Function that gives the regret of a configuration, or NaN where the trial fails."""
 
 
 def hartmann6(config: dict[str, Any]) -> float:
-    """Regret of Hartmann's function."""
+    """Return the regret of Hartmann's function."""
     x = np.array([config[f"x{i}"] for i in range(6)])
     return MAXIMUM - hartmann_value(x)
 
 
 def transfer(config: dict[str, Any]) -> float:
-    """A bowl for each of three networks, the best of which has two settings of its own."""
+    """Return the regret on a bowl for each of three networks, the best of which has two settings of its own."""
     rate: float = math.log10(config["learning_rate"])
     if config["network"] == "small":
         return 0.4 + 0.3 * (rate + 3) ** 2
@@ -82,7 +82,7 @@ def _space(parameters: dict[str, Any]) -> Space:
 
 
 def best_regret(name: str, sampler: str, seed: int, trials: int, at_once: int) -> float:
-    """Least regret of `trials` trials, `at_once` of which run at a time; they end in the order of their start."""
+    """Return the least regret of `trials` trials; `at_once` run at a time, and they end in the order of their start."""
     function, parameters = FUNCTIONS[name]
     sampling = Sampling(_space(parameters), None, sampler=sampler, seed=seed)
     running: list[tuple[str, float]] = []
@@ -99,7 +99,7 @@ def best_regret(name: str, sampler: str, seed: int, trials: int, at_once: int) -
 
 
 def milliseconds_per_trial(sampler: str, trials: int) -> float:
-    """Time of ask, five reports and tell, averaged over the trials of one search with a journal."""
+    """Return the time of ask, five reports and tell, averaged over the trials of one search with a journal."""
     with tempfile.TemporaryDirectory() as folder:
         sampling = Sampling(_space(_NETWORKS), Path(folder) / "study.journal", sampler=sampler, seed=0)
         began = time.perf_counter()
@@ -114,7 +114,7 @@ def milliseconds_per_trial(sampler: str, trials: int) -> float:
 
 
 def compare_long(names: Sequence[str], trials: int, seeds: int) -> None:
-    """Mean and median regret of TPE, four trials at once, with its selection of the earlier trials and with all."""
+    """Print mean and median regret of TPE, four trials at once, with a selection of the earlier trials and with all."""
     print(
         "| function | trials | TPE looks at | mean regret | median | seconds a search |\n|---|---:|---|---:|---:|---:|"
     )

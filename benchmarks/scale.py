@@ -37,7 +37,7 @@ RECORDED = (
 )
 LONGEST_S = 600.0
 GUESS_MS = 20.0
-"""Of a trial that does nothing, for the choice of cells only."""
+"""Milliseconds of a trial that does nothing, guessed only for the choice of cells."""
 KINDS = ("plain", "pruned", "failing", "resumed", "tune", "tune-optuna")
 
 COLUMNS: tuple[tuple[str, Callable[[Cell, Measured], str]], ...] = (
@@ -69,7 +69,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def parse(words: Sequence[str] | None) -> argparse.Namespace:
-    """The options."""
+    """Return the parsed options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recorded", action="store_true", help="the cells whose figures are recorded in docs")
     parser.add_argument("--trials", type=int, nargs="+", default=[100])
@@ -83,7 +83,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
 
 
 def cells(options: argparse.Namespace) -> list[Cell]:
-    """Every combination of the options that can be measured within ten minutes and makes sense."""
+    """Return every combination of the options that makes sense and can be measured within ten minutes."""
     axes = (options.trials, options.slots, options.nodes, options.sleep, options.samplers, options.kinds)
     chosen = []
     for trials, slots, nodes, sleep_s, sampler, kind in product(*axes):

@@ -33,12 +33,12 @@ RULES: dict[str, tuple[str, Mapping[str, float]]] = {
     "asha, min_records 9": ("asha", {"min_records": 9}),
 }
 BUDGETS = ((2, 10), (2, 30), (8, 10), (8, 30))
-"""(slots, epochs that may be spent, in whole trainings)."""
+"""Pairs (slots, epochs that may be spent, in whole trainings)."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What one simulated search came to."""
+    """What one simulated search found."""
 
     best: float
     completed: int
@@ -46,7 +46,7 @@ class Found:
 
 
 def learning_curve(seed: int, epochs: int) -> list[float]:
-    """Validation accuracy after each epoch of one random network."""
+    """Return the validation accuracy after each epoch of one random network."""
     chance = np.random.default_rng(seed)
     images, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(images))
@@ -68,7 +68,7 @@ def learning_curve(seed: int, epochs: int) -> list[float]:
 
 
 def search(curves: np.ndarray, rule: StoppingRule, seed: int, slots: int, budget: int) -> Found:
-    """Spend `budget` epochs; a random one of the running networks trains the next. `curves`: (networks, epochs)."""
+    """Spend `budget` epochs on `curves`, shape (networks, epochs): a random one of the running networks trains next."""
     chance = np.random.default_rng(seed)
     waiting = list(chance.permutation(len(curves)))
     running: list[list[int]] = []
@@ -90,14 +90,14 @@ def search(curves: np.ndarray, rule: StoppingRule, seed: int, slots: int, budget
 
 
 def main() -> None:
-    """Print a Markdown table: mean best accuracy (trainings completed, started)."""
+    """Print a Markdown table of the mean best accuracy (trainings completed, started)."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--curves", type=Path, help="(networks, epochs) accuracies; made and stored here if absent")
     parser.add_argument("--networks", type=int, default=200)
     parser.add_argument("--epochs", type=int, default=27)
     parser.add_argument("--seeds", type=int, default=60)
     options = parser.parse_args()
-    warnings.simplefilter("ignore", RuntimeWarning)  # Overflow in a network that diverges is part of the picture.
+    warnings.simplefilter("ignore", RuntimeWarning)  # Overflow is expected in a network that diverges.
     if options.curves and options.curves.exists():
         curves = np.load(options.curves)
     else:

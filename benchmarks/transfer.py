@@ -35,12 +35,12 @@ from trainables.trial import Trial
 CORES = len(os.sched_getaffinity(0))
 EPOCHS, BATCH, TRIALS = 20, 32, 20
 BY_HAND = 4
-"""Trials on features made by hand that are timed; all behind the first are alike."""
+"""Number of trials on features made by hand that are timed; all after the first are alike."""
 WEIGHTS = str(space.fixed["weights"])
 
 
 def configurations(count: int) -> Iterator[dict[str, float]]:
-    """Learning rates and dropout rates at random, from the ranges of the space."""
+    """Yield random learning rates and dropout rates from the ranges of the space."""
     rng = np.random.default_rng(0)
     rate, dropout = (space.parameters[name] for name in ("learning_rate", "dropout"))
     assert isinstance(rate, Float)
@@ -53,7 +53,7 @@ def configurations(count: int) -> Iterator[dict[str, float]]:
 
 
 def data_dir() -> Path:
-    """Where the images and the weights are."""
+    """Return the folder of the images and the weights."""
     folder = Path(os.environ.get("SEARCH_DATA_DIR") or "")
     if not (folder / WEIGHTS).is_file():
         sys.exit(f"SEARCH_DATA_DIR names no folder with cats_vs_dogs and {WEIGHTS}; set it.")
@@ -61,22 +61,22 @@ def data_dir() -> Path:
 
 
 def images() -> Data:
-    """Decoded, by the node's own cache."""
+    """Return the images, decoded by the node's own cache."""
     return load_data({"dataset": space.dataset, **space.fixed}, Trial(data_dir=data_dir()))
 
 
 def plain_fit(data: Data, trials: int, epochs: int) -> list[float]:
-    """The usual way: rescaling and the frozen backbone in the model, arrays of pixels in memory."""
+    """Train the usual way: rescaling and the frozen backbone are in the model, arrays of pixels in memory."""
     return [_fitted(data, epochs, inside=True)]
 
 
 def plain_fit_rescaled(data: Data, trials: int, epochs: int) -> list[float]:
-    """The same with pixels that were brought to [-1, 1] once, beforehand; that counts too."""
+    """Train the same way, with pixels that were brought to [-1, 1] once beforehand, which is timed too."""
     return [_fitted(data, epochs, inside=False)]
 
 
 def _fitted(data: Data, epochs: int, *, inside: bool) -> float:
-    """Seconds of a trial of EPOCHS by `fit`, from a few of them."""
+    """Return the seconds of a trial of EPOCHS by `fit`, computed from a few of them."""
     import keras  # noqa: PLC0415  # each contestant sets its threads first
 
     started = time.perf_counter()
@@ -102,7 +102,7 @@ def _fitted(data: Data, epochs: int, *, inside: bool) -> float:
 
 
 def features_by_hand(data: Data, trials: int, epochs: int) -> list[float]:
-    """`predict` once for all trials, and `fit` of the head alone: what one may write for one's own frozen backbone."""
+    """Run `predict` once for all trials, and `fit` of the head alone, as one may write it by hand."""
     import keras  # noqa: PLC0415  # each contestant sets its threads first
 
     started, seconds = time.perf_counter(), []
@@ -123,7 +123,7 @@ def features_by_hand(data: Data, trials: int, epochs: int) -> list[float]:
 
 
 def ours(data: Data, trials: int, epochs: int) -> list[float]:
-    """Trials as a worker runs them, one after another in one process."""
+    """Run trials as a worker does, one after another in one process."""
     with tempfile.TemporaryDirectory() as folder:
         seconds = []
         for config in configurations(trials):
@@ -135,7 +135,7 @@ def ours(data: Data, trials: int, epochs: int) -> list[float]:
 
 
 Contestant = Callable[[Data, int, int], list[float]]
-"""(data, trials, epochs of `fit` that are timed) -> seconds of each trial; of the first alone where all are alike."""
+"""Takes (data, trials, epochs of `fit` that are timed); gives each trial's seconds, or the first's if all are alike."""
 CONTESTANTS: dict[str, Contestant] = {
     "fit, rescaling in the model": plain_fit,
     "fit, images rescaled beforehand": plain_fit_rescaled,
@@ -167,11 +167,11 @@ def _compiled(model: Any, config: dict[str, float]) -> Any:
 
 
 def measure_here(name: str, epochs: int) -> list[float]:
-    """Seconds of each trial of one contestant, in this process."""
+    """Return the seconds of each trial of one contestant, in this process."""
     data = images()
     for split in (data.train, data.validation, data.test):
         assert isinstance(split, Split)
-        split.take()  # The pages of the decoded images are in memory for every contestant.
+        split.take()  # The pages of the decoded images are then in memory for every contestant.
     if CONTESTANTS[name] is ours:
         configure(CORES)
     import keras  # noqa: F401, PLC0415  # each contestant sets its threads first
@@ -180,7 +180,7 @@ def measure_here(name: str, epochs: int) -> list[float]:
 
 
 def measure(name: str, epochs: int) -> tuple[float, float]:
-    """Seconds of the first trial, and of twenty, in a process of its own."""
+    """Return the seconds of the first trial and of twenty, in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.transfer", "--one", name, "--plain-epochs", str(epochs)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     seconds = json.loads(done.stdout.splitlines()[-1])
@@ -188,12 +188,12 @@ def measure(name: str, epochs: int) -> tuple[float, float]:
 
 
 def scaled(seconds: list[float]) -> float:
-    """Of twenty trials, from a few: the first, and the median of the others for each other one."""
+    """Return the seconds of twenty trials from a few: the first one, and the median of the rest for each other one."""
     return seconds[0] + (TRIALS - 1) * statistics.median(seconds[1:] or seconds)
 
 
 def whole_command() -> float:
-    """Seconds of `python -m search.run` over the same search, cold: Ray's start, imports, decoding, features."""
+    """Return the seconds of `python -m search.run` over the same search, cold: start of Ray, imports, features."""
     with tempfile.TemporaryDirectory() as folder:
         words = ["benchmarks/spaces/frozen_backbone.py", "--trials", str(TRIALS), "--results", folder, "--quiet"]
         environment = {**os.environ, "SEARCH_CACHE_DIR": f"{folder}/cache"}
@@ -203,7 +203,7 @@ def whole_command() -> float:
 
 
 def table(times: dict[str, list[tuple[float, float]]], command: list[float]) -> str:
-    """Markdown: median seconds, and how many times faster than the usual way."""
+    """Return a Markdown table: median seconds, and how many times faster than the usual way."""
     medians = {name: [statistics.median(part) for part in zip(*rounds, strict=True)] for name, rounds in times.items()}
     usual = next(iter(medians.values()))
     lines = ["| | one trial, s | times faster | 20 trials, s | times faster |", "|---|---|---|---|---|"]
@@ -227,7 +227,7 @@ def main() -> None:
     if options.one:
         print(json.dumps(measure_here(options.one, options.plain_epochs)))
         return
-    data_dir()  # Is there, or ends the benchmark here.
+    data_dir()  # This ends the benchmark here where the folder is not set.
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in CONTESTANTS}
     command = []
     for _ in range(options.repetitions):

@@ -14,7 +14,7 @@ from benchmarks.peers.record import Record
 
 ROOT = Path(__file__).parents[2]
 SETTLE_S = 2.0
-"""Pause behind a command, in which its daemons end."""
+"""Pause after a command, in seconds, in which its daemons end."""
 
 
 @dataclass(frozen=True)
@@ -23,31 +23,31 @@ class Run:
 
     trials: int
     began_at: float
-    """Seconds since the epoch."""
+    """Start of the run, in seconds since the epoch."""
     seconds: float
-    """Of the whole command, start and end of its processes included."""
+    """Duration of the whole command, start and end of its processes included."""
     record: Record
 
     @property
     def per_trial(self) -> float:
-        """The whole command, shared among its trials."""
+        """Seconds of the whole command, divided by its trials."""
         return self.seconds / self.trials
 
     @property
     def warm(self) -> float:
-        """Seconds a trial over the second half of the trials, when all is imported and compiled."""
+        """Seconds a trial over the second half of the trials, when everything is imported and compiled."""
         ends = self.record.finished_at
         middle = len(ends) // 2
         return (ends[-1] - ends[middle - 1]) / (len(ends) - middle)
 
     @property
     def best(self) -> float:
-        """Best validation accuracy."""
+        """Best validation accuracy of all trials."""
         return max(self.record.values)
 
 
 def run(contestant: Contestant, trials: int, folder: Path) -> Run:
-    """Run it with its files in an empty folder."""
+    """Run a contestant with its files in an empty folder."""
     began, began_at = time.perf_counter(), time.time()
     _run_all(contestant.commands(trials, folder))
     seconds = time.perf_counter() - began
@@ -59,7 +59,7 @@ def run(contestant: Contestant, trials: int, folder: Path) -> Run:
 
 
 def _run_all(commands: Sequence[Sequence[str]]) -> None:
-    """Start the processes side by side and wait for them; what they say is shown when one fails."""
+    """Start the processes side by side and wait for them; their output is shown when one fails."""
     with tempfile.TemporaryFile("w+") as output:
         processes = [subprocess.Popen(words, cwd=ROOT, stdout=output, stderr=output) for words in commands]
         codes = [process.wait() for process in processes]

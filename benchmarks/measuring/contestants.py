@@ -1,4 +1,4 @@
-"""Who takes part in `benchmarks/overhead.py`: the commands of each, and how the ends of its trials are read."""
+"""The contestants of `benchmarks/overhead.py`: the commands of each, and how the ends of its trials are read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.peers.record import Record, read
 from search.experiment.schema import read_trials
 
 Commands = Callable[[int, Path], list[list[str]]]
-"""(trials, an empty folder) -> processes to be run side by side."""
+"""Function (trials, an empty folder) that gives the commands to be run side by side."""
 
 
 @dataclass(frozen=True)

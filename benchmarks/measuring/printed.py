@@ -1,4 +1,4 @@
-"""Lines of a benchmark that are printed as they are measured, and kept for a file."""
+"""Prints the lines of a benchmark as they are measured, and keeps them for a file."""
 
 from __future__ import annotations
 

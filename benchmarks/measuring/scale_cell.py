@@ -1,4 +1,4 @@
-"""One cell of `benchmarks/scale.py`: one search as a command of its own, watched from outside."""
+"""Measures one cell of `benchmarks/scale.py`: one search as a command of its own, watched from outside."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from search.planning.resources import usable_cpus
 
 LOOK_EVERY_S = 0.2
 MARK = "SCALE_BENCHMARK"
-"""An environment variable by which the processes of this benchmark are told from others."""
+"""Name of the environment variable that tells the processes of this benchmark from others."""
 os.environ[MARK] = str(os.getpid())
 
 
@@ -41,34 +41,34 @@ class Cell:
 
     @property
     def is_peer(self) -> bool:
-        """Whether it is not this system that runs."""
+        """Whether the cell runs another system than this one."""
         return self.kind.startswith("tune")
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One cell, measured."""
+    """What was measured of one cell."""
 
     trials: int
-    """That this command ran."""
+    """Number of trials that this command ran."""
     seconds: float
-    """Of the whole command."""
+    """Duration of the whole command."""
     first_s: float
-    """From the command to the first trial's work; of a peer, to the end of its first trial."""
+    """Seconds from the command to the first trial's work, or, of a peer, to the end of its first trial."""
     per_trial_ms: float
-    """From the first end of a trial to the last, for each trial."""
+    """Milliseconds a trial, from the first end of a trial to the last."""
     memory_mib: float
-    """Largest resident memory of the driver, as often as it was looked at."""
+    """Largest resident memory of the driver in MiB that was seen."""
     workers: int
-    """Training processes that were started, of a peer those that had a trial."""
+    """Number of training processes that were started, or, of a peer, of those that had a trial."""
     busy: float | None
-    """Share of the time between its first start and its last end in which a worker slept in trials as it should."""
+    """Share of the time between a worker's first start and last end that it slept in trials, as they ask for."""
     ends: str
-    """Trials by how they ended."""
+    """Number of trials by how they ended, in words."""
 
 
 def measure(cell: Cell) -> Measured:
-    """Run the cell."""
+    """Run the cell and return what was measured."""
     with tempfile.TemporaryDirectory(prefix="scale-") as name, _cluster(cell) as address:
         folder = Path(name)
         if cell.kind == "resumed":
@@ -85,7 +85,7 @@ def measure(cell: Cell) -> Measured:
 
 @contextmanager
 def _cluster(cell: Cell) -> Iterator[str]:
-    """The address of a cluster of logical slots; `local` where this machine has as many cores anyway."""
+    """Yield the address of a cluster of logical slots, or `local` where this machine has as many cores anyway."""
     if cell.is_peer or (cell.nodes == 1 and cell.slots <= usable_cpus()):
         yield "local"
         return
@@ -117,7 +117,7 @@ def _module(name: str) -> list[str]:
 
 
 def _watch(command: Sequence[str]) -> tuple[float, float, set[int]]:
-    """Seconds of the command, the driver's largest memory in MiB, and the training processes that were seen."""
+    """Return the command's seconds, the driver's largest memory in MiB, and the training processes that were seen."""
     began, memory, seen = time.perf_counter(), 0, set[int]()
     with tempfile.TemporaryFile("w+") as output:
         driver = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
@@ -133,7 +133,7 @@ def _watch(command: Sequence[str]) -> tuple[float, float, set[int]]:
 
 
 def _training_processes() -> set[int]:
-    """Those of this benchmark: they inherit its mark."""
+    """Return the training processes of this benchmark, which inherit its mark."""
     found = set()
     for process in psutil.process_iter(["cmdline"]):
         if "search.trial.child" in (process.info["cmdline"] or ()):

@@ -1,4 +1,4 @@
-"""Where the time of a search goes, from the columns that it stores."""
+"""Finds where the time of a search goes, from the columns that it stores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from search.experiment.schema import read_epochs, read_trials
 
 
 def where(experiment: Path, run: Run) -> str:
-    """A Markdown list: the way to the first trial, what workers do once, a trial once warm, the way out."""
+    """Return a Markdown list: the time to the first trial, of workers' preparations, of a warm trial, of the end."""
     trials = trial_times(experiment)
     first = trials.groupby("worker").head(1)
     warm = trials.iloc[len(trials) // 2 :]
@@ -35,7 +35,7 @@ def where(experiment: Path, run: Run) -> str:
 
 
 def trial_times(experiment: Path) -> pd.DataFrame:
-    """Trials in the order of their start, with seconds `inside` and `outside` epochs, and `gap` before them."""
+    """Return trials in the order of their start, with seconds `inside` and `outside` epochs and a `gap` before them."""
     trials: pd.DataFrame = read_trials(experiment).table.to_pandas()
     trials = trials.set_index("trial_id").sort_values("started_at")
     for name in ("started_at", "finished_at"):

@@ -13,7 +13,7 @@ from trainables.data import Split
 from trainables.datasets.load import load_data
 from trainables.trial import Trial
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # Chatter is no work.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's messages would count as work.
 
 FILTERS = (8, 16, 32)
 DROPOUT = (0.1, 0.6)
@@ -25,7 +25,7 @@ Arrays = tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]
 
 
 def load_digits() -> tuple[Arrays, Arrays]:
-    """Images, shape (n, 8, 8, 1), and labels of training and validation: the rows that this system trains on."""
+    """Return images, shape (n, 8, 8, 1), and labels, of training and validation: the rows that this system uses."""
     data = load_data({"dataset": "digits"}, Trial())
     return _arrays(data.train), _arrays(data.validation)
 
@@ -35,7 +35,7 @@ def _arrays(split: Split) -> Arrays:
 
 
 def build_model(filters: int, dropout: float, learning_rate: float) -> Any:
-    """A compiled model."""
+    """Return a compiled model."""
     import keras  # noqa: PLC0415  # Ray's driver reads this module too, and trains nothing.
     from keras import layers  # noqa: PLC0415  # likewise
 
@@ -60,7 +60,7 @@ def build_model(filters: int, dropout: float, learning_rate: float) -> Any:
 
 
 def random_configurations(count: int, seed: int) -> list[dict[str, Any]]:
-    """What a random search would try."""
+    """Return what a random search would try."""
     rng = np.random.default_rng(seed)
     low, high = np.log(LEARNING_RATE)
     return [
@@ -74,5 +74,5 @@ def random_configurations(count: int, seed: int) -> list[dict[str, Any]]:
 
 
 def best_epoch(history: Mapping[str, Sequence[float]]) -> float:
-    """The trial's value: validation accuracy at its best epoch."""
+    """Return the trial's value, the validation accuracy at its best epoch."""
     return float(max(history["val_accuracy"]))

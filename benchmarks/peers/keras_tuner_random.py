@@ -10,7 +10,7 @@ from benchmarks.peers.record import Record, arguments
 
 
 def build(hp: Any) -> Any:
-    """The model of a `HyperParameters` object."""
+    """Return the model of a `HyperParameters` object."""
     return digits.build_model(
         hp.Choice("filters", list(digits.FILTERS)),
         hp.Float("dropout", *digits.DROPOUT),

@@ -15,12 +15,12 @@ from benchmarks.peers.record import arguments
 
 
 def train(config: dict[str, Any]) -> None:
-    """One trial."""
+    """Run one trial, which does nothing."""
     tune.report({"value": config["x"]})
 
 
 class Ends(tune.Callback):
-    """Notes when and in which process trials end; the copy that Tune pickles notes nothing."""
+    """Notes when trials end, and in which process; the copy that Tune pickles notes nothing."""
 
     def __init__(self) -> None:
         self.ends: list[tuple[float, int]] = []
@@ -29,7 +29,7 @@ class Ends(tune.Callback):
         return {"ends": []}
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """One trial."""
+        """Note the end of a trial."""
         self.ends.append((time.time(), int(trial.last_result["pid"])))
 
 

@@ -24,7 +24,7 @@ SPACE = {
 
 
 def train_digits(config: dict[str, Any]) -> None:
-    """One trial in an actor of its own."""
+    """Train one trial in an actor of its own."""
     import keras  # noqa: PLC0415  # in the actor, not in the driver
 
     class Report(keras.callbacks.Callback):
@@ -43,15 +43,15 @@ def train_digits(config: dict[str, Any]) -> None:
 
 
 class Digits(tune.Trainable):
-    """One actor for many trials."""
+    """An actor that trains many trials."""
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Called once for an actor."""
+        """Prepare the actor; Tune calls it once."""
         self._data = digits.load_digits()
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Called for every further trial."""
+        """Prepare the next trial; Tune calls it for every further one."""
         import keras  # noqa: PLC0415  # in the actor, not in the driver
 
         keras.backend.clear_session()
@@ -59,7 +59,7 @@ class Digits(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """One epoch."""
+        """Train one epoch and return its metrics."""
         train, validation = self._data
         history = self._model.fit(
             *train, batch_size=digits.BATCH_SIZE, epochs=1, validation_data=validation, verbose=0
@@ -67,7 +67,7 @@ class Digits(tune.Trainable):
         return {name: values[-1] for name, values in history.items()}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """No checkpoint is asked for."""
+        """Save nothing, because no checkpoint is asked for."""
 
 
 class Ends(tune.Callback):
@@ -80,7 +80,7 @@ class Ends(tune.Callback):
         return {"_record": Record()}
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """One trial."""
+        """Note the end of a trial."""
         self._record.add(float(trial.metric_analysis["val_accuracy"]["max"]))
 
 

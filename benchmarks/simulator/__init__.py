@@ -1,1 +1,1 @@
-"""Searches in simulated time, on functions and tables with known learning curves: who finds more in fewer epochs."""
+"""Searches in simulated time, on functions and tables with known learning curves: which finds more in fewer epochs."""

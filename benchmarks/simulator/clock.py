@@ -16,12 +16,12 @@ from search.space import Config
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker is to do: train the trial from behind `after` epochs up to and including epoch `until`."""
+    """What a worker is to do: train the trial after its first `after` epochs, up to and including epoch `until`."""
 
     trial_id: str
     config: Config
     seed: int
-    """Of the noise: a trial that is continued under another id has the seed of the first."""
+    """Seed of the noise: a trial that is continued under another id has the seed of the first."""
     after: int = 0
     until: int | None = None
 
@@ -30,13 +30,16 @@ class Search(Protocol):
     """Anything that proposes configurations and ends trials: the product, or a peer."""
 
     def ask(self) -> Job | None:
-        """What a free worker does next; None: nothing until something else has ended."""
+        """Return what a free worker does next, or None if it must wait until something else has ended."""
 
     def report(self, trial_id: str, epoch: int, value: float) -> bool:
-        """Take a report; True: the trial ends here. Not called for what has failed."""
+        """Take a report and return whether the trial ends here. It is not called for what has failed."""
 
     def end(self, trial_id: str, value: float | None) -> None:
-        """The trial has done what it was to do, with its best value; None: it failed. Not called for what was ended."""
+        """End a trial that has done its job, with its best value, or None if it failed.
+
+        It is not called for a trial that `report` ended.
+        """
 
 
 @dataclass(order=True)
@@ -51,7 +54,7 @@ class _Training:
 
 @dataclass
 class Found:
-    """What a search has in hand after so many epochs, as regret x 100, and how its trials ended."""
+    """The best result that a search has after so many epochs, as regret x 100, and how its trials ended."""
 
     regret: list[float]
     started: int = 0
@@ -62,7 +65,7 @@ class Found:
 def simulate(task: Task, search: Search, workers: int, budgets: Sequence[float], seed: int) -> Found:
     """Run the search until the largest budget is spent; budgets are in epochs of whole trainings.
 
-    In hand is the report with the best value so far; its regret is that of its value without noise.
+    The result counted is the report with the best value so far, and its regret is that of its value without noise.
     """
     found, sign = Found([]), 1 if task.mode == "max" else -1
     limits = [math.ceil(budget * task.epochs) for budget in budgets]
@@ -74,7 +77,7 @@ def simulate(task: Task, search: Search, workers: int, budgets: Sequence[float],
             reports, true = task.training(job.config, seed * 100_003 + job.seed)
             order += 1
             found.started += job.after == 0
-            # A slight jitter: no two workers are in step for ever.
+            # Because of a slight jitter no two workers stay in step for ever.
             at = clock + task.seconds(job.config) * (1 + 1e-3 * (order % 97) / 97)
             heapq.heappush(running, _Training(at, order, job, job.after, reports, true))
         if not running:

@@ -32,11 +32,11 @@ BUDGETS = (5, 10, 20)
 FAMILIES = {"design": design.FAMILIES, "report": report.FAMILIES}
 Make = Callable[[Task, int], Search]
 Key = tuple[str, int, str]
-"""Families, workers, search."""
+"""Families, workers, and search of a run."""
 
 
 def searches() -> dict[str, Make]:
-    """The product with its samplers, and the peers, by name."""
+    """Return the makers of the product with its samplers, and of the peers, by name."""
     from benchmarks.simulator.peers import PEERS  # noqa: PLC0415  # Ray and KerasTuner take ten seconds to import
 
     return {
@@ -54,7 +54,7 @@ def _product(sampler: str, rule: str) -> Make:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is compared on what."""
+    """Which searches are compared on which tasks."""
 
     families: str
     instances: int
@@ -80,13 +80,13 @@ class Comparison:
 
 
 def read(store: Path) -> Iterator[dict[str, object]]:
-    """The runs of the store."""
+    """Yield the runs of the store."""
     if store.exists():
         yield from map(json.loads, store.read_text().splitlines())
 
 
 def table(store: Path) -> str:
-    """The runs as Markdown, best interquartile mean first."""
+    """Return the runs as Markdown, best interquartile mean first."""
     runs: dict[Key, dict[str, list[list[float]]]] = defaultdict(lambda: defaultdict(list))
     for found in read(store):
         key = str(found["families"]), int(str(found["workers"])), str(found["search"])
@@ -111,7 +111,7 @@ def table(store: Path) -> str:
 
 
 def main() -> None:
-    """Run, and print the table."""
+    """Run the comparison and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--families", choices=FAMILIES, default="report")
     parser.add_argument("--instances", type=int, default=2, help="tasks of each family")
@@ -131,7 +131,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if "OPENBLAS_NUM_THREADS" not in os.environ:  # Before numpy is loaded: small matrices gain nothing from threads.
+    if "OPENBLAS_NUM_THREADS" not in os.environ:  # It must be set before numpy is loaded: threads are no gain here.
         os.execve(sys.executable, [sys.executable, "-m", "benchmarks.simulator.compare", *sys.argv[1:]],
                   {**os.environ, "OPENBLAS_NUM_THREADS": "1"})  # fmt: skip
     main()

@@ -25,12 +25,12 @@ NETWORK: dict[str, Parameter] = {
 
 
 def _power(start: float, end: float, tau: float, epochs: int, power: float = 1.0) -> np.ndarray:
-    """From `start` towards `end`, half of the way after about `tau` epochs."""
+    """Return a curve from `start` towards `end`, which goes half of the way in about `tau` epochs."""
     return end - (end - start) * (1 + np.arange(1, epochs + 1) / tau) ** -power
 
 
 def bowl(instance: int) -> Task:
-    """One basin in seven settings; what learns faster ends lower, so that curves cross."""
+    """Return a task with one basin in seven settings; what learns faster ends lower, so that curves cross."""
     chance = np.random.default_rng([1, instance])
     centre, weight = chance.uniform(0.2, 0.8, 7), chance.dirichlet(np.full(7, 0.7))
     turn = chance.normal(0, 0.3, (7, 7))
@@ -47,7 +47,7 @@ def bowl(instance: int) -> Task:
 
 
 def slow_starters(instance: int) -> Task:
-    """What ends best, deep and wide with a low learning rate, starts slowest."""
+    """Return a task in which what ends best, deep and wide with a low learning rate, starts slowest."""
     chance = np.random.default_rng([2, instance])
     best_rate, best_decay = chance.uniform(0.25, 0.55, 2)
     gain, slope = chance.uniform(0.05, 0.25), chance.uniform(3, 8)
@@ -66,7 +66,7 @@ def slow_starters(instance: int) -> Task:
 
 
 def divergence(instance: int) -> Task:
-    """The optimum stands beside a cliff behind which trainings fail or stay at chance."""
+    """Return a task whose optimum stands beside a cliff behind which trainings fail or stay at chance."""
     chance = np.random.default_rng([3, instance])
     edge, tilt = chance.uniform(0.55, 0.75), chance.normal(0, 0.15, 7)
     centre, weight = chance.uniform(0.2, 0.8, 7), chance.dirichlet(np.full(7, 1.0))
@@ -86,7 +86,7 @@ def divergence(instance: int) -> Task:
 
 
 def dead_end(instance: int) -> Task:
-    """A wide basin that looks best early and ends low, and a narrower one that starts slowly and ends high."""
+    """Return a task with a wide basin that looks best early and ends low; a narrow one starts slow and ends high."""
     chance = np.random.default_rng([4, instance])
     wide, narrow = chance.uniform(0.15, 0.45, 5), chance.uniform(0.55, 0.85, 5)
     flip = chance.random(5) < 0.5
@@ -113,7 +113,7 @@ def dead_end(instance: int) -> Task:
 
 
 def conditional(instance: int) -> Task:
-    """Four networks, each with settings of its own; which is best shows only with good ones."""
+    """Return a task with four networks, each with settings of its own; which is best shows only with good ones."""
     chance = np.random.default_rng([5, instance])
     names = ("small", "deep", "wide", "backbone")
     top = dict(zip(names, chance.permutation([0.95, 0.92, 0.88, 0.8]), strict=True))
@@ -150,7 +150,7 @@ def conditional(instance: int) -> Task:
 
 
 def late_rise(instance: int) -> Task:
-    """Trainings stay on a plateau, for as long as the settings say, and then rise; reports are noisy."""
+    """Return a task whose trainings stay on a plateau, as the settings say, and then rise; reports are noisy."""
     chance = np.random.default_rng([6, instance])
     centre = chance.uniform(0.25, 0.75, 4)
     epochs = 27
@@ -174,7 +174,10 @@ def late_rise(instance: int) -> Task:
 
 
 def steady(instance: int) -> Task:
-    """What ends well also starts well, as with most trainings: a wrong learning rate is both slow and bad."""
+    """Return a task in which what ends well also starts well, as in most trainings.
+
+    A wrong learning rate is both slow and bad.
+    """
     chance = np.random.default_rng([7, instance])
     centre, weight = chance.uniform(0.25, 0.75, 7), chance.dirichlet(np.full(7, 0.5))
     width = chance.uniform(0.15, 0.3)
@@ -190,7 +193,7 @@ def steady(instance: int) -> Task:
 
 
 def few_matter(instance: int) -> Task:
-    """Nine settings, two or three of which matter, with a ridge between two of them; fast curves, some noise."""
+    """Return a task of nine settings of which two or three matter, with a ridge; curves are fast, with some noise."""
     chance = np.random.default_rng([8, instance])
     order, place = chance.permutation(7), chance.uniform(0.2, 0.8, 3)
     parameters: dict[str, Parameter] = {

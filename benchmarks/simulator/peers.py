@@ -34,14 +34,14 @@ class Optuna:
         self._trials: dict[str, optuna.Trial] = {}
 
     def ask(self) -> Job | None:
-        """The next trial."""
+        """Return the next trial."""
         trial = self._study.ask()
         config = self._translation.draw(trial)
         self._trials[str(trial.number)] = trial
         return Job(str(trial.number), config, trial.number)
 
     def report(self, trial_id: str, epoch: int, value: float) -> bool:
-        """Report, and prune where the pruner says so."""
+        """Report, and return whether the pruner prunes the trial."""
         trial = self._trials[trial_id]
         trial.report(value, epoch)
         if not trial.should_prune():
@@ -50,7 +50,7 @@ class Optuna:
         return True
 
     def end(self, trial_id: str, value: float | None) -> None:
-        """A complete trial, or a failed one."""
+        """Tell a complete trial, or a failed one."""
         if value is None:
             self._study.tell(self._trials[trial_id], state=optuna.trial.TrialState.FAIL)
         else:
@@ -69,7 +69,7 @@ class RayTune:
         np.random.seed(seed)  # ASHA draws brackets from the global generator.
 
     def ask(self) -> Job | None:
-        """The next trial."""
+        """Return the next trial."""
         trial_id = str(len(self._trials))
         config = self._search.suggest(trial_id)
         assert isinstance(config, dict)
@@ -78,7 +78,7 @@ class RayTune:
         return Job(trial_id, config, len(self._trials))
 
     def report(self, trial_id: str, epoch: int, value: float) -> bool:
-        """ASHA's decision; Tune tells a stopped trial to the searcher as complete."""
+        """Return ASHA's decision; Tune tells a stopped trial to the searcher as complete."""
         trial = self._trials[trial_id]
         result = trial.last_result = {"training_iteration": epoch, "value": value}
         self._search.on_trial_result(trial_id, result)
@@ -89,7 +89,7 @@ class RayTune:
         return True
 
     def end(self, trial_id: str, value: float | None) -> None:
-        """A complete trial, or a failed one."""
+        """Tell a complete trial, or a failed one."""
         trial = self._trials[trial_id]
         if value is None:
             self._asha.on_trial_error(None, trial)
@@ -108,7 +108,7 @@ def _max_t(asha: ASHAScheduler) -> int:
 
 
 class KerasTunerHyperband:
-    """KerasTuner's Hyperband, whose later rounds go on from the epochs of the earlier ones."""
+    """KerasTuner's Hyperband, whose later rounds continue from the epochs of the earlier ones."""
 
     def __init__(self, task: Task, seed: int) -> None:
         self._task, self._seeds = task, dict[str, int]()
@@ -127,7 +127,7 @@ class KerasTunerHyperband:
         self._trials: dict[str, Any] = {}
 
     def ask(self) -> Job | None:
-        """A new trial, or the continuation of an earlier one."""
+        """Return a new trial, or the continuation of an earlier one."""
         trial = self._oracle.create_trial("tuner")
         if trial.status != "RUNNING":
             return None
@@ -141,19 +141,19 @@ class KerasTunerHyperband:
         return Job(trial.trial_id, config, seed, values["tuner/initial_epoch"], values["tuner/epochs"])
 
     def report(self, trial_id: str, epoch: int, value: float) -> bool:
-        """Nothing is stopped in between."""
+        """Return that the trial goes on, because nothing is stopped between rounds."""
         self._oracle.update_trial(trial_id, {"value": value}, step=epoch)
         return False
 
     def end(self, trial_id: str, value: float | None) -> None:
-        """The end of a round."""
+        """Tell the end of a round."""
         trial = self._trials[trial_id]
         trial.status = "COMPLETED" if value is not None and math.isfinite(value) else "FAILED"
         self._oracle.end_trial(trial)
 
 
 def _as_declared(parameter: Parameter, value: object) -> object:
-    """KerasTuner has 1 for True."""
+    """Return the value as declared, since KerasTuner has 1 for True."""
     return next(o for o in parameter.options if o == value) if isinstance(parameter, Choice) else value
 
 

@@ -21,12 +21,12 @@ class Product:
         self._rule = make_rule(stopping, task.mode, options or {}, task.epochs)
 
     def ask(self) -> Job | None:
-        """The next proposal."""
+        """Return the next proposal."""
         proposal = self._sampling.ask()
         return None if proposal is None else Job(proposal.trial_id, proposal.config, proposal.number)
 
     def report(self, trial_id: str, epoch: int, value: float) -> bool:
-        """Tell the sampler and ask the rule."""
+        """Tell the sampler, and return what the rule decides."""
         self._sampling.report(trial_id, epoch, value)
         stopped = self._rule.decide(trial_id, epoch, value) is Decision.STOP
         if stopped:
@@ -34,7 +34,7 @@ class Product:
         return stopped
 
     def end(self, trial_id: str, value: float | None) -> None:
-        """A complete trial, or a failed one, which the rule forgets."""
+        """Tell a complete trial, or a failed one, which the rule forgets."""
         if value is None or math.isnan(value):
             self._rule.forget(trial_id)
         self._sampling.tell(trial_id, "failed" if value is None else "complete", value)

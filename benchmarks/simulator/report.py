@@ -1,4 +1,4 @@
-"""Families of learning curves from which figures are reported. Nothing was chosen by what comes of them.
+"""Families of learning curves from which figures are reported. Nothing was chosen by their results.
 
 They were written down before the first sampler was tried, and their curves come from other equations than those of
 `benchmarks.simulator.design`.
@@ -18,10 +18,10 @@ Landscape = Callable[[np.ndarray], float]
 
 
 def _landscape(chance: np.random.Generator, dimensions: int, length: float) -> Landscape:
-    """A smooth random function of the unit cube with mean 0 and variance 1 (random Fourier features)."""
+    """Return a smooth random function of the unit cube with mean 0 and variance 1 (random Fourier features)."""
     features = 200
     frequency = chance.standard_normal((features, dimensions)) / length
-    frequency *= chance.gamma(0.6, 1.0, dimensions) ** 0.5  # Some settings matter much, some hardly.
+    frequency *= chance.gamma(0.6, 1.0, dimensions) ** 0.5  # Some settings then matter much, and some hardly.
     phase, amplitude = chance.uniform(0, 2 * np.pi, features), chance.standard_normal(features)
 
     def value(at: np.ndarray) -> float:
@@ -35,7 +35,7 @@ def _squash(value: float) -> float:
 
 
 def random_landscape(instance: int) -> Task:
-    """Final accuracy, speed and shape of the curve are three random functions of eight settings, a third shared."""
+    """Return a task whose final accuracy, speed and shape are random functions of eight settings, a third shared."""
     chance = np.random.default_rng([11, instance])
     parameters: dict[str, Parameter] = {
         **{f"x{i}": Float(0.0, 1.0) for i in range(4)},
@@ -59,7 +59,7 @@ def random_landscape(instance: int) -> Task:
 
 
 def sgd_on_a_quadratic(instance: int) -> Task:
-    """Stochastic gradient descent on a quadratic with momentum: what the equations of its mean say, in loss."""
+    """Return a task of stochastic gradient descent on a quadratic with momentum; its mean's equations give the loss."""
     chance = np.random.default_rng([12, instance])
     eigenvalues = np.exp(chance.uniform(np.log(0.003), 0, 30))
     start = chance.standard_normal(30) ** 2
@@ -98,7 +98,7 @@ def sgd_on_a_quadratic(instance: int) -> Task:
 
 
 def hartmann(instance: int) -> Task:
-    """Hartmann's function of six settings, turned and mirrored, reached by power laws; the deeper, the slower."""
+    """Return Hartmann's function of six settings, turned and mirrored, reached by power laws, slowly where deep."""
     chance = np.random.default_rng([13, instance])
     order, mirrored = chance.permutation(6), chance.random(6) < 0.5
     parameters: dict[str, Parameter] = {f"x{i}": Float(0.0, 1.0) for i in range(6)}
@@ -115,7 +115,10 @@ def hartmann(instance: int) -> Task:
 
 
 def pipeline(instance: int) -> Task:
-    """Optimizers, schedules and augmentation with settings of their own; cosine and augmentation pay off late."""
+    """Return a task of optimizers, schedules and augmentation with their own settings; some of them pay off late.
+
+    Cosine schedules and augmentation are those that do.
+    """
     chance = np.random.default_rng([14, instance])
     parameters: dict[str, Parameter] = {
         "optimizer": Choice("sgd", "adam", "adamw"),
@@ -158,7 +161,7 @@ def pipeline(instance: int) -> Task:
 
 
 def overfitting(instance: int) -> Task:
-    """Validation loss that falls and rises again, with a heavy tail of bad ones; large networks overfit."""
+    """Return a task whose validation loss falls and rises again, with a heavy tail; large networks overfit."""
     chance = np.random.default_rng([15, instance])
     parameters: dict[str, Parameter] = {
         "learning_rate": Float(1e-5, 1e-1, log=True),
@@ -186,7 +189,7 @@ def overfitting(instance: int) -> Task:
 
 
 def half_fails(instance: int) -> Task:
-    """Half of a random landscape of five settings fails, some at once, some late; reports have a point of noise."""
+    """Return a random landscape of five settings half of which fails, at once or late, with a point of noise."""
     chance = np.random.default_rng([16, instance])
     parameters: dict[str, Parameter] = {
         "rate": Float(1e-4, 1e-1, log=True),

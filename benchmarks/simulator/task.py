@@ -13,7 +13,7 @@ import numpy as np
 from search.space import Choice, Config, Float, Int, Parameter, Space
 
 Curve = Callable[[Config], np.ndarray]
-"""Configuration -> the metric without noise after each epoch; from a NaN on, the training has failed."""
+"""Function of a configuration that gives the metric without noise after each epoch; NaN once training has failed."""
 Seconds = Callable[[Config], float]
 
 _RANDOM = 3000
@@ -30,17 +30,17 @@ def _one_second(config: Config) -> float:
 
 @dataclass(frozen=True)
 class Task:
-    """What is searched, and what comes of it."""
+    """What is searched, and what trainings in it report."""
 
     name: str
     parameters: dict[str, Parameter]
     epochs: int
     curve: Curve
     noise: float = 0.0
-    """Standard deviation of each report."""
+    """Standard deviation of the noise of each report."""
     mode: Literal["max", "min"] = "max"
     seconds: Seconds = _one_second
-    """Of one epoch."""
+    """Function of a configuration that gives the seconds of one epoch."""
 
     @cached_property
     def space(self) -> Space:
@@ -55,20 +55,23 @@ class Task:
         )
 
     def training(self, config: Config, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """What the training reports, and the same without noise."""
+        """Return what the training reports, and the same without noise."""
         true = np.asarray(self.curve(config), dtype=float)
         chance = np.random.default_rng(seed)
         return true + self.noise * chance.standard_normal(len(true)), true
 
     def best_of(self, config: Config) -> float:
-        """The best of a whole training without noise, larger is better; minus infinity where it fails."""
+        """Return the best value of a whole training without noise, larger is better; minus infinity where it fails."""
         true = self.curve(config)
         sign = 1 if self.mode == "max" else -1
         return -math.inf if np.isnan(true).any() else float(np.max(sign * np.asarray(true)))
 
     @cached_property
     def scale(self) -> tuple[float, float]:
-        """(best known, median of random configurations that do not fail), larger is better: regret 0 and regret 100."""
+        """The values of regret 0 and regret 100, larger is better.
+
+        They are the best known value, and the median of random configurations that do not fail.
+        """
         chance = np.random.default_rng(0)
         configs = [random_config(self.space, chance) for _ in range(_RANDOM)]
         values = [self.best_of(config) for config in configs]
@@ -83,13 +86,13 @@ class Task:
         return max(value for value, _ in best), float(np.median([value for value in values if value > -math.inf]))
 
     def regret(self, value: float) -> float:
-        """Regret of a value (larger is better), times 100."""
+        """Return the regret of a value (larger is better), times 100."""
         best, median = self.scale
         return 100 * (best - value) / (best - median)
 
 
 def random_config(space: Space, chance: np.random.Generator, near: Config | None = None, width: float = 1.0) -> Config:
-    """A random configuration, or a small change of `near`."""
+    """Return a random configuration, or a small change of `near`."""
     config: Config = {}
     for name, parameter in space.parameters.items():
         if space.is_active(name, config):
@@ -112,13 +115,13 @@ def _draw(parameter: Parameter, chance: np.random.Generator, old: object, width:
 
 
 def position(parameter: Float | Int, value: object) -> float:
-    """Where in its range a value lies, 0 to 1, in the logarithm where the range is one of it."""
+    """Return where in its range a value lies, from 0 to 1, taken in the logarithm for a logarithmic range."""
     low, high, at = float(parameter.low), float(parameter.high), float(value)  # type: ignore[arg-type]  # a number
     return math.log(at / low) / math.log(high / low) if parameter.log else (at - low) / (high - low)
 
 
 def positions(parameters: dict[str, Parameter], config: Config) -> np.ndarray:
-    """The configuration as numbers from 0 to 1; an option by its index, what is inactive by 0.5."""
+    """Return the configuration as numbers from 0 to 1, with an option by its index and what is inactive as 0.5."""
     found = []
     for name, parameter in parameters.items():
         if name not in config:

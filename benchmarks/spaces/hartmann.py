@@ -1,4 +1,4 @@
-"""Hartmann's function in six dimensions (Dixon and Szegő 1978), as a value to be maximised."""
+"""Hartmann's function in six dimensions (Dixon and Szegő 1978), as a value to be maximized."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _P = np.array(
     ]
 )
 MAXIMUM = 3.32237
-"""Its value at the optimum."""
+"""Value of the function at its optimum."""
 
 
 def hartmann_value(at: np.ndarray) -> float:
-    """The value at six settings, each in 0..1."""
+    """Return the value at six settings, each in 0..1."""
     return float(_ALPHA @ np.exp(-(_A * (at - _P) ** 2).sum(axis=1)))
