@@ -116,7 +116,7 @@ def _result(outcome: Outcome, seconds: float) -> Result:
         failures=[trial.row for trial in ended if trial.state is TrialState.FAILED],
         seconds=seconds,
         workers=len(outcome.search.recorder.workers),
-        exhausted=outcome.end is SearchEnd.EXHAUSTED,
+        end=outcome.end,
         on_a_part=count_on_a_part(ended),
         unread=outcome.search.recorder.unread.lines(),
     )
@@ -160,7 +160,7 @@ def _close_manifest(experiment: Experiment, outcome: Outcome) -> None:
 
 def _state(end: SearchEnd) -> str:
     """What the manifest says of the experiment as a whole: a search out of time can be gone on with, too."""
-    if end is SearchEnd.EXHAUSTED:
+    if end in (SearchEnd.EXHAUSTED, SearchEnd.EPOCH_BUDGET):
         return str(SearchEnd.FINISHED)
     return str(SearchEnd.INTERRUPTED if end is SearchEnd.TIME_BUDGET else end)
 

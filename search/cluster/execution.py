@@ -237,4 +237,7 @@ class _Run:
             return SearchEnd.TIME_BUDGET
         if self._search.queue.fault:
             return SearchEnd.FAILED
-        return SearchEnd.EXHAUSTED if self._search.queue.exhausted else SearchEnd.FINISHED
+        if self._search.queue.exhausted:
+            return SearchEnd.EXHAUSTED
+        ended_early = self._search.trials.configurations() < self._plan.trials
+        return SearchEnd.EPOCH_BUDGET if ended_early and self._search.queue.is_out_of_epochs else SearchEnd.FINISHED

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from search.driver.rows import said_of
 from search.driver.trials import EndedTrial
 from search.experiment.folder import Experiment
@@ -31,6 +33,8 @@ class History:
     """Parameters of first runs that were cut off, or failed and are to be run again, by trial id."""
     begun: set[str]
     """Trials that were cut off, repeats too: they may have left checkpoints."""
+    epochs: int = 0
+    """Epochs that first runs have trained, those that were cut off or failed too."""
 
 
 def read_history(experiment: Experiment, space: Space, retry_failed: bool) -> History:
@@ -42,7 +46,7 @@ def read_history(experiment: Experiment, space: Space, retry_failed: bool) -> Hi
         for trial_id, epoch, value in zip(*columns, strict=True):
             if value is not None:
                 values[trial_id][epoch] = value
-    history = History({}, [], [], {}, set())
+    history = History({}, [], [], {}, set(), _epochs_of_first_runs(trials.table, epochs.table))
     translation = translate(space)
     for row in sorted(trials.table.to_pylist(), key=lambda row: str(row.get("finished_at"))):
         trial_id, first_run = row["trial_id"], row.get("repeat_of") is None
@@ -72,6 +76,11 @@ def ended_trials(root: Path, metric: str) -> list[EndedTrial]:
 
 def _active(settings: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in settings.items() if value is not None}
+
+
+def _epochs_of_first_runs(trials: pa.Table, epochs: pa.Table) -> int:
+    repeats = {row["trial_id"] for row in trials.to_pylist() if row.get("repeat_of") is not None}
+    return sum(trial_id not in repeats for trial_id in epochs["trial_id"].to_pylist()) if epochs.num_rows else 0
 
 
 def _ended(row: dict[str, Any], config: dict[str, object], value: float | None) -> EndedTrial:

@@ -28,6 +28,8 @@ class Search:
     """What came back."""
     queue: TrialQueue
     """What is next."""
+    epochs_before: int
+    """Epochs that earlier runs of the driver have trained."""
 
 
 def open_search(plan: Plan, experiment: Experiment) -> Search:
@@ -37,13 +39,16 @@ def open_search(plan: Plan, experiment: Experiment) -> Search:
     sampling = Sampling(space, experiment.journal, sampler=space.sampler, seed=plan.seed, name=plan.name)
     trials = Trials(space.mode)
     recorder = Recorder(plan, experiment, trials, sampling, rule)
-    search = Search(plan, rule, trials, recorder, TrialQueue(plan, trials, recorder, sampling, rule))
-    _restore(search, sampling, read_history(experiment, space, plan.options.retry_failed))
+    history = read_history(experiment, space, plan.options.retry_failed)
+    queue = TrialQueue(plan, trials, recorder, sampling, rule)
+    search = Search(plan, rule, trials, recorder, queue, history.epochs)
+    _restore(search, sampling, history)
     return search
 
 
 def _restore(search: Search, sampling: Sampling, history: History) -> None:
     search.queue.begun_before = history.begun
+    search.trials.epochs = history.epochs
     sampling.resume(history.finished, history.running)
     for trial_id, epoch, value in history.reports:
         search.rule.decide(trial_id, epoch, value)
@@ -70,7 +75,6 @@ def snapshot(search: Search, slots: int, begun: float) -> Snapshot:
         )
         for trial in trials.running.values()
     )
-    pace = recorder.seconds_per_trial()
     return Snapshot(
         name=plan.name,
         metric=plan.space.metric,
@@ -81,13 +85,27 @@ def snapshot(search: Search, slots: int, begun: float) -> Snapshot:
         slots=slots,
         best=BestTrial(best.trial_id, best.value, best.config) if best and best.value is not None else None,
         elapsed_s=time.monotonic() - begun,
-        left_s=None if pace is None else pace * (plan.trials - sum(counts.values())),
+        left_s=_left_s(search, time.monotonic() - begun),
         max_epochs=_longest(search),
         closing=search.queue.closing,
         repeats_due=plan.space.repeats > 1,
         latest_failure=recorder.latest_failure,
         events=tuple(recorder.events),
+        epochs=trials.epochs,
+        epoch_budget=plan.options.epoch_budget,
     )
+
+
+def _left_s(search: Search, elapsed_s: float) -> float | None:
+    """Seconds until all configurations have ended or the epoch budget is used up, whichever is first."""
+    pace, budget = search.recorder.seconds_per_trial(), search.plan.options.epoch_budget
+    if pace is None:
+        return None
+    by_trials = pace * (search.plan.trials - sum(search.trials.counts().values()))
+    here = search.trials.epochs - search.epochs_before
+    if budget is None or not here:
+        return by_trials
+    return min(by_trials, max(0.0, elapsed_s * (budget - search.trials.epochs) / here))
 
 
 def _longest(search: Search) -> int | None:

@@ -53,6 +53,12 @@ class TrialQueue:
         return self._recorder.faults.verdict
 
     @property
+    def is_out_of_epochs(self) -> bool:
+        """Whether configurations have trained as many epochs as the user gives the search."""
+        budget = self._plan.options.epoch_budget
+        return budget is not None and self._trials.epochs >= budget
+
+    @property
     def is_closed(self) -> bool:
         """Whether no trial is handed out any more, because the search is being closed or has a fault."""
         return self.closing or self.fault is not None
@@ -71,7 +77,7 @@ class TrialQueue:
 
     def _new_configuration(self) -> TrialSpec | None:
         """The sampler's next configuration; an error in the space's function ends the search in order."""
-        if self.exhausted or self._trials.configurations() >= self._plan.trials:
+        if self.exhausted or self.is_out_of_epochs or self._trials.configurations() >= self._plan.trials:
             return None
         began = time.monotonic()
         try:

@@ -64,6 +64,8 @@ class Trials:
         self.ended: dict[str, EndedTrial] = {}
         self.leading: EndedTrial | None = None
         """The first run with the best value so far, complete or pruned, on its whole training set."""
+        self.epochs = 0
+        """Epochs that configurations have trained, in earlier runs of the driver too; those of repeats do not count."""
         self._counts: Counter[TrialState] = Counter()
         self._sign = 1 if mode == "max" else -1
 

@@ -33,5 +33,7 @@ class SearchEnd(StrEnum):
     """A signal ended it: Ctrl-C or SIGTERM."""
     TIME_BUDGET = "time budget"
     """Its time budget was used up."""
+    EPOCH_BUDGET = "epoch budget"
+    """As many epochs were trained as were asked for; every trial has ended."""
     FAILED = "failed"
     """So many trials failed that the search itself counts as broken."""

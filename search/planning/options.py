@@ -148,6 +148,15 @@ class Options:
         float | None,
         _placed("--time-budget", "no new trials after this time, like 90s, 30m, 2h", type=read.duration, metavar="T"),
     ] = None
+    epoch_budget: Annotated[
+        int | None,
+        _placed(
+            "--epoch-budget",
+            "no new configurations after so many epochs of all of them; those that run go on to their end",
+            type=read.count,
+            metavar="N",
+        ),
+    ] = None
     trial_timeout_s: Annotated[
         float | None,
         _placed(

@@ -10,7 +10,7 @@ from search.console import Console
 from search.planning.plan import Plan
 from search.planning.resources import local_resources, slots
 from search.space import Space
-from search.stopping import make_rule
+from search.stopping import expect, make_rule
 from search.wording import counted, show_value
 
 
@@ -70,6 +70,7 @@ def _lines(plan: Plan) -> list[tuple[str, str]]:
         ("trials", f"{counted(plan.trials, 'configuration')}{repeats}; sampler {space.sampler}, seed {plan.seed}")
     )
     lines.append(("stopping", _stopping(plan)))
+    lines += [("expected", text) for text in _expected(plan)]
     if plan.options.address == "local":
         count = slots(local_resources(), space.shapes(), plan.options.max_concurrent)
         where = f"{'' if len(space.shapes()) == 1 else 'up to '}{counted(count, 'trial')} at once on this machine"
@@ -79,6 +80,18 @@ def _lines(plan: Plan) -> list[tuple[str, str]]:
     driver = f"; the study and the driver's own copy in {plan.root}" if plan.store is not None else ""
     lines.append(("results", "thrown away" if plan.throwaway else f"{plan.results_path}{driver}"))
     return lines
+
+
+def _expected(plan: Plan) -> list[str]:
+    """How many trials come how far, where every trial sees all its images and its length is known."""
+    space, epochs = plan.space, plan.max_epochs
+    rule = make_rule(space.stopping, space.mode, space.stopping_options, epochs)
+    rungs, kept = rule.rungs(), rule.kept_share()
+    if epochs is None or rungs is None or rule.growth().steps:
+        return []
+    found = expect(rungs, kept, epochs, plan.trials, plan.options.epoch_budget)
+    arrivals = [f"{max(1, round(trials)):,} to epoch {epoch}" for epoch, trials in found.arrivals]
+    return [f"about {', '.join(arrivals)}; {round(found.epochs):,} epochs in all"]
 
 
 def _stopping(plan: Plan) -> str:

@@ -31,7 +31,12 @@ def plain_interval(elapsed_s: float) -> float:
 
 def headline(snapshot: Snapshot) -> str:
     """Return counts and times on one line."""
-    return ", ".join([f"{snapshot.done}/{snapshot.trials} trials", *_states(snapshot), *_times(snapshot)])
+    return ", ".join([_progress(snapshot), *_states(snapshot), *_times(snapshot)])
+
+
+def _progress(snapshot: Snapshot) -> str:
+    trials = f"{snapshot.done}/{snapshot.trials} trials"
+    return trials if snapshot.epoch_budget is None else f"{trials}, {snapshot.epochs}/{snapshot.epoch_budget} epochs"
 
 
 def _states(snapshot: Snapshot) -> list[str]:
@@ -154,9 +159,12 @@ def _best_lines(metric: str, best: BestTrial, width: int) -> list[str]:
 
 
 def _headline_with_bar(snapshot: Snapshot, width: int) -> Table:
-    words = ", ".join([f"{snapshot.done}/{snapshot.trials} trials", *_times(snapshot)])
+    words = ", ".join([_progress(snapshot), *_times(snapshot)])
     bar_width = max(5, min(30, width - len(snapshot.name) - len(words) - 2))
-    bar = ProgressBar(total=max(1, snapshot.trials), completed=snapshot.done, width=bar_width)
+    share = snapshot.done / max(1, snapshot.trials)
+    if snapshot.epoch_budget is not None:
+        share = max(share, min(1.0, snapshot.epochs / snapshot.epoch_budget))
+    bar = ProgressBar(total=1.0, completed=share, width=bar_width)
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_row(_line(Text(snapshot.name, "bold")), bar, _line(Text(words)))
     return table

@@ -56,6 +56,10 @@ class Snapshot:
     """Trial id and error of the last trial that failed."""
     events: tuple[str, ...] = ()
     """What happened to workers and to the store, oldest first."""
+    epochs: int = 0
+    """Epochs that configurations have trained."""
+    epoch_budget: int | None = None
+    """How many they may train before no new one is begun."""
 
     @property
     def done(self) -> int:

@@ -14,7 +14,7 @@ from rich.text import Text
 from search.console import Console
 from search.experiment.disk import disk_use
 from search.experiment.schema import CONFIG_PREFIX
-from search.experiment.states import TrialState
+from search.experiment.states import SearchEnd, TrialState
 from search.planning.option_values import set_words
 from search.planning.plan import RESULTS, Plan
 from search.planning.provenance import relative_to_here
@@ -40,7 +40,7 @@ class Result:
     failures: Sequence[Mapping[str, object]]
     seconds: float
     workers: int
-    exhausted: bool
+    end: SearchEnd
     unread: Sequence[str] = ()
     """Lines on settings that no trial has read."""
     on_a_part: int = 0
@@ -60,7 +60,10 @@ def print_summary(console: Console, result: Result) -> None:
         console.result(line)
     if result.on_a_part:
         console.result(stopped_on_a_part(result.on_a_part))
-    if result.exhausted:
+    if result.end is SearchEnd.EPOCH_BUDGET:
+        used = plan.options.epoch_budget
+        console.result(f"The epoch budget of {used} epochs is used up; with --resume a larger one goes on.")
+    if result.end is SearchEnd.EXHAUSTED:
         console.result("The space is exhausted: every configuration that it has was tried.")
     if result.ranked:
         console.result(f"\nBest trials by {plan.space.metric}", style="bold")

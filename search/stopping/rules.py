@@ -33,6 +33,9 @@ class StoppingRule(Protocol):
     def rungs(self) -> tuple[int, ...] | None:
         """Return the epochs at which a trial can be stopped, in ascending order; None where any epoch is one."""
 
+    def kept_share(self) -> float:
+        """Return the share of the trials that goes on at each rung, on average."""
+
     def growth(self) -> Growth:
         """Return how training sets grow from rung to rung; without steps a trial has all its images from the start."""
 
@@ -49,6 +52,10 @@ class NoStopping:
     def rungs(self) -> tuple[int, ...] | None:
         """Return no epoch: no trial is ever stopped."""
         return ()
+
+    def kept_share(self) -> float:
+        """Return 1: every trial goes on."""
+        return 1.0
 
     def growth(self) -> Growth:
         """Return no steps: trials have all their images from the start."""
@@ -96,6 +103,10 @@ class SuccessiveHalving:
     def rungs(self) -> tuple[int, ...] | None:
         """Return the epochs at which trials may be stopped."""
         return self._ladder.rungs
+
+    def kept_share(self) -> float:
+        """Return 1 / reduction_factor."""
+        return 1 / self._factor
 
     def growth(self) -> Growth:
         """Return the growth that the fidelity asks for."""
@@ -146,6 +157,10 @@ class MedianStopping:
     def rungs(self) -> tuple[int, ...] | None:
         """Return None: a trial may be stopped after any epoch."""
         return None
+
+    def kept_share(self) -> float:
+        """Return a half: the better part of the median."""
+        return 0.5
 
     def growth(self) -> Growth:
         """Return no steps: only a rule with rungs can give trials a share of their images."""

@@ -51,6 +51,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return step
 
 
+def test_epochs_of_a_budget_stand_beside_the_trials() -> None:
+    assert "4/100 trials, 150/200 epochs" in headline(snapshot(4, epochs=150, epoch_budget=200))
+
+
 def test_live_view_has_counts_best_and_one_row_for_each_running_trial() -> None:
     lines = drawn(snapshot())
     assert lines[0].endswith("16/100 trials, 3 min 20 s, about 58 min 20 s left")

@@ -9,6 +9,7 @@ import pytest
 import rich.console
 
 from search.console import Console
+from search.experiment.states import SearchEnd
 from search.planning.option_values import set_words
 from search.planning.options import Options, parse
 from search.planning.plan import Plan
@@ -37,7 +38,7 @@ def result(**changes: object) -> Result:
     config = {"x1": 3.125, "x2": 2}
     known = {"plan": plan(), "counts": {"complete": 2, "pruned": 0, "failed": 1}, "repeats": 0, "seconds": 61.0}
     known |= {"ranked": [row(0, config), row(1, config)], "best_config": config, "best_runs": 1, "best_mean": 0.5}
-    return Result(**{**known, "failures": [], "workers": 2, "exhausted": False, **changes})  # type: ignore[arg-type]
+    return Result(**{**known, "failures": [], "workers": 2, "end": SearchEnd.FINISHED, **changes})  # type: ignore[arg-type]
 
 
 def printed(world: Result, width: int = 100) -> str:
@@ -160,8 +161,13 @@ def test_resume_of_a_finished_search_says_that_nothing_was_left() -> None:
     assert "given: 2 complete, 1 failed (no trial was left to do)." in printed(result(workers=0))
 
 
+def test_a_used_up_epoch_budget_is_told_with_the_way_on() -> None:
+    lines = printed(result(plan=plan(options=Options(epoch_budget=200)), end=SearchEnd.EPOCH_BUDGET))
+    assert "The epoch budget of 200 epochs is used up; with --resume a larger one goes on." in lines
+
+
 def test_exhausted_space_is_told() -> None:
-    assert "every configuration that it has was tried" in printed(result(exhausted=True))
+    assert "every configuration that it has was tried" in printed(result(end=SearchEnd.EXHAUSTED))
 
 
 def test_trials_stopped_on_a_part_of_the_training_set_are_told_in_one_line() -> None:

@@ -28,7 +28,7 @@ ORDER_INSIDE = {
     "search.experiment.remote": "copy mirror claim resumable store",
     "search.space": "server loading space_process hypermodel exploration unloaded definition per_trial pinned_function "
     "parameters values",
-    "search.stopping": "rules fidelity",
+    "search.stopping": "expectation rules fidelity",
     "trainables": "hypermodel tailored image_classifier training backbones own_models networks compiled engines "
     "settings datasets branin data setting_table trial wording errors durable",
     "trainables.networks": "build plain_stacks inception two_conv resnet convolution head augmentation",
