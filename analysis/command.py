@@ -1,4 +1,4 @@
-"""What the commands of this package share: errors in one line, texts to a file or the terminal."""
+"""What the commands of this package share: errors in one line, and texts for a file or the terminal."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from search.errors import SearchError
 
 
 def run(command: Callable[[list[str] | None], None], words: list[str] | None = None) -> int:
-    """Exit code of a command: 2 and one line for what its user can mend."""
+    """Run a command and return its exit code: 0, or 2 after one line for what its user can mend."""
     try:
         command(words)
     except SearchError as error:
         print(error, file=sys.stderr)
         return 2
-    except BrokenPipeError:  # The reader, like `head`, has seen enough.
+    except BrokenPipeError:  # The reader, such as `head`, has seen enough.
         sys.stderr.close()
     return 0
 
 
 def deliver(text: str, output: Path | None) -> None:
-    """Write a text to a file, and say so, or to the terminal."""
+    """Write a text to a file and say so, or write it to the terminal."""
     if output is None:
         sys.stdout.write(text)
         sys.stdout.flush()

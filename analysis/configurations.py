@@ -1,4 +1,4 @@
-"""Trials grouped by configuration: the runs over seeds, their mean, their interval, and which others tie."""
+"""Groups trials by configuration: the runs over seeds, their mean, their interval, and which others tie."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from analysis.wording.columns import measured
 
 
 def with_configuration(results: Results, trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials with a column `configuration`: the key of the first run, for repeats too."""
+    """Return the trials with a column `configuration`, which holds the key of the first run, for repeats too."""
     if "repeat_of" not in trials or not trials["repeat_of"].notna().any():
         return trials.assign(configuration=trials["key"])
-    known = trials["repeat_of"].isin(results.trials["trial_id"])  # One that names no trial repeats nothing.
+    known = trials["repeat_of"].isin(results.trials["trial_id"])  # One that names no known trial repeats nothing.
     first = trials["repeat_of"].where(known, trials["trial_id"]).astype(str)
     alone = len(results.sources) == 1
     key = first if alone else trials["experiment"].astype(str) + "/" + first
@@ -26,12 +26,13 @@ def with_configuration(results: Results, trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def configurations(results: Results, metric: str | None = None) -> pd.DataFrame:
-    """One row for each configuration with a complete run, best validation first, ties to the lower number.
+    """Return one row for each configuration with a complete run, best validation first, ties to the lower number.
 
-    Index: `configuration`. Columns: those of its first run, but everything measured as the mean over its runs;
-    `runs`, and `mean, std, low, high, iqm` of the metric (bootstrap over seeds; of a single accuracy the binomial
-    interval on its images), `test, test_low, test_high` likewise where the test accuracy is known, and `seconds`, the
-    mean time of training. Every number of a configuration in a table, figure or sentence comes from here.
+    The index is `configuration`. The columns are those of its first run, but everything measured is the mean over its
+    runs. Added are `runs`, and `mean, std, low, high, iqm` of the metric (bootstrap over seeds, or the binomial
+    interval on the images for a single accuracy); `test, test_low, test_high` likewise, where the test accuracy is
+    known; and `seconds`, the mean time of training. Every number of a configuration in a table, figure or sentence
+    comes from here.
     """
     return _configurations(results, metric or results.metric).copy()
 
@@ -39,7 +40,7 @@ def configurations(results: Results, metric: str | None = None) -> pd.DataFrame:
 @lru_cache(maxsize=8)
 def _configurations(results: Results, metric: str) -> pd.DataFrame:
     runs = with_configuration(results, results.complete())
-    runs = runs.assign(_again=runs["configuration"] != runs["key"])  # A repeat has the number of its first run.
+    runs = runs.assign(_again=runs["configuration"] != runs["key"])  # A repeat has its first run's number.
     runs = runs.sort_values(["number", "_again"], kind="stable").drop(columns="_again")
     grouped = runs.groupby("configuration", sort=False)
     first = runs.drop_duplicates("configuration").set_index("configuration")
@@ -54,7 +55,7 @@ def _configurations(results: Results, metric: str) -> pd.DataFrame:
 
 
 def _summary(runs: pd.DataFrame, metric: str, images: pd.Series | None) -> pd.DataFrame:
-    """Mean, spread and interval of a metric for each configuration."""
+    """Return mean, spread and interval of a metric for each configuration."""
     grouped = runs.groupby("configuration", sort=False)[metric]
     table = pd.DataFrame({"mean": grouped.mean(), "std": grouped.std(), "low": np.nan, "high": np.nan})
     table["iqm"] = table["mean"]
@@ -72,7 +73,7 @@ def _summary(runs: pd.DataFrame, metric: str, images: pd.Series | None) -> pd.Da
 
 
 def runs_told(table: pd.DataFrame) -> str:
-    """Of what the numbers of some configurations are: one run each, or means over seeds, and of how many."""
+    """Return in words what the numbers of some configurations are: one run each, or means over how many seeds."""
     most, several = int(table["runs"].max()), int((table["runs"] > 1).sum())
     if not several:
         return "one run each"
@@ -82,7 +83,7 @@ def runs_told(table: pd.DataFrame) -> str:
 
 
 def image_counts(results: Results, metric: str) -> pd.Series | None:
-    """Number of images behind an accuracy, by experiment; None for other metrics or where it is not known."""
+    """Return the number of images behind an accuracy, by experiment; None for other metrics or if it is not known."""
     if metric not in ("val_accuracy", "test_accuracy"):
         return None
     counts = {source.name: _images(source, metric) for source in results.sources}
@@ -90,7 +91,7 @@ def image_counts(results: Results, metric: str) -> pd.Series | None:
 
 
 def _images(source: StoredExperiment, metric: str) -> int:
-    """The images of a split that its accuracy was computed on: all of them, or as many as `evaluation_size` left."""
+    """Return on how many images of a split its accuracy was computed: all, or as many as `evaluation_size` left."""
     dataset = source.dataset
     count = 0 if dataset is None else dataset.num_test if metric == "test_accuracy" else dataset.num_validation
     most = source.space.fixed.get("evaluation_size")
@@ -100,13 +101,13 @@ def _images(source: StoredExperiment, metric: str) -> int:
 def compare(results: Results, left: str, right: str, metric: str | None = None) -> Comparison:
     """Compare two configurations (keys of their first runs) in a metric, by default the one that chooses.
 
-    Paired where they share at least two seeds, else by the noise of what was repeated and of the images.
+    They are paired where they share at least two seeds, and otherwise judged by the noise of repeats and of the images.
     """
     return _Comparer(results, metric or results.metric).compare(left, right)
 
 
 def verdicts(results: Results, table: pd.DataFrame, top: int = 50) -> pd.DataFrame:
-    """Each of the `top` configurations against the best: difference, interval, basis, `tied` (inside the noise)."""
+    """Compare the `top` configurations with the best: difference, interval, basis, and `tied` (inside the noise)."""
     comparer = _Comparer(results, results.metric)
     best = str(table.index[0])
     rows = [(key, comparer.compare(best, str(key))) for key in table.index[1:top]]
@@ -140,7 +141,10 @@ class _Comparer:
 
 
 def _at_least_an_image(compared: Comparison, images: int | None) -> Comparison:
-    """The interval no narrower than one image to each side: seeds that agree to the image prove nothing smaller."""
+    """Return the comparison with an interval of at least one image to each side.
+
+    Seeds that agree to the image do not prove anything smaller.
+    """
     if not images or compared.high - compared.difference >= 1 / images:
         return compared
     return replace(compared, low=compared.difference - 1 / images, high=compared.difference + 1 / images)

@@ -1,4 +1,4 @@
-"""What the results say, in sentences computed from them: the best, what ties with it, what to be careful about."""
+"""Says what the results show, in sentences computed from them: the best, what ties, and what to be careful about."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INTERVALS = (
 
 
 def settings(results: Results, row: pd.Series) -> str:
-    """The settings of a trial in words, inactive ones left out."""
+    """Return the settings of a trial in words, inactive ones left out."""
     names = [name for name in results.varied or results.searched if pd.notna(row[name])]
     return ", ".join(f"{shown(name)}={_setting(row[name])}" for name in names) or "no settings"
 
@@ -25,7 +25,7 @@ def _setting(value: object) -> str:
 
 
 def notes(results: Results) -> tuple[str, ...]:
-    """The sentences that stand below every table."""
+    """Return the sentences that stand below every table."""
     said = [f"{results.told}: {states(results.trials)}."]
     done = (results.trials["state"] == "complete").any() and results.metric in results.trials
     if done and results.trials.loc[results.trials["state"] == "complete", results.metric].notna().any():
@@ -38,7 +38,7 @@ def notes(results: Results) -> tuple[str, ...]:
 
 
 def best(results: Results, table: pd.DataFrame) -> str:
-    """Which configuration is best, with its intervals."""
+    """Return a sentence that says which configuration is best, with its intervals."""
     row = table.iloc[0]
     told = f"Best: trial {row['number']}"
     if len(results.sources) > 1:
@@ -66,7 +66,7 @@ def _images(results: Results, row: pd.Series) -> str:
 
 
 def ties(results: Results, table: pd.DataFrame, top: int = 50) -> list[str]:
-    """Which configurations the noise does not tell from the best; one sentence, or none for a single one."""
+    """Return a sentence on which configurations the noise does not tell from the best, or none for a single one."""
     if len(table) < 2:
         return []
     compared = verdicts(results, table, top)
@@ -84,13 +84,13 @@ def ties(results: Results, table: pd.DataFrame, top: int = 50) -> list[str]:
 
 
 def constants(results: Results) -> list[str]:
-    """Which searched parameters had one value all the same; one sentence, or none."""
+    """Return a sentence on which searched parameters had the same value in all trials, or none."""
     told = [f"{shown(name)}={_setting(results.trials[name].iloc[0])}" for name in results.constant]
     return [f"Searched, and the same in every trial: {', '.join(told)}"] if told and len(results.trials) > 1 else []
 
 
 def cautions(results: Results) -> list[str]:
-    """What a reader must know about the data and the files."""
+    """Return what a reader must know about the data and the files."""
     said = []
     for source in results.sources:
         used = source.dataset

@@ -1,4 +1,4 @@
-"""Which experiments there are under a folder of results, newest first."""
+"""Lists the experiments under a folder of results, newest first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from search.experiment.lock import is_held
 
 
 def experiments(results: Path) -> Table:
-    """One row for each experiment: its state, its trials, and the best value of its metric.
+    """Return one row for each experiment: its state, its trials, and the best value of its metric.
 
     Raises SearchError where there is none. An experiment that cannot be read is listed with the reason.
     """
@@ -48,12 +48,12 @@ def _best(results: Results) -> float | None:
 
 
 def _state(state: str, folder: Path) -> str:
-    """A search that says it runs and that no driver writes to was cut off."""
+    """Return the state; a search that says it runs, but to which no driver writes, was cut off."""
     return "cut off" if state == "running" and not is_held(folder) else state
 
 
 def _written(folder: Path) -> float:
-    """When the folder's tables or manifest were last written."""
+    """Return when the folder's tables or manifest were last written."""
     return max(path.stat().st_mtime for path in [folder / "manifest.json", *folder.glob("trials*")])
 
 

@@ -1,4 +1,4 @@
-"""Experiment folders, near or far, finished or running, as tidy tables."""
+"""Reads experiment folders, near or far, finished or running, as tidy tables."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Results:
     """Trials and epochs of one or more experiments.
 
     `trials` has one row for each trial, with the columns of `trials.parquet`, `experiment` (its source's name) and
-    `key` (unique over all sources). `skipped` names damaged files, `wrong` says what of manifests and tables was not
-    as expected; what else there was has been read. Two results are equal when they are one object, so that what is
+    `key` (unique over all sources). `skipped` names damaged files, and `wrong` says what in manifests and tables was
+    not as expected; everything else has been read. Two results are equal only when they are one object, so that what is
     computed from them can be kept.
     """
 
@@ -44,7 +44,7 @@ class Results:
 
     @property
     def wrong_epochs(self) -> tuple[str, ...]:
-        """What of the values by epoch could not be read or was not as expected, in sentences."""
+        """Sentences on values by epoch that could not be read or were not as expected."""
         damaged = [f"Damaged files were left out: {', '.join(self._epochs.skipped)}."] * bool(self._epochs.skipped)
         return (*damaged, *self._epochs.wrong)
 
@@ -52,7 +52,7 @@ class Results:
     def _epochs(self) -> Tables:
         read = read_tables(self.sources, "epochs")
         frame = read.frame
-        if len(frame):  # Of trials that the table of trials does not know nothing can be said.
+        if len(frame):  # Epochs of trials that are not in the table of trials are left out.
             frame = frame[frame["key"].isin(self.trials["key"])].reset_index(drop=True)
         return Tables(frame, read.skipped, read.wrong)
 
@@ -82,13 +82,13 @@ class Results:
 
     @cached_property
     def searched(self) -> list[str]:
-        """The settings that at least one space searched; all where the spaces declare none."""
+        """The settings that at least one space searched, or all where the spaces declare none."""
         declared = {CONFIG_PREFIX + name for source in self.sources for name in source.declared}
         return [name for name in self.parameters if name in declared] or self.parameters
 
     @cached_property
     def constant(self) -> list[str]:
-        """The settings that a space searched and that have one value in all trials all the same."""
+        """The settings that a space searched, although they have the same value in all trials."""
         return [name for name in self.searched if name not in self.varied]
 
     @cached_property
@@ -97,7 +97,7 @@ class Results:
         return [name for name in self.parameters if self.trials[name].nunique(dropna=False) > 1]
 
     def complete(self) -> pd.DataFrame:
-        """The trials that ran to their end and reported the metric; raises SearchError where there is none."""
+        """Return the trials that ran to their end and reported the metric; raises SearchError where there is none."""
         trials = self.trials
         if self.metric in trials:
             done = trials[(trials["state"] == "complete") & trials[self.metric].notna()]
@@ -125,7 +125,7 @@ class Results:
         return ", ".join(source.name for source in self.sources)
 
     def parameter(self, name: str) -> Mapping[str, Any]:
-        """How the spaces declare a setting (kind, low, high, log, options); empty where they do not."""
+        """Return how the spaces declare a setting (kind, low, high, log, options); empty where they do not."""
         short = name.removeprefix(CONFIG_PREFIX)
         for source in self.sources:
             declared = source.declared.get(short)
@@ -135,7 +135,7 @@ class Results:
 
 
 def states(trials: pd.DataFrame) -> str:
-    """How many trials there are in each state, in words; repeats over further seeds are counted apart."""
+    """Return in words how many trials there are in each state; repeats over further seeds are counted apart."""
     if trials.empty:
         return "no trials"
     again = trials["repeat_of"].notna() if "repeat_of" in trials else pd.Series(False, trials.index)
@@ -146,9 +146,9 @@ def states(trials: pd.DataFrame) -> str:
 
 
 def load(*addresses: str | Path) -> Results:
-    """The results in folders of experiments: local paths, or addresses that pyarrow knows (`s3://...`).
+    """Return the results in folders of experiments: local paths, or addresses that pyarrow knows (`s3://...`).
 
-    Raises SearchError for a folder that is no experiment.
+    Raises SearchError for a folder that is not an experiment.
     """
     if not addresses:
         raise SearchError("no results are given; expected folders of experiments, like results/mnist_filters.")
@@ -204,7 +204,7 @@ def _no_experiment(address: str) -> str:
 
 
 def _named(sources: Iterable[StoredExperiment]) -> tuple[StoredExperiment, ...]:
-    """Sources with different names: by their address where two experiments have one name."""
+    """Return the sources under different names, by their address where two experiments have the same name."""
     found = list(sources)
     names = [source.name for source in found]
     return tuple(

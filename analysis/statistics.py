@@ -26,10 +26,10 @@ class Interval:
 
 
 def wilson(proportion: ArrayLike, count: ArrayLike) -> tuple[Array, Array]:
-    """95 % interval of a proportion seen on `count` images, as (low, high), elementwise.
+    """Return the 95 % interval of a proportion seen on `count` images, as (low, high), elementwise.
 
-    Wilson's score interval (1927), which Brown, Cai and DasGupta, "Interval Estimation for a Binomial
-    Proportion" (Statistical Science, 2001) recommend: never empty at 0 or 1, close to 95 % for any count.
+    This is Wilson's score interval (1927), which Brown, Cai and DasGupta, "Interval Estimation for a Binomial
+    Proportion" (Statistical Science, 2001) recommend: it is never empty at 0 or 1, and close to 95 % for any count.
     """
     p, n = np.asarray(proportion, dtype=float), np.asarray(count, dtype=float)
     centre = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
@@ -38,10 +38,10 @@ def wilson(proportion: ArrayLike, count: ArrayLike) -> tuple[Array, Array]:
 
 
 def iqm(values: ArrayLike) -> float:
-    """Interquartile mean: the mean of the middle half; of fewer than four values the plain mean.
+    """Return the interquartile mean, the mean of the middle half; of fewer than four values the plain mean.
 
-    Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice" (NeurIPS 2021): less
-    moved by one bad seed than the mean, less wasteful than the median.
+    One bad seed moves it less than the mean, and it is less wasteful than the median: Agarwal et al., "Deep
+    Reinforcement Learning at the Edge of the Statistical Precipice" (NeurIPS 2021).
     """
     ordered = np.sort(np.asarray(values, dtype=float))
     cut = len(ordered) // 4
@@ -51,11 +51,11 @@ def iqm(values: ArrayLike) -> float:
 def bootstrap(
     values: ArrayLike, statistic: Callable[..., Array] = np.mean, resamples: int = 5000, seed: int = 0
 ) -> Interval:
-    """`statistic` of the values and its 95 % percentile bootstrap interval (Efron 1979), seeded.
+    """Return `statistic` of the values and its 95 % percentile bootstrap interval (Efron 1979), seeded.
 
-    `statistic` takes an array and `axis`. One value has no interval. With very few values the interval is too
-    narrow: it held the mean of a normal distribution 75, 83 and 90 times in 100 for 3, 5 and 10 values, which is
-    why verdicts come from `paired` and `difference`, and never from whether two such intervals overlap.
+    `statistic` takes an array and `axis`. One value has no interval. With very few values the interval is too narrow:
+    it held the mean of a normal distribution 75, 83 and 90 times in 100 for 3, 5 and 10 values. Verdicts therefore come
+    from `paired` and `difference`, and never from whether two such intervals overlap.
     """
     sample = np.asarray(values, dtype=float)
     if len(sample) == 0:
@@ -69,7 +69,7 @@ def bootstrap(
 
 
 def student(degrees: int) -> float:
-    """The 97.5 % point of Student's t; exact for 1 and 2 degrees of freedom, else to 0.02 %.
+    """Return the 97.5 % point of Student's t; it is exact for 1 and 2 degrees of freedom, else to 0.02 %.
 
     The expansion is 26.7.5 of Abramowitz and Stegun, Handbook of Mathematical Functions (1964).
     """
@@ -89,7 +89,7 @@ def student(degrees: int) -> float:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The difference of two settings (left minus right), its 95 % interval, and on what it rests."""
+    """The difference of two settings (left minus right), its 95 % interval, and what it is based on."""
 
     difference: float
     low: float
@@ -98,11 +98,11 @@ class Comparison:
 
     @property
     def inside_noise(self) -> bool:
-        """Whether no difference at all is as credible; also where nothing is known."""
+        """Whether the difference may be zero: the interval holds it, or nothing is known."""
         return not (self.low > 0 or self.high < 0)
 
     def verdict(self, left: str, right: str, mode: str = "max") -> str:
-        """The comparison in words."""
+        """Return the comparison in words."""
         if math.isnan(self.difference):
             return f"{left} and {right} share no seed: nothing can be said"
         if math.isinf(self.high):
@@ -117,9 +117,9 @@ class Comparison:
 def paired(left: pd.Series, right: pd.Series) -> Comparison:
     """Compare two settings run with the same seeds (the index); seeds that only one has are left out.
 
-    The interval is Student's for the mean of the differences, which is honest for as few as two seeds; a shared
-    seed has the same split and order of images, so that much of the noise cancels. See Bouthillier et al.,
-    "Accounting for Variance in Machine Learning Benchmarks" (MLSys 2021).
+    The interval is Student's for the mean of the differences, which is honest for as few as two seeds. A shared seed
+    has the same split and order of images, so that much of the noise cancels. See Bouthillier et al., "Accounting for
+    Variance in Machine Learning Benchmarks" (MLSys 2021).
     """
     seeds = left.index.intersection(right.index)
     differences = (left.loc[seeds] - right.loc[seeds]).to_numpy(dtype=float)
@@ -135,7 +135,8 @@ def paired(left: pd.Series, right: pd.Series) -> Comparison:
 
 
 def pooled_deviation(groups: list[Array]) -> tuple[float, int]:
-    """Standard deviation over seeds, pooled over configurations, and its degrees of freedom (0: not known)."""
+    """Return the standard deviation over seeds, pooled over configurations, and its degrees of freedom, 0 if
+    unknown."""
     repeated = [group for group in groups if len(group) > 1]
     degrees = sum(len(group) - 1 for group in repeated)
     if not degrees:
@@ -147,9 +148,9 @@ def pooled_deviation(groups: list[Array]) -> tuple[float, int]:
 def difference(left: Array, right: Array, noise: tuple[float, int], images: int | None) -> Comparison:
     """Compare two settings that share too few seeds.
 
-    The margin is the larger of two: the spread over seeds, pooled over the configurations that were repeated
-    (`noise`, see `pooled_deviation`), and, for accuracies on `images` images, the binomial spread of both. Two
-    networks tested on the same images agree on most of them, so the second is on the safe side.
+    The margin is the larger of two: the spread over seeds, pooled over the configurations that were repeated (`noise`,
+    see `pooled_deviation`), and, for accuracies on `images` images, the binomial spread of both. Two networks tested on
+    the same images agree on most of them, so the second is rather too large than too small.
     """
     a, b = float(np.mean(left)), float(np.mean(right))
     margins: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""The comparison tables: one row a trial, a configuration, or a group of any columns."""
+"""Makes the comparison tables: one row for each trial, configuration, or group by any columns."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ from search.errors import SearchError
 _STATES = ["complete", "running", "pruned", "failed"]
 _SHOWN = ("sample_size", "num_parameters", "num_trainable_parameters")
 MOST_VALUES = 12
-"""A column of floats with more values than this is grouped in ranges."""
+"""Number of values above which a column of floats is grouped in ranges."""
 
 
 def trial_table(results: Results, sort: str | None = None, top: int | None = None) -> Table:
-    """One row for each run of a trial, with that run's own values.
+    """Return one row for each run of a trial, with that run's own values.
 
-    Complete ones stand first, best validation first; then running, pruned, failed.
-
-    Those that were stopped on a part of the training set stand behind the others of their state, the larger part first.
-    Raises SearchError where there is no trial, or no column `sort`.
+    Complete ones come first, best validation first; then running, pruned, failed ones. Within their state, those that
+    were stopped on a part of the training set come after the others, the larger part first. Raises SearchError where
+    there is no trial, or no column `sort`.
     """
     trials, metric = results.trials, results.metric
     if trials.empty:
@@ -68,7 +67,7 @@ def _trial_columns(results: Results) -> list[str]:
 
 
 def _sizes(trials: pd.DataFrame) -> list[str]:
-    """The sizes that tell something: the trainable parameters only where many are frozen."""
+    """Return the sizes that tell something: the trainable parameters only where many are frozen."""
     found = [name for name in _SHOWN if name in trials and trials[name].notna().any()]
     every, trained = _SHOWN[1:]
     if every in found and trained in found:
@@ -79,7 +78,7 @@ def _sizes(trials: pd.DataFrame) -> list[str]:
 
 
 def _with_test_interval(results: Results, frame: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
-    """The binomial interval of each trial's test accuracy, beside it."""
+    """Return the table with the binomial interval of each trial's test accuracy beside it."""
     counts = image_counts(results, "test_accuracy")
     if "test_accuracy" not in frame or counts is None:
         return frame
@@ -93,7 +92,7 @@ def _with_test_interval(results: Results, frame: pd.DataFrame, trials: pd.DataFr
 
 
 def _ascending(column: str, results: Results) -> bool:
-    """The better first: large accuracies, small losses and times; settings from small to large."""
+    """Return whether the better comes first by sorting upwards, as for losses, times and settings."""
     if column == results.metric:
         return results.mode == "min"
     return "accuracy" not in column
@@ -109,7 +108,7 @@ def _sorting(column: str) -> str:
 
 
 def configuration_table(results: Results, top: int | None = None) -> Table:
-    """One row for each configuration, its runs over seeds taken together; best validation first."""
+    """Return one row for each configuration, its runs over seeds taken together; best validation first."""
     table = configurations(results)
     many = ["experiment"] if len(results.sources) > 1 else []
     settings = results.varied or results.searched
@@ -129,11 +128,11 @@ def _of_what(table: pd.DataFrame) -> str:
 
 
 def group_table(results: Results, by: Sequence[str], sort: str | None = None) -> Table:
-    """One row for each combination of values of the columns `by`, best validation first.
+    """Return one row for each combination of values of the columns `by`, best validation first.
 
-    Columns: `configurations` and `runs` that completed, `pruned` and `failed` where there are any, mean and standard
-    deviation of the metric with a bootstrap interval (over configurations, each the mean of its seeds; over the
-    seeds where the group is one configuration), `best`, and the test values, size and seconds of that best one.
+    The columns are `configurations` and `runs` that completed, `pruned` and `failed` where there are any, mean and
+    standard deviation of the metric with a bootstrap interval (over configurations, each the mean of its seeds, or over
+    the seeds where the group is one configuration), `best`, and the test values, size and seconds of that best one.
     """
     columns = find_columns(results.trials, by)
     if not columns:
@@ -166,7 +165,7 @@ def group_table(results: Results, by: Sequence[str], sort: str | None = None) ->
 def _group(
     results: Results, values: dict[str, object], part: pd.DataFrame, table: pd.DataFrame, runs: pd.DataFrame
 ) -> dict[str, object]:
-    """One row of `group_table`."""
+    """Return one row of `group_table`."""
     metric = results.metric
     own = table[table.index.isin(part["key"])]
     mine = runs[runs["configuration"].isin(own.index)]
@@ -191,7 +190,7 @@ def _group(
 
 
 def _binned(results: Results, columns: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The trials with columns of many floats in ranges of about equal counts, and sentences that tell so."""
+    """Return the trials with columns of many floats in ranges of about equal counts, and sentences that say so."""
     trials, told = results.trials.copy(), []
     for column in columns:
         if pd.api.types.is_float_dtype(trials[column]) and trials[column].nunique() > MOST_VALUES:
@@ -203,7 +202,7 @@ def _binned(results: Results, columns: Sequence[str]) -> tuple[pd.DataFrame, tup
 
 
 def _meaning(frame: pd.DataFrame, results: Results) -> tuple[str, ...]:
-    """What the columns of a grouped table are means of."""
+    """Return sentences on what the columns of a grouped table are means of."""
     over = "seeds" if (frame["configurations"] <= 1).all() else "configurations"
     said = [f"{results.metric}: mean over the {over} of a group, with its bootstrap interval."]
     if "test_accuracy" in frame:

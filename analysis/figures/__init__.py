@@ -1,4 +1,4 @@
-"""Figures of stored results: each from a function that returns numbers and one that draws them on given axes."""
+"""Figures of stored results: for each, one function returns numbers and another draws them on given axes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from analysis.wording.columns import find_columns
 from search.errors import SearchError
 
 MANY = 2000
-"""Points or lines of one artist from which on an SVG holds them as an image."""
+"""Number of points or lines of one artist from which on an SVG holds them as an image."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Kind:
     """A kind of figure: what it shows, and the module of this package and the function in it that make it.
 
     The function takes the results, and also the columns to group by where the kind can group; it raises SearchError
-    where the results have no data for it. Modules are imported when used: Optuna alone takes half a second.
+    where the results have no data for it. Modules are imported when used, because Optuna alone takes half a second.
     """
 
     caption: str
@@ -54,7 +54,7 @@ KINDS: dict[str, Kind] = {
 
 
 def make(kind: str, results: Results, by: Sequence[str] = ()) -> Figure:
-    """A figure of one of KINDS, ready to be shown in a notebook or saved.
+    """Return a figure of one of KINDS, ready to be shown in a notebook or saved.
 
     Raises SearchError where the results have no data for it, or where it cannot group and `by` is given.
     """
@@ -68,7 +68,7 @@ def make(kind: str, results: Results, by: Sequence[str] = ()) -> Figure:
 
 
 def lighten(figure: Figure) -> None:
-    """Let an SVG hold crowds of points or lines as images: thousands of elements make viewers slow."""
+    """Let an SVG hold crowds of points or lines as images, because thousands of elements make viewers slow."""
     for axes in figure.axes:
         for artist in axes.collections:
             size = max(np.shape(artist.get_offsets())[0], len(artist.get_paths()))
@@ -77,7 +77,7 @@ def lighten(figure: Figure) -> None:
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write a figure as PNG and SVG; the paths. Raises SearchError where the folder cannot be written."""
+    """Write a figure as PNG and SVG and return the paths. Raises SearchError where the folder cannot be written."""
     paths = [folder / f"{name}.png", folder / f"{name}.svg"]
     try:
         folder.mkdir(parents=True, exist_ok=True)

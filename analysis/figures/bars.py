@@ -1,4 +1,4 @@
-"""Points with intervals: the test metric (or the metric that chooses) of configurations or groups."""
+"""Draws points with intervals: the test metric (or the metric that chooses) of configurations or groups."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from analysis.wording.columns import shown
 from analysis.wording.formats import cell
 
 MOST = 20
-"""Rows in one figure; more are not drawn, and the title says so."""
+"""Number of rows in one figure; more are not drawn, and the title says so."""
 
 
 def bars(results: Results, by: Sequence[str] = ()) -> pd.DataFrame:
-    """One row for each configuration, or group of the columns `by`, best validation first.
+    """Return one row for each configuration, or group by the columns `by`, best validation first.
 
-    Index: its name. Columns: `validation, validation_low, validation_high` and, where there are test accuracies,
-    `test, test_low, test_high`, `test_loss`; NaN where there is no interval.
+    The index is its name. The columns are `validation, validation_low, validation_high` and, where there are test
+    accuracies, `test, test_low, test_high`, `test_loss`; values are NaN where there is no interval.
     """
     if by:
         frame = group_table(results, by).frame
@@ -58,7 +58,7 @@ def bars(results: Results, by: Sequence[str] = ()) -> pd.DataFrame:
 
 
 def draw_bars(axes: Axes, data: pd.DataFrame, measure: str, colour: str) -> None:
-    """A point for each row with its interval and its value, the first row on top."""
+    """Draw a point for each row with its interval and its value, the first row on top."""
     rows = np.arange(len(data))[::-1]
     values = data[measure].to_numpy(float)
     lows, ends = values.copy(), values.copy()
@@ -83,7 +83,7 @@ def draw_bars(axes: Axes, data: pd.DataFrame, measure: str, colour: str) -> None
 
 
 def figure(results: Results, by: Sequence[str] = ()) -> Figure:
-    """Points of the test accuracy (of the metric that chooses, where no test is stored), best validation on top."""
+    """Return points of the test accuracy, or, without tests, of the metric that chooses; best validation is on top."""
     data = bars(results, by)
     tested = "test" in data and data["test"].notna().any()
     measures = [("test", "test_accuracy", TEST)] if tested else [("validation", results.metric, VALIDATION)]

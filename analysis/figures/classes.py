@@ -1,4 +1,4 @@
-"""The confusion matrix of the best trial, and how many images each class has."""
+"""Draws the confusion matrix of the best trial, and how many images each class has."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NOT_USED = "train, not used"
 
 
 def draw_confusion(axes: Axes, counts: NDArray[np.int64], names: tuple[str, ...]) -> AxesImage:
-    """Shares of each true class as colours, counts as numbers; the numbers are left out for very many classes."""
+    """Draw shares of each true class as colours and counts as numbers, which are left out for very many classes."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     drawn = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     shown = [shorten(name, 16) for name in names]
@@ -50,7 +50,7 @@ def draw_confusion(axes: Axes, counts: NDArray[np.int64], names: tuple[str, ...]
 
 
 def confusion_figure(results: Results) -> Figure:
-    """The confusion matrix of the best trial on the test set."""
+    """Return the confusion matrix of the best trial on the test set."""
     predictions = best_predictions(results)
     counts = predictions.confusion
     with style():
@@ -71,10 +71,10 @@ def _confusion_title(predictions: Predictions, counts: NDArray[np.int64]) -> str
 
 
 def images_per_class(results: Results) -> pd.DataFrame:
-    """Images of each class (index) by split (columns): from the manifest, else of the stored test labels.
+    """Return images of each class (index) by split (columns), from the manifest, else from the stored test labels.
 
     Where every trial had only a part of the training images, `train` counts that part, and `train, not used` the rest:
-    subsets are stratified, so that each class has the same share. Raises SearchError where neither is stored.
+    subsets are stratified, so each class has the same share. Raises SearchError where neither is stored.
     """
     for source in results.sources:
         counts = source.dataset.class_counts if source.dataset else {}
@@ -88,7 +88,7 @@ def images_per_class(results: Results) -> pd.DataFrame:
 
 
 def _used(table: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
-    """The counts with the training images that no trial had as a column of their own, behind those that were used."""
+    """Return the counts with the training images that no trial had in a column of their own, after those used."""
     if "sample_size" not in trials or "train" not in table or trials["sample_size"].isna().all():
         return table
     share = float(trials["sample_size"].max()) / max(float(table["train"].sum()), 1.0)
@@ -100,7 +100,7 @@ def _used(table: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_images(axes: Axes, data: pd.DataFrame) -> None:
-    """Horizontal bars, the splits one after the other."""
+    """Draw horizontal bars, the splits one after the other."""
     rows = np.arange(len(data))[::-1]
     left = np.zeros(len(data))
     for split in data.columns:
@@ -116,7 +116,7 @@ def draw_images(axes: Axes, data: pd.DataFrame) -> None:
 
 
 def images_figure(results: Results) -> Figure:
-    """How many images each class has, by split where that is known."""
+    """Return how many images each class has, by split where that is known."""
     data = images_per_class(results)
     if len(data) > 60:
         raise SearchError(f"{results.told} has {len(data)} classes, too many for one figure.")

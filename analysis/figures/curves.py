@@ -1,4 +1,4 @@
-"""Learning curves: training and validation by epoch, for one trial or for thousands."""
+"""Draws learning curves: training and validation by epoch, for one trial or for thousands."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from analysis.wording.formats import cell
 from search.errors import SearchError
 
 FEW, MANY = 4, 60
-"""Up to FEW trials each has its colour; beyond MANY the range of all takes the place of the single lines."""
+"""Up to FEW trials each has its colour; beyond MANY the range of all replaces the single lines."""
 
 
 def group_curves(results: Results, metric: str, by: Sequence[str]) -> list[tuple[str, Matrix]]:
-    """The curves of `curves`, one matrix for each combination of values of the columns `by`, with its name."""
+    """Return the curves of `curves`, one matrix for each combination of values of the columns `by`, with its name."""
     keys, matrix = curves(results, metric)
     trials = results.trials.set_index("key").loc[keys]
     groups = trials.reset_index().groupby(list(by), sort=True, dropna=False, observed=True).indices
@@ -48,7 +48,7 @@ def _name(by: Sequence[str], values: object) -> str:
 
 
 def draw_lines(axes: Axes, matrix: Matrix, **look: object) -> None:
-    """One line for each row, as a single artist."""
+    """Draw one line for each row, as a single artist."""
     epochs = np.arange(1, matrix.shape[1] + 1, dtype=float)
     lines = np.stack([np.broadcast_to(epochs, matrix.shape), matrix], axis=2)
     axes.add_collection(LineCollection([line[np.isfinite(line[:, 1])] for line in lines], **look))  # type: ignore[arg-type]
@@ -56,7 +56,7 @@ def draw_lines(axes: Axes, matrix: Matrix, **look: object) -> None:
 
 
 def draw_pair(axes: Axes, train: Matrix | None, validation: Matrix, **look: object) -> None:
-    """The curves of one trial, shape (epochs,): training dashed, validation solid."""
+    """Draw the curves of one trial, shape (epochs,): training dashed, validation solid."""
     epochs = np.arange(1, len(validation) + 1)
     marker = "o" if np.isfinite(validation).sum() == 1 else ""
     axes.plot(epochs, validation, **{"color": VALIDATION, "label": "validation", "marker": marker, **look})  # type: ignore[arg-type]
@@ -68,7 +68,7 @@ def draw_pair(axes: Axes, train: Matrix | None, validation: Matrix, **look: obje
 
 
 def draw_crowd(axes: Axes, matrix: Matrix) -> None:
-    """All trials in the background: single lines, or where they are too many the range that holds them."""
+    """Draw all trials in the background: single lines, or the range that holds them where they are too many."""
     if len(matrix) <= MANY:
         draw_lines(axes, matrix, color=LIGHT, linewidth=0.8, zorder=1, label=f"validation of {len(matrix)} trials")
         single = matrix[np.isfinite(matrix).sum(axis=1) == 1]  # A line of one epoch has no length.
@@ -82,7 +82,7 @@ def draw_crowd(axes: Axes, matrix: Matrix) -> None:
 
 
 def draw_groups(axes: Axes, groups: Sequence[tuple[str, Matrix]]) -> None:
-    """The median of each group, with the range of its middle half."""
+    """Draw the median of each group, with the range of its middle half."""
     for index, (name, matrix) in enumerate(groups):
         epochs = np.arange(1, matrix.shape[1] + 1)
         first, middle, third = spread(matrix, [0.25, 0.5, 0.75])
@@ -93,9 +93,10 @@ def draw_groups(axes: Axes, groups: Sequence[tuple[str, Matrix]]) -> None:
 
 
 def figure(results: Results, by: Sequence[str] = ()) -> Figure:
-    """Training and validation curves of every measure that the trials have by epoch.
+    """Return training and validation curves of every measure that the trials have by epoch.
 
-    A few trials: each in its colour. Many: all in grey, the best in colour. With `by`: the median of each group.
+    Few trials have a colour each; of many, all are grey and the best is in colour. With `by`, each group has its
+    median.
     """
     measures = _measures(results)
     with style():
@@ -116,7 +117,7 @@ def figure(results: Results, by: Sequence[str] = ()) -> Figure:
 
 
 def _measures(results: Results) -> list[str]:
-    """The metric that chooses, and the loss; those that are stored by epoch."""
+    """Return the metric that chooses, and the loss, where they are stored by epoch."""
     stored = [name for name in results.epochs.columns if results.epochs[name].notna().any()]
     if stored and results.epochs["epoch"].max() < 2:
         raise SearchError(f"{results.told} has no curves: every trial had one epoch.")
@@ -153,7 +154,7 @@ def _draw(axes: Axes, results: Results, measure: str) -> None:
 
 
 def _mean_curve(results: Results, measure: str, configuration: str) -> Matrix:
-    """The mean over the runs of a configuration that reached each epoch, shape (epochs,)."""
+    """Return the mean over the runs of a configuration that reached each epoch, shape (epochs,)."""
     keys, matrix = curves(results, measure, repeats=True)
     runs = with_configuration(results, results.complete())
     own = set(runs.loc[runs["configuration"] == configuration, "key"])
@@ -165,7 +166,7 @@ def _limit(axes: Axes, results: Results, measure: str) -> None:
     mode = results.mode if measure == results.metric else "min" if measure.endswith("loss") else "max"
     limits = focus(results.epochs[measure].to_numpy(float, na_value=np.nan), mode)
     train = measure.removeprefix("val_")
-    if limits and train in results.epochs and results.epochs[train].notna().any():  # Its better end is shown, too.
+    if limits and train in results.epochs and results.epochs[train].notna().any():  # Show its better end too.
         ends = float(results.epochs[train].min()), float(results.epochs[train].max())
         limits = (limits[0], max(limits[1], ends[1])) if mode == "max" else (min(limits[0], ends[0]), limits[1])
     if limits:

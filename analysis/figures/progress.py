@@ -1,4 +1,4 @@
-"""How a search went: the best value so far, against trials and time, and where trials were stopped."""
+"""Draws how a search went: the best value so far, against trials and time, and where trials were stopped."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from search.errors import SearchError
 
 
 def progress(results: Results) -> pd.DataFrame:
-    """The trials of each experiment in the order in which they ended, repeats left out.
+    """Return the trials of each experiment in the order in which they ended, repeats left out.
 
-    Columns: `experiment, state, value, best` (among complete ones so far; a failed trial improves nothing),
+    The columns are `experiment, state, value, best` (among complete ones so far; a failed trial improves nothing),
     `finished` (1, 2, ...) and, where times are stored, `seconds` since the first trial began.
     """
     trials = results.first_runs[results.first_runs["state"] != "running"]
@@ -47,7 +47,7 @@ def progress(results: Results) -> pd.DataFrame:
 
 
 def survivors(results: Results) -> pd.DataFrame:
-    """How far trials went, repeats left out: index `epoch`; `reached` and, of those, `pruned` there.
+    """Return how far trials went, repeats left out: by `epoch`, how many `reached` it and were `pruned` there.
 
     Raises SearchError where that is not stored.
     """
@@ -62,7 +62,7 @@ def survivors(results: Results) -> pd.DataFrame:
 
 
 def limits(data: pd.DataFrame, mode: str) -> tuple[float, float] | None:
-    """Limits that show the complete trials well, where bad ones lie so far off that they would flatten them."""
+    """Return limits that show the complete trials well where bad ones, far off, would flatten them; else None."""
     complete = data.loc[data["state"] == "complete", "value"].dropna()
     low, high = robust_limits(complete.tolist(), mode, room=0) or (float(complete.min()), float(complete.max()))
     spread = high - low
@@ -74,7 +74,7 @@ def limits(data: pd.DataFrame, mode: str) -> tuple[float, float] | None:
 
 
 def draw_progress(axes: Axes, data: pd.DataFrame, against: str, mode: str) -> None:
-    """Every trial as a point, failed ones at the bottom, and the best so far as steps."""
+    """Draw every trial as a point, failed ones at the bottom, and the best so far as steps."""
     shown = limits(data, mode)
     if shown:
         inside = 0.03 * (shown[1] - shown[0])
@@ -101,7 +101,7 @@ def draw_progress(axes: Axes, data: pd.DataFrame, against: str, mode: str) -> No
 
 
 def draw_survivors(axes: Axes, data: pd.DataFrame) -> None:
-    """Trials that reached each epoch as steps; the rungs, where some were stopped, as bars."""
+    """Draw trials that reached each epoch as steps, and the rungs, where some were stopped, as bars."""
     epochs = data.index.to_numpy()
     axes.bar(epochs, data["pruned"], color=GREY, width=0.6, label="pruned at this epoch")
     axes.step(epochs, data["reached"], where="mid", color=BLUE, label="reached this epoch")
@@ -109,7 +109,7 @@ def draw_survivors(axes: Axes, data: pd.DataFrame) -> None:
 
 
 def figure(results: Results) -> Figure:
-    """Best so far against trials and against time, and how far trials went before a rung stopped them."""
+    """Return the best so far against trials and against time, and how far trials went before a rung stopped them."""
     data = progress(results)
     if data["value"].isna().all():
         raise SearchError(f"{results.told} has no finished trial with {results.metric}.")

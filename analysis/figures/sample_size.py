@@ -1,4 +1,4 @@
-"""Accuracy against the number of training images, with a fitted curve."""
+"""Draws accuracy against the number of training images, with a fitted curve."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class PowerLaw:
-    """value = limit - gain * size ** -rate."""
+    """The curve value = limit - gain * size ** -rate."""
 
     limit: float
     gain: float
@@ -34,11 +34,12 @@ class PowerLaw:
 
 
 def fit(sizes: ArrayLike, values: ArrayLike) -> PowerLaw | None:
-    """The power law of least squares, its limit at most 1 for values within 0 and 1; None for fewer than 4 sizes.
+    """Return the power law of least squares, or None for fewer than 4 sizes.
 
-    Learning curves are close to a power law with a limit: Cortes et al., "Learning Curves: Asymptotic Values and
-    Rate of Convergence" (NeurIPS 1993); Hestness et al., "Deep Learning Scaling is Predictable, Empirically" (2017).
-    For each rate on a grid from 0.05 to 2 the other two are a linear regression.
+    Its limit is at most 1 for values within 0 and 1. Learning curves are close to a power law with a limit: Cortes et
+    al., "Learning Curves: Asymptotic Values and Rate of Convergence" (NeurIPS 1993); Hestness et al., "Deep Learning
+    Scaling is Predictable, Empirically" (2017). For each rate on a grid from 0.05 to 2 the other two are a linear
+    regression.
     """
     x, y = np.asarray(sizes, dtype=float), np.asarray(values, dtype=float)
     if len(np.unique(x)) < 4:
@@ -58,10 +59,10 @@ def _fit_at(x: Values, y: Values, rate: float, bounded: bool) -> PowerLaw:
 
 
 def by_sample_size(results: Results, by: Sequence[str] = ()) -> tuple[str, pd.DataFrame]:
-    """The measure (test accuracy where stored, else the metric), and for each group and size its best configuration.
+    """Return the measure (test accuracy where stored, else the metric), and the best of each group and size.
 
-    Columns: `group, sample_size, value, low, high` and `configurations`; the best by validation. Raises SearchError
-    where there are not two sizes.
+    The columns are `group, sample_size, value, low, high` and `configurations`; the best configuration is the one with
+    the best validation. Raises SearchError where there are not two sizes.
     """
     table = configurations(results)
     column = "sample_size" if "sample_size" in table else "config.sample_size"
@@ -78,7 +79,7 @@ def by_sample_size(results: Results, by: Sequence[str] = ()) -> tuple[str, pd.Da
 
 
 def draw_sample_size(axes: Axes, data: pd.DataFrame) -> None:
-    """The best configuration of each size with its interval, and the fitted curve a little beyond the last size."""
+    """Draw the best configuration of each size with its interval, and the fitted curve a bit beyond the last size."""
     for index, (name, group) in enumerate(data.groupby("group", sort=True)):
         colour = group_style(index)["color"]
         sides = np.nan_to_num(np.clip([group["value"] - group["low"], group["high"] - group["value"]], 0, None))
@@ -97,7 +98,7 @@ def draw_sample_size(axes: Axes, data: pd.DataFrame) -> None:
 
 
 def figure(results: Results, by: Sequence[str] = ()) -> Figure:
-    """Test accuracy of the best configuration of each sample size."""
+    """Return the test accuracy of the best configuration of each sample size."""
     measure, data = by_sample_size(results, by)
     with style():
         whole, (axes,) = panels(width=6.2, height=4.2)

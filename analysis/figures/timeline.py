@@ -1,4 +1,4 @@
-"""Which worker ran which trial when, and how busy each was."""
+"""Draws which worker ran which trial when, and how busy each worker was."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from analysis.load import Results
 from search.errors import SearchError
 
 MOST = 64
-"""Workers in one figure; of more the busiest are drawn, and the title says so."""
+"""Number of workers in one figure; of more, the busiest are drawn, and the title says so."""
 
 
 def timeline(results: Results) -> pd.DataFrame:
-    """One row for each trial with known times: `worker, state, start, end` in seconds from the first trial's start.
+    """Return `worker, state, start, end` of each trial with known times, in seconds from the first trial's start.
 
     Raises SearchError where workers or times are not stored.
     """
@@ -35,7 +35,7 @@ def timeline(results: Results) -> pd.DataFrame:
 
 
 def busy(data: pd.DataFrame) -> pd.Series:
-    """Share of the whole search that each worker trained, overlaps counted once; in the order of their first trial."""
+    """Return the share of the search in which each worker trained, overlaps counted once, by their first trial."""
     whole = max(float(data["end"].max() - data["start"].min()), 1e-9)
     shares = {}
     for worker, part in data.sort_values("start").groupby("worker", sort=False):
@@ -46,7 +46,7 @@ def busy(data: pd.DataFrame) -> pd.Series:
 
 
 def draw_timeline(axes: Axes, data: pd.DataFrame, shares: pd.Series, unit: float) -> None:
-    """One row for each worker, one bar for each trial in the colour of its state."""
+    """Draw one row for each worker, and one bar for each trial in the colour of its state."""
     place = {worker: row for row, worker in enumerate(shares.index[::-1])}
     for state, part in data[data["worker"].isin(place)].groupby("state"):
         rows = part["worker"].map(place).to_numpy(float)
@@ -63,7 +63,7 @@ def draw_timeline(axes: Axes, data: pd.DataFrame, shares: pd.Series, unit: float
 
 
 def figure(results: Results) -> Figure:
-    """The trials of each worker over time, with the share of the time that it was busy."""
+    """Return the trials of each worker over time, with the share of the time in which it was busy."""
     data = timeline(results)
     shares = busy(data)
     part = shares if len(shares) <= MOST else shares[shares.rank(ascending=False, method="first") <= MOST]

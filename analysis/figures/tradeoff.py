@@ -1,4 +1,4 @@
-"""What a result costs: the metric against parameters and against seconds, with the Pareto front."""
+"""Draws what a result costs: the metric against parameters and against seconds, with the Pareto front."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ COSTS = {"num_parameters": "parameters", "seconds": "seconds of training"}
 
 
 def pareto(costs: NDArray[np.float64], values: NDArray[np.float64], mode: str) -> NDArray[np.intp]:
-    """The rows that no other beats in both, from the cheapest on; of equals the first."""
+    """Return the rows that no other beats in both, from the cheapest on; of equal ones only the first."""
     gains = values if mode == "max" else -values
     order = np.lexsort((-gains, costs))
     best, front = -np.inf, []
@@ -45,7 +45,7 @@ def pareto(costs: NDArray[np.float64], values: NDArray[np.float64], mode: str) -
 
 
 def tradeoff(results: Results, by: Sequence[str] = ()) -> pd.DataFrame:
-    """One row for each configuration: `value`, those of COSTS that vary, and `group` (empty without `by`).
+    """Return one row for each configuration: `value`, those of COSTS that vary, and `group` (empty without `by`).
 
     Raises SearchError where no cost varies.
     """
@@ -60,7 +60,7 @@ def tradeoff(results: Results, by: Sequence[str] = ()) -> pd.DataFrame:
 
 
 def draw_tradeoff(axes: Axes, data: pd.DataFrame, cost: str, mode: str) -> None:
-    """Points by group, and the front as steps: what each cost can buy."""
+    """Draw points by group, and the front, which shows what each cost can buy, as steps."""
     part = data[data[cost].notna()]
     for index, (name, group) in enumerate(part.groupby("group", sort=True)):
         colour, told = (group_style(index)["color"], shorten(str(name))) if name else (BLUE, "configuration")
@@ -76,7 +76,7 @@ def draw_tradeoff(axes: Axes, data: pd.DataFrame, cost: str, mode: str) -> None:
 
 
 def figure(results: Results, by: Sequence[str] = ()) -> Figure:
-    """The metric against the number of parameters and the seconds of training."""
+    """Return the metric against the number of parameters and the seconds of training."""
     data = tradeoff(results, by)
     costs = [name for name in COSTS if name in data]
     with style():

@@ -1,1 +1,1 @@
-"""What the results say in numbers: by epoch, by class, by parameter, and of trials that were stopped early."""
+"""What the results say in numbers: by epoch, by class, by parameter, and for trials that were stopped early."""

@@ -14,7 +14,7 @@ Matrix = NDArray[np.float64]
 
 
 def curves(results: Results, metric: str, repeats: bool = False) -> tuple[list[str], Matrix]:
-    """The keys of the trials and their values by epoch, shape (trials, epochs), NaN where a trial has none.
+    """Return the keys of the trials and their values by epoch, shape (trials, epochs), NaN where a trial has none.
 
     Repeats over further seeds are left out unless they are asked for. Raises SearchError where nothing is stored.
     """
@@ -30,7 +30,7 @@ def curves(results: Results, metric: str, repeats: bool = False) -> tuple[list[s
 
 
 def mean_curve(matrix: Matrix) -> Matrix:
-    """Mean over the trials that reached each epoch, shape (epochs,); NaN where none did."""
+    """Return the mean over the trials that reached each epoch, shape (epochs,), NaN where none did."""
     known = np.isfinite(matrix)
     return np.where(
         known.any(axis=0), np.where(known, matrix, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1), np.nan
@@ -38,7 +38,7 @@ def mean_curve(matrix: Matrix) -> Matrix:
 
 
 def spread(matrix: Matrix, shares: Sequence[float]) -> Matrix:
-    """Quantiles over the trials that reached each epoch, shape (shares, epochs)."""
+    """Return quantiles over the trials that reached each epoch, shape (shares, epochs)."""
     return np.stack([_quantiles(column[np.isfinite(column)], shares) for column in matrix.T], axis=1)
 
 

@@ -18,30 +18,30 @@ _PREFIX = "probability_"
 
 @dataclass(frozen=True)
 class Predictions:
-    """The test predictions of one run: `label` and `predicted` as numbers into `names`."""
+    """The test predictions of one run, in which `label` and `predicted` are indices of `names`."""
 
     trial: str
     number: int
     runs: int
-    """Runs of its configuration, of which this is the first."""
+    """Number of runs of its configuration, of which this is the first."""
     frame: pd.DataFrame
     names: tuple[str, ...]
 
     @property
     def told(self) -> str:
-        """Which run this is, for a heading."""
+        """Words that say which run this is, for a heading."""
         return f"trial {self.number}" + (f", run 1 of {self.runs}" if self.runs > 1 else "")
 
     @property
     def confusion(self) -> NDArray[np.int64]:
-        """Counts, shape (classes, classes): rows are the true classes, columns the predicted ones."""
+        """Counts, shape (classes, classes), with a row for each true class and a column for each predicted one."""
         size = len(self.names)
         pairs = self.frame["label"].to_numpy(int) * size + self.frame["predicted"].to_numpy(int)
         return np.bincount(pairs, minlength=size * size).reshape(size, size).astype(np.int64)
 
 
 def best_predictions(results: Results) -> Predictions:
-    """The predictions of the best configuration that has some stored, its first run before its repeats.
+    """Return the predictions of the best configuration that has some stored, its first run before its repeats.
 
     Raises SearchError where no predictions are stored.
     """
@@ -56,7 +56,7 @@ def best_predictions(results: Results) -> Predictions:
 
 
 def _names(source: StoredExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    """The class names, from the columns of probabilities, else from the manifest, else numbers."""
+    """Return the class names, from the columns of probabilities, else from the manifest, else as numbers."""
     named = [name.removeprefix(_PREFIX) for name in frame.columns if name.startswith(_PREFIX)]
     known = [str(name) for name in (source.dataset.class_names if source.dataset else ())]
     size = int(max(frame["label"].max(), frame["predicted"].max())) + 1
@@ -65,7 +65,7 @@ def _names(source: StoredExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
 
 
 def per_class(predictions: Predictions) -> pd.DataFrame:
-    """One row for each class: `images, precision, recall, f1`; NaN where a class was never predicted or never shown."""
+    """Return `images, precision, recall, f1` of each class, NaN where it was never predicted or has no images."""
     counts = predictions.confusion
     right = np.diag(counts).astype(float)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -76,7 +76,7 @@ def per_class(predictions: Predictions) -> pd.DataFrame:
 
 
 def most_confused(predictions: Predictions, top: int = 5) -> pd.DataFrame:
-    """The pairs of classes most often taken for each other: `true, predicted, images, share` of the true class."""
+    """Return the pairs of classes most often confused: `true, predicted, images, share` of the true class."""
     counts = predictions.confusion.copy()
     totals = counts.sum(axis=1)
     np.fill_diagonal(counts, 0)

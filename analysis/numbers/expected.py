@@ -1,4 +1,4 @@
-"""What trials that were stopped early would be expected to come to, so that they compare with the others."""
+"""Estimates how trials that were stopped early would have ended, so that they compare with the others."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from analysis.numbers.by_epoch import Matrix, curves
 from search.errors import SearchError
 
 PRIOR = 3.0
-"""Trials' worth of weight of the assumption that a lead is kept as it is: slopes of few trials are drawn towards 1."""
+"""Weight, in trials, of the assumption that a lead is kept as it is: slopes of few trials are drawn towards 1."""
 
 
 def expected(results: Results) -> pd.DataFrame:
-    """One row for each configuration that is complete, best first, and then for each that was pruned, best first.
+    """Return one row for each complete configuration, best first, and then one for each pruned one, best first.
 
-    The columns of `configurations`, and `value`, `deviation`: of a complete one its mean and 0; of a pruned one the
-    value that it would be expected to end with, and the standard deviation of that. From each epoch at which trials
+    The columns are those of `configurations`, and `value` and `deviation`: the mean and 0 of a complete one; the value
+    that a pruned one would be expected to end with, and the standard deviation of that. From each epoch at which trials
     were stopped a line is fitted, over the trials that went on, from the best value so far to the best value at the
-    next such epoch; a stopped trial is taken from line to line to the end. Who went on was decided by the very value
-    that the line starts from, which leaves the line unbiased; beyond the trials that went on it is an extrapolation.
-    Where no values by epoch are stored, pruned trials are left out. Raises SearchError where no trial has finished.
+    next such epoch; a stopped trial is taken from line to line to the end. Which trials went on was decided by the very
+    value from which the line starts, which leaves the line unbiased; beyond the trials that went on it is an
+    extrapolation. Where no values by epoch are stored, pruned trials are left out. Raises SearchError where no trial
+    has finished.
     """
     return _expected(results).copy()
 
@@ -50,7 +51,7 @@ def _expected(results: Results) -> pd.DataFrame:
 def _of_pruned(
     results: Results, trials: pd.DataFrame, complete: pd.DataFrame, keys: list[str], matrix: Matrix
 ) -> pd.DataFrame:
-    """The pruned trials of one experiment with `value` and `deviation`; `matrix` has a row for each of `keys`."""
+    """Return the pruned trials of one experiment with `value` and `deviation`; `matrix` has a row for each key."""
     rows = pd.Series(range(len(keys)), index=keys)
     known = trials[trials["key"].isin(keys) & trials["state"].isin(["complete", "pruned"])].set_index("key", drop=False)
     known = known[known["state"].eq("pruned") | known.index.isin(complete.index)]
@@ -69,7 +70,10 @@ def _of_pruned(
 
 
 def _best_so_far(results: Results, values: Matrix) -> Matrix:
-    """The best value up to each epoch; the value itself where the training set grows, whose parts do not compare."""
+    """Return the best value up to each epoch; where the training set grows, the value itself.
+
+    Values on different parts of a training set do not compare.
+    """
     if "train_images" in results.epochs:
         return values
     worst = -np.inf if results.mode == "max" else np.inf
@@ -78,19 +82,19 @@ def _best_so_far(results: Results, values: Matrix) -> Matrix:
 
 
 def _last(values: Matrix) -> Matrix:
-    """The last epoch of each row that has a value, counted from 1."""
+    """Return the last epoch of each row that has a value, counted from 1."""
     return np.asarray(values.shape[1] - np.argmax(np.isfinite(values)[:, ::-1], axis=1))
 
 
 def _carried(values: Matrix) -> Matrix:
-    """Each row with its gaps, and what lies behind its last value, filled by the value before."""
+    """Return each row with its gaps, and what comes after its last value, filled by the value before."""
     return pd.DataFrame(values).ffill(axis=1).bfill(axis=1).to_numpy(float)
 
 
 def extrapolate(values: Matrix, last: Matrix) -> tuple[Matrix, Matrix]:
-    """Value and standard deviation of each row in the last column of `values`, shape (trials, epochs).
+    """Return value and standard deviation of each row in the last column of `values`, shape (trials, epochs).
 
-    `last` is the column, counted from 1, up to which a row is known; what stands behind it in `values` is not used.
+    `last` is the column, counted from 1, up to which a row is known; what comes after it in `values` is not used.
     """
     end = values.shape[1]
     found = values[np.arange(len(values)), last - 1].astype(float)
@@ -105,7 +109,10 @@ def extrapolate(values: Matrix, last: Matrix) -> tuple[Matrix, Matrix]:
 
 
 def _line(every: Matrix, pairs: Matrix) -> tuple[float, float, float, float]:
-    """Slope, means of both columns of `pairs`, and the spread about the line; one of nobody keeps every lead."""
+    """Return slope, means of both columns of `pairs`, and the spread about the line.
+
+    Without pairs the line keeps every lead as it is.
+    """
     if not len(pairs):
         return 1.0, 0.0, 0.0, 0.0
     x, y = pairs.T

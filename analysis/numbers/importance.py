@@ -1,4 +1,4 @@
-"""Which parameters mattered: Optuna's importance, for conditional spaces too. The only module that knows Optuna."""
+"""Finds which parameters mattered: Optuna's importance, for conditional spaces too. Only this module knows Optuna."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ with warnings.catch_warnings():
     from optuna.importance import FanovaImportanceEvaluator
 
 LEAST = 10
-"""Configurations below which no importance is computed: it would describe the noise."""
+"""Number of configurations below which no importance is computed, because it would describe the noise."""
 MOST = 400
-"""Configurations that are looked at; of more, a seeded sample."""
+"""Number of configurations that are looked at; of more, a seeded sample is."""
 
 MOST_WORDS = 40
-"""Different texts of one parameter above which it is left out."""
+"""Number of different texts of one parameter above which it is left out."""
 
 
 def importance(results: Results, seed: int = 0, trees: int = 64) -> pd.DataFrame:
-    """Share of the metric's variation that each parameter explains, largest first.
+    """Return the share of the metric's variation that each parameter explains, largest first.
 
-    Functional analysis of variance over a random forest: Hutter, Hoos and Leyton-Brown, "An Efficient Approach for
-    Assessing Hyperparameter Importance" (ICML 2014), as Optuna computes it, over the mean of each configuration, and
-    over the value that a pruned one would be expected to end with (`analysis.numbers.expected`): those that were left
-    over by a stopping rule are alike in just what made the others bad. A conditional parameter is judged among the
-    configurations that have it, with what they all have. Columns: `parameter, importance, configurations, pruned` (of
-    those), `where` (the condition in words, empty for none). Raises SearchError for fewer than LEAST configurations, or
-    where nothing varied. It takes seconds, and is computed once for the same results.
+    This is a functional analysis of variance over a random forest: Hutter, Hoos and Leyton-Brown, "An Efficient
+    Approach for Assessing Hyperparameter Importance" (ICML 2014), as Optuna computes it. It takes the mean of each
+    configuration, and the value that a pruned one would be expected to end with (`analysis.numbers.expected`): those
+    that a stopping rule left over are alike in just what made the others bad. A conditional parameter is judged among
+    the configurations that have it, with what they all have. The columns are `parameter, importance, configurations,
+    pruned` (of those), `where` (the condition in words, empty for none). Raises SearchError for fewer than LEAST
+    configurations, or where nothing varied. It takes seconds, and is computed once for the same results.
     """
     return _importance(results, seed, trees).copy()
 
@@ -69,14 +69,14 @@ def _importance(results: Results, seed: int, trees: int) -> pd.DataFrame:
 
 
 def _is_label(values: pd.Series) -> bool:
-    """Whether a text has so many values that it names configurations rather than a choice among a few."""
+    """Return whether a text has so many values that it names configurations rather than a choice among a few."""
     return not pd.api.types.is_numeric_dtype(values) and values.nunique() > MOST_WORDS
 
 
 def _together(
     results: Results, table: pd.DataFrame, names: list[str], active: NDArray[np.bool_], forest: tuple[int, int]
 ) -> list[tuple[str, float, int, int, str]]:
-    """The parameters that just these configurations have; none where those are too few or all alike."""
+    """Return the parameters that just these configurations have; none where those are too few or all alike."""
     part = table[active]
     if len(part) < LEAST or part["value"].nunique() < 2:
         return []
@@ -91,7 +91,7 @@ def _together(
 
 
 def on_what(table: pd.DataFrame) -> str:
-    """Over which configurations the table of `importance` was computed, in words."""
+    """Return in words over which configurations the table of `importance` was computed."""
     row = table.iloc[int(table["configurations"].to_numpy().argmax())]
     told = counted(int(row["configurations"]), "configuration")
     return f"{told}, {row['pruned']} of them pruned and taken as they would end" if row["pruned"] else told
@@ -127,7 +127,7 @@ def _plain(value: Any, distribution: BaseDistribution) -> Any:
 
 
 def _distribution(declared: Mapping[str, Any], values: pd.Series) -> BaseDistribution:
-    """The range that was searched; where none was declared, that of the values, or the words, that occur."""
+    """Return the range that was searched, or, where none was declared, that of the values, or the texts that occur."""
     numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     if not numeric:
         return CategoricalDistribution(sorted(map(str, values.unique())))

@@ -1,4 +1,4 @@
-"""A report of one or more searches as one HTML page that needs nothing else."""
+"""A report of one or more searches as one HTML page that needs no other file."""
 
 from analysis.report.page import page
 

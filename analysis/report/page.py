@@ -1,4 +1,4 @@
-"""The page: question, answer, figures, tables, manifest; everything escaped, nothing loaded from anywhere."""
+"""Builds the page: question, answer, figures, tables, manifest; everything escaped, nothing loaded from anywhere."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from analysis.wording.formats import Table, as_html, cell
 from search.errors import SearchError
 
 MOST_ROWS = 1000
-"""Rows of one table in the page: of more the first, and a sentence says so."""
+"""Number of rows of one table in the page; a longer table is cut, and a sentence says so."""
 MOST_SVG = 600_000
-"""Characters of a drawing above which it is embedded as an image of points."""
+"""Number of characters of a drawing above which it is embedded as an image of pixels."""
 MOST_GROUPS = 12
-"""Values of a parameter up to which it has a table of its own."""
+"""Number of values of a parameter up to which it has a table of its own."""
 
 
 def page(results: Results, kinds: Sequence[str] = tuple(KINDS)) -> str:
-    """The whole page as text, with figures of these kinds. Raises SearchError where no trial has finished."""
+    """Return the whole page as text, with figures of these kinds. Raises SearchError where no trial has finished."""
     results.complete()
     title = f"{results.told}: results"
     css, script = (files("analysis.report").joinpath(name).read_text("utf-8") for name in ("page.css", "page.js"))
-    # Only this style and this script may run, and nothing may be loaded: a second guard behind the escaping.
+    # Only this style and this script may run, and nothing may be loaded: a second guard besides the escaping.
     policy = f"default-src 'none'; img-src data:; style-src '{_digest(css)}'; script-src '{_digest(script)}'"
     sections = [_head(results), _answer(results), _figures(results, kinds), _tables(results), _provenance(results)]
     return "\n".join([
@@ -112,7 +112,7 @@ def _figures(results: Results, kinds: Sequence[str]) -> str:
 
 
 def _embedded(name: str, results: Results) -> tuple[bytes, str]:
-    """A figure as SVG, or as PNG where that is much smaller."""
+    """Return a figure as SVG, or as PNG where that is much smaller."""
     drawn = make(name, results)
     with style():
         lighten(drawn)
@@ -126,7 +126,7 @@ def _embedded(name: str, results: Results) -> tuple[bytes, str]:
 
 
 def _upright(name: str, results: Results) -> bytes:
-    """A figure as PNG for a phone held upright, its panels below each other."""
+    """Return a figure as PNG for a phone held upright, its panels below each other."""
     with phone():
         drawn = make(name, results)
     points = io.BytesIO()
@@ -152,7 +152,7 @@ def _tables(results: Results) -> str:
 
 
 def _table(title: str, table: Table, name: str, filtered: bool = True) -> str:
-    """A heading, a filter and the table, the rows beyond MOST_ROWS left out."""
+    """Return a heading, a filter and the table, without the rows beyond MOST_ROWS."""
     short = Table(table.frame.head(MOST_ROWS))
     body = as_html(short).replace("<table>", f'<table class="sorted" id="{name}" data-filter="filter-{name}">', 1)
     told = []
@@ -181,7 +181,7 @@ def _provenance(results: Results) -> str:
 
 
 def _entries(source: StoredExperiment) -> list[tuple[str, str]]:
-    """The manifest's facts that decide the results, one a line."""
+    """Return the manifest's facts that decide the results, one for each line."""
     manifest = source.manifest
     found = [("folder", source.address)]
     parts = {name: getattr(manifest, name) for name in ("versions", "hardware", "git", "options")}

@@ -1,4 +1,4 @@
-"""The answer of a search in sentences, each computed from its results."""
+"""Gives the answer of a search in sentences, each computed from its results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from search.errors import SearchError
 
 
 def answer(results: Results) -> list[tuple[str, list[str]]]:
-    """Headings and their sentences: the best, what ties, what mattered, what the noise hides, what to be careful of.
+    """Return headings and sentences: the best, what ties, what mattered, what the noise hides, what to be careful of.
 
     Raises SearchError where no trial has finished.
     """
@@ -48,7 +48,7 @@ def _test(results: Results, table: pd.DataFrame) -> list[str]:
 
 
 def mattered(results: Results) -> list[str]:
-    """Which parameters explain the differences, or why that cannot be said."""
+    """Return sentences on which parameters explain the differences, or why that cannot be said."""
     try:
         table = importance(results)
     except SearchError as error:
@@ -67,12 +67,12 @@ def mattered(results: Results) -> list[str]:
 
 
 def _percent(share: float) -> str:
-    """A share that rounds to all or nothing is not told as such."""
+    """Return a share in percent; one that rounds to all or nothing is not said to be that."""
     return "over 99 %" if share > 0.99 else "under 1 %" if share < 0.01 else f"{100 * share:.0f} %"
 
 
 def noise(results: Results, table: pd.DataFrame) -> list[str]:
-    """How large a difference must be before it means something."""
+    """Return sentences on how large a difference must be before it means something."""
     runs = with_configuration(results, results.complete())
     groups = [group.dropna().to_numpy(float) for _, group in runs.groupby("configuration")[results.metric]]
     deviation, degrees = pooled_deviation(groups)
@@ -112,7 +112,7 @@ def _image_noise(results: Results, table: pd.DataFrame, metric: str) -> str | No
 
 
 def effort(results: Results) -> list[str]:
-    """Trials, time and processes."""
+    """Return sentences on trials, time and processes."""
     trials = results.trials
     said = [f"{results.told}: {states(trials)}."]
     if {"started_at", "finished_at"} <= set(trials) and trials["finished_at"].notna().any():
@@ -131,14 +131,14 @@ def effort(results: Results) -> list[str]:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words."""
+    """Return seconds in words."""
     if seconds < 120:
         return f"{seconds:.0f} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
 
 
 def again(source: StoredExperiment, results: Results) -> list[tuple[str, str]]:
-    """What is done and the command that does it, for one experiment: search again, continue, run its best again."""
+    """Return what can be done and its command, for one experiment: search again, continue, run its best again."""
     file = source.space.file or "SPACE"
     words = list(source.manifest.command) or [file]
     table = configurations(results)
@@ -156,14 +156,14 @@ def again(source: StoredExperiment, results: Results) -> list[tuple[str, str]]:
 
 
 def _stopping(source: StoredExperiment) -> list[str]:
-    """No stopping for a single trial, unless its training set grew as the rule said; nothing cuts it then either."""
+    """Return the options that let a single trial run to its end; where the training set grew, the rule stays."""
     options = source.manifest.options
     both = options.get("fidelity") == "both"
     return ["--stopping", str(options.get("stopping")), "--fidelity", "both"] if both else ["--stopping", "none"]
 
 
 def _without_name(words: list[str]) -> list[str]:
-    """The words of a command without its --name, which is taken, and without --resume."""
+    """Return the words of a command without --resume and without its --name, which is taken."""
     kept, skip = [], False
     for word in words:
         if not skip and word not in ("--name", "--resume") and not word.startswith("--name="):
@@ -173,7 +173,7 @@ def _without_name(words: list[str]) -> list[str]:
 
 
 def _pins(source: StoredExperiment, results: Results, row: pd.Series) -> list[str]:
-    """The settings that were pinned on the command line, and those of the configuration."""
+    """Return the settings that were pinned on the command line, and those of the configuration."""
     pins = dict(source.manifest.pins)
     for name in results.searched:
         if pd.notna(row[name]):

@@ -1,4 +1,4 @@
-"""Stored tables against their schema: a column of another type is cast where nothing is lost, else left out by name."""
+"""Checks stored tables against their schema: a column of another type is cast if nothing is lost, else left out."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.t
 
 
 def checked(table: pa.Table, name: str, metric: str) -> tuple[pa.Table, list[str]]:
-    """The table with the types of its schema, and a sentence for each column or group of rows that was left out.
+    """Return the table with the types of its schema, and a sentence for each column or group of rows left out.
 
     A table without trial ids is left out as a whole. The metric, and what a trainable yields under a name of its own,
-    must be a number; settings may be anything plain.
+    must be a number; settings may have any plain type.
     """
     if "trial_id" not in table.column_names:
         return table.slice(0, 0).select([]), [f"{name} has no column trial_id; the table is left out"]
@@ -42,7 +42,7 @@ def checked(table: pa.Table, name: str, metric: str) -> tuple[pa.Table, list[str
 
 
 def _finite(table: pa.Table, name: str, wrong: list[str]) -> pa.Table:
-    """The table with infinite values as missing ones."""
+    """Return the table with infinite values as missing ones."""
     for place, column in enumerate(table.column_names):
         if table[column].type == pa.float64() and pc.any(pc.is_inf(table[column])).as_py():
             wrong.append(f"{name}: column {column} has infinite values, which count as missing")
@@ -52,7 +52,7 @@ def _finite(table: pa.Table, name: str, wrong: list[str]) -> pa.Table:
 
 
 def _plain(kind: pa.DataType, column: str) -> pa.DataType | None:
-    """The type that a column without a declared one is taken as; None: as it is."""
+    """Return the type to which a column without a declared one is cast, or None to leave it as it is."""
     if pa.types.is_boolean(kind) or pa.types.is_string(kind) or kind in (pa.int64(), pa.float64()):
         return None
     if any(test(kind) for test in _NUMBERS):
@@ -61,7 +61,7 @@ def _plain(kind: pa.DataType, column: str) -> pa.DataType | None:
 
 
 def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
-    """The column as another type; None where that is impossible or would lose something."""
+    """Return the column as another type, or None where that is impossible or would lose something."""
     numeric = any(test(column.type) for test in _NUMBERS)
     if kind == pa.float64() and not numeric:
         return None  # A text that looks like a number was written by something else.
@@ -77,7 +77,7 @@ def _said(kind: pa.DataType) -> str:
 
 
 def _rows(table: pa.Table, name: str, wrong: list[str]) -> tuple[pa.Table, list[str]]:
-    """The rows that say of which trial and epoch they are; states that nothing here knows become null."""
+    """Return the rows that tell their trial and epoch; states that nothing here knows become null."""
     kept = pc.and_(pc.is_valid(table["trial_id"]), pc.not_equal(pc.fill_null(table["trial_id"], ""), ""))
     if name != TRIALS:
         if "epoch" not in table.column_names:

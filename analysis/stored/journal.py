@@ -1,4 +1,4 @@
-"""The ranges that a define-by-run space searched, as its study's journal says: its manifest cannot declare them."""
+"""Reads from its study's journal the ranges that a define-by-run space searched, which no manifest can declare."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _KINDS = {"FloatDistribution": "Float", "IntDistribution": "Int"}
 
 
 def searched_ranges(files: pafs.FileSystem, root: str) -> dict[str, dict[str, Any]]:
-    """Each parameter as a manifest declares one (`kind, low, high, log` or `kind, options`), in the order of asking.
+    """Return each parameter as a manifest declares one (`kind, low, high, log` or `kind, options`), in order of asking.
 
-    A range that differed from trial to trial is given as the whole that was covered. Empty where there is no journal,
-    or where its lines are of another kind.
+    A range that differed from trial to trial is given as the whole that was covered. The result is empty where there is
+    no journal, or where its lines are of another kind.
     """
     found: dict[str, dict[str, Any]] = {}
     for name, kind, attributes in _distributions(files, root):
@@ -33,7 +33,7 @@ def searched_ranges(files: pafs.FileSystem, root: str) -> dict[str, dict[str, An
 
 
 def _distributions(files: pafs.FileSystem, root: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Name, kind and attributes of every distribution, each text of one only once."""
+    """Yield name, kind and attributes of every distribution, each of its texts only once."""
     seen = set()
     for line in _lines(files, root):
         for name, text in line.items():
@@ -56,7 +56,7 @@ def _lines(files: pafs.FileSystem, root: str) -> Iterator[Mapping[str, object]]:
     for line in lines:
         try:
             entry = json.loads(line)
-        except ValueError:  # Half a line, of a driver that is writing or was killed.
+        except ValueError:  # Half a line is left by a driver that is writing or was killed.
             continue
         distributions = entry.get("distributions") if isinstance(entry, dict) else None
         if isinstance(distributions, dict):

@@ -1,4 +1,4 @@
-"""The manifest of an experiment as typed values: read once, and what is missing or wrong is named, not fatal."""
+"""Reads the manifest of an experiment as typed values once; what is missing or wrong is named and not fatal."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class SpaceEntry:
     sha256: str
     trainable: str
     parameters: Mapping[str, Mapping[str, Any]]
-    """Each by name: `kind`, and `low, high, log, step` or `options`, and `when`; only entries that are whole."""
+    """Parameters by name, each with `kind`, `low, high, log, step` or `options`, and `when`; only complete entries."""
     fixed: Mapping[str, object]
 
 
 @dataclass(frozen=True)
 class DatasetEntry:
-    """With what was trained; the numbers of images count whole splits, and are 0 where the manifest does not say."""
+    """The data on which trials trained; numbers of images count whole splits, or are 0 where nothing is said."""
 
     name: str
     asked: str
@@ -37,12 +37,12 @@ class DatasetEntry:
     num_test: int
     class_names: tuple[str, ...]
     class_counts: Mapping[str, tuple[int, ...]]
-    """Images of each class by split, each as long as the others."""
+    """Number of images of each class, by split; all splits list the same classes."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """With which command, code, data and machine an experiment was made."""
+    """The command, code, data and machine with which an experiment was made."""
 
     name: str
     question: str
@@ -53,14 +53,14 @@ class Manifest:
     dataset: DatasetEntry | None
     options: Mapping[str, object]
     pins: Mapping[str, str]
-    """What was pinned on the command line, by `--set`."""
+    """Settings that were pinned on the command line, by `--set`."""
     versions: Mapping[str, object]
     hardware: Mapping[str, object]
     git: Mapping[str, object]
     stored: Mapping[str, object]
     """The JSON object as it was."""
     wrong: tuple[str, ...]
-    """What was missing or of another type, in one sentence each; in its place stands a default."""
+    """Sentences on what was missing or of another type; a default stands in its place."""
 
 
 class _Entries:
@@ -114,7 +114,7 @@ def _is_count(value: object) -> bool:
 
 
 def read_manifest(stored: Mapping[str, Any], folder: str) -> Manifest:
-    """The typed value of a stored manifest; `folder` is the name of an experiment that has none. Raises nothing."""
+    """Return the typed value of a stored manifest; `folder` names an experiment without a name. Raises nothing."""
     wrong: list[str] = []
     entries = _Entries(stored, "", wrong)
     asked = entries.inside("asked").mapping("set")

@@ -1,4 +1,4 @@
-"""One experiment's folder, near or far: its manifest, its tables as frames, its stored predictions."""
+"""Reads one experiment's folder, near or far: its manifest, its tables as frames, its stored predictions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from search.experiment.remote.store import reason
 from search.experiment.schema import CONFIG_PREFIX, read_epochs, read_trials
 
 MOST_CLASSES = 10_000
-"""A label from here on is no number of a class."""
+"""Number of classes that there may be; a larger label is not a class number."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class StoredExperiment:
     """One experiment: where it is, what it is called in tables, and its manifest."""
 
     address: str
-    """As given: a local path, or an address like `s3://bucket/results/name`."""
+    """Address as given: a local path, or an address like `s3://bucket/results/name`."""
     name: str
     manifest: Manifest
     files: pafs.FileSystem
@@ -44,28 +44,29 @@ class StoredExperiment:
 
     @cached_property
     def declared(self) -> Mapping[str, Any]:
-        """The parameters as the manifest declares them; of a define-by-run space as its study's journal shows them."""
+        """The parameters as the manifest declares them; for a define-by-run space, as its study's journal shows
+        them."""
         return self.space.parameters or searched_ranges(self.files, self.root)
 
     @property
     def dataset(self) -> DatasetEntry | None:
-        """The manifest's entry of the data set; None where there is none."""
+        """The manifest's entry of the data set, or None where there is none."""
         return self.manifest.dataset
 
 
 @dataclass(frozen=True)
 class Tables:
-    """One table of all sources, one below the other."""
+    """One table of all sources, their rows one source below the other."""
 
     frame: pd.DataFrame
     skipped: tuple[str, ...]
-    """The files that could not be read."""
+    """Names of the files that could not be read."""
     wrong: tuple[str, ...]
-    """What was left out of the others, in sentences."""
+    """Sentences on what was left out of the other files."""
 
 
 def read_tables(sources: tuple[StoredExperiment, ...], name: str) -> Tables:
-    """The table `trials` or `epochs` of all sources; raises SearchError where a place cannot be reached."""
+    """Return the table `trials` or `epochs` of all sources; raises SearchError where a place cannot be reached."""
     frames, skipped, wrong = [], list[str](), list[str]()
     for source in sources:
         read = _read(source, name)
@@ -80,7 +81,7 @@ def read_tables(sources: tuple[StoredExperiment, ...], name: str) -> Tables:
 
 
 def _with_fixed(frame: pd.DataFrame, source: StoredExperiment) -> pd.DataFrame:
-    """The trials with their fixed settings as columns, so that experiments can be compared by them."""
+    """Return the trials with their fixed settings as columns, so that experiments can be compared by them."""
     fixed = source.space.fixed
     missing = {CONFIG_PREFIX + name: value for name, value in fixed.items() if CONFIG_PREFIX + name not in frame}
     plain = {n: v if isinstance(v, (bool, int, float, str, type(None))) else repr(v) for n, v in missing.items()}
@@ -88,7 +89,7 @@ def _with_fixed(frame: pd.DataFrame, source: StoredExperiment) -> pd.DataFrame:
 
 
 def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Frames below each other; a setting that is text in one and a number in another becomes text."""
+    """Return frames below each other; a setting that is text in one and a number in another becomes text."""
     if len(frames) == 1:
         return frames[0]
     if "epoch" in frames[0]:
@@ -106,12 +107,12 @@ def _read(source: StoredExperiment, name: str) -> TableRead:
     read = read_trials if name == "trials" else read_epochs
     try:
         return read(source.root, source.files)
-    except (OSError, pa.ArrowException, KeyError, ValueError) as error:  # Parts that do not fit together, too.
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:  # This includes parts that do not fit together.
         raise SearchError(f"{source.address} cannot be read ({reason(error)}).") from None
 
 
 def _frame(table: pa.Table, experiment: str, alone: bool) -> pd.DataFrame:
-    """Arrow to pandas: whole numbers stay whole where some are null, and keys become categories."""
+    """Convert Arrow to pandas: whole numbers stay whole where some are null, and keys become categories."""
     kinds = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
     names = table.column_names
     with_nulls = [n for n in names if table.schema.field(n).type in kinds and table[n].null_count]
@@ -128,7 +129,7 @@ def _frame(table: pa.Table, experiment: str, alone: bool) -> pd.DataFrame:
 
 
 def stored_predictions(source: StoredExperiment) -> set[str]:
-    """The trials whose test predictions are stored."""
+    """Return the trials whose test predictions are stored."""
     selector = pafs.FileSelector(f"{source.root}/predictions", allow_not_found=True)
     try:
         return {info.base_name.removesuffix(".parquet") for info in source.files.get_file_info(selector)}
@@ -137,9 +138,9 @@ def stored_predictions(source: StoredExperiment) -> set[str]:
 
 
 def read_predictions(source: StoredExperiment, trial_id: str) -> pd.DataFrame | None:
-    """The stored test predictions of a trial (`row, label, predicted, probability_<class>`).
+    """Return the stored test predictions of a trial (`row, label, predicted, probability_<class>`).
 
-    None where there are none, or where `label` and `predicted` are not numbers of classes.
+    Returns None where there are none, or where `label` and `predicted` are not class numbers.
     """
     path = f"{source.root}/predictions/{trial_id}.parquet"
     try:

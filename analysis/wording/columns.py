@@ -1,4 +1,4 @@
-"""Columns as a user names them: parameters with or without their prefix, and how a name is shown."""
+"""Finds columns by the names that a user writes, parameters with or without their prefix, and shows their names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from search.wording import did_you_mean
 
 
 def find_column(trials: pd.DataFrame, name: str) -> str:
-    """The column of that name, or of that setting; raises SearchError with the near ones."""
+    """Return the column of that name, or of that setting; raises SearchError with the near ones."""
     for column in (CONFIG_PREFIX + name, name):
         if column in trials.columns:
             return column
@@ -21,17 +21,17 @@ def find_column(trials: pd.DataFrame, name: str) -> str:
 
 
 def find_columns(trials: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """The columns of several names, each of which may be a list with commas; doubles are left out."""
+    """Return the columns of several names, each of which may be a list with commas; duplicates are left out."""
     words = [word.strip() for name in names for word in name.split(",")]
     return list(dict.fromkeys(find_column(trials, word) for word in words if word))
 
 
 def measured(trials: pd.DataFrame) -> list[str]:
-    """The columns of what was measured on a run and differs from seed to seed: losses, accuracies, seconds."""
+    """Return the columns of what was measured on a run and differs from seed to seed: losses, accuracies, seconds."""
     settings = [name for name in trials.columns if name.startswith(CONFIG_PREFIX)]
     return [name for name in trials.columns if pd.api.types.is_float_dtype(trials[name]) and name not in settings]
 
 
 def shown(column: str) -> str:
-    """A column's name for people: a setting without its prefix."""
+    """Return a column's name as it is shown: a setting without its prefix."""
     return column.removeprefix(CONFIG_PREFIX)

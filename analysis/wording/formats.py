@@ -1,4 +1,4 @@
-"""Tables as text, markdown, csv, LaTeX and HTML."""
+"""Writes tables as text, Markdown, CSV, LaTeX and HTML."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class Table:
 
 
 def render(table: Table, kind: str) -> str:
-    """The table in one of FORMATS, with a line end."""
+    """Return the table in one of FORMATS, with a line end."""
     return {"text": as_text, "markdown": as_markdown, "csv": as_csv, "latex": as_latex, "html": as_html}[kind](table)
 
 
 def cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """Every cell as text for people, intervals merged."""
+    """Return every cell as text to be read, with intervals merged."""
     texts = {}
     for name in frame.columns:
         if name.endswith(" low") and f"{name[:-4]} high" in frame:
@@ -58,7 +58,7 @@ def _texts(column: pd.Series, name: str) -> list[str]:
 
 
 def cell(value: object, decimals: int | None = None) -> str:
-    """One value for people: floats to four digits, or to so many decimals; null as a dash."""
+    """Return one value as text to be read: floats to four digits, or to `decimals` decimals, and null as a dash."""
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
         return NOTHING
     if isinstance(value, (float, np.floating)):
@@ -68,13 +68,13 @@ def cell(value: object, decimals: int | None = None) -> str:
 
 
 def _right(frame: pd.DataFrame, texts: pd.DataFrame) -> list[bool]:
-    """Which columns are aligned to the right: numbers and intervals."""
+    """Return which columns are aligned to the right: those of numbers and intervals."""
     numeric = {shown(name) for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])}
     return [name in numeric or name.endswith(" 95 %") for name in texts.columns]
 
 
 def as_text(table: Table) -> str:
-    """Columns padded with spaces; the notes below."""
+    """Return columns padded with spaces, with the notes below."""
     texts = cells(table.frame)
     right = _right(table.frame, texts)
     rows = [list(texts.columns), *texts.values.tolist()]
@@ -89,7 +89,7 @@ def _pad(text: str, width: int, right: bool) -> str:
 
 
 def as_markdown(table: Table) -> str:
-    """A pipe table; the notes as a list below."""
+    """Return a pipe table, with the notes as a list below."""
     texts = cells(table.frame).map(lambda text: text.replace("|", "\\|").replace("\n", " "))
     rule = ["---:" if right else "---" for right in _right(table.frame, texts)]
     rows = [list(texts.columns), rule, *texts.values.tolist()]
@@ -98,7 +98,7 @@ def as_markdown(table: Table) -> str:
 
 
 def as_csv(table: Table) -> str:
-    """The numbers as they are, for other programs; no notes."""
+    """Return the numbers as they are, for other programs, without notes."""
     return str(table.frame.rename(columns=shown).to_csv(index=False))
 
 
@@ -117,7 +117,7 @@ _LATEX = str.maketrans(
 
 
 def as_latex(table: Table) -> str:
-    """A tabular with the rules of the package booktabs; the notes as comments."""
+    """Return a tabular with the rules of the package booktabs, and the notes as comments."""
     texts = cells(table.frame)
     align = "".join("r" if right else "l" for right in _right(table.frame, texts))
     rows = [
@@ -129,7 +129,7 @@ def as_latex(table: Table) -> str:
 
 
 def as_html(table: Table) -> str:
-    """A table element with everything escaped; each cell of numbers carries its full value for sorting."""
+    """Return a table element with everything escaped; each cell of numbers carries its full value for sorting."""
     texts = cells(table.frame)
     right = _right(table.frame, texts)
     values = _sort_values(table.frame)

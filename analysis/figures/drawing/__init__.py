@@ -1,1 +1,1 @@
-"""What figures share: one style, the scale of a parameter's axis, a surface from scattered points."""
+"""What figures share: one style, the scale of a parameter's axis, and a surface from scattered points."""

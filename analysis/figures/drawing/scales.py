@@ -1,4 +1,4 @@
-"""Where a parameter's values stand on an axis: the searched range, logarithms, choices, and inactive ones."""
+"""Places a parameter's values on an axis: the searched range, logarithms, choices, and inactive ones."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from analysis.load import Results
 from analysis.wording.formats import NOTHING, cell
 
 FEW_VALUES = 8
-"""A column of numbers with at most so many values, and no declared range, is shown as a choice."""
+"""Number of values up to which a column of numbers without a declared range is shown as a choice."""
 
 
 @dataclass(frozen=True)
 class Scale:
     """The values of one column on an axis: a position for each trial, the ticks, and the ends of what was searched.
 
-    A range runs in the values' own unit, or their logarithm to base 10; a choice in whole numbers from 0.
+    A range is in the values' own unit, or in their logarithm to base 10; a choice is in whole numbers from 0.
     """
 
     positions: NDArray[np.float64]
-    """Shape (trials,); NaN where the parameter is inactive and the scale a range."""
+    """Positions of the trials, shape (trials,); NaN where the parameter is inactive and the scale is a range."""
     ticks: tuple[float, ...]
     labels: tuple[str, ...]
     discrete: bool
@@ -36,7 +36,7 @@ class Scale:
     log: bool = False
 
     def unit(self) -> NDArray[np.float64]:
-        """The positions within 0 and 1, as shares of the whole axis."""
+        """Return the positions within 0 and 1, as shares of the whole axis."""
         low, high = self.ends
         return np.asarray((self.positions - low) / (high - low))
 
@@ -50,7 +50,7 @@ class Scale:
 
 
 def scale(results: Results, column: str, trials: pd.DataFrame) -> Scale:
-    """The scale of a column over the given trials: the range as declared, else by the look of its values."""
+    """Return the scale of a column over the given trials: the range as declared, else by the look of its values."""
     values = trials[column]
     declared = results.parameter(column)
     numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
@@ -69,7 +69,7 @@ def scale(results: Results, column: str, trials: pd.DataFrame) -> Scale:
 
 
 def _searched(declared: Mapping[str, Any], low: float, high: float) -> tuple[float, float]:
-    """The ends of the declared range, or of the values where that does not hold them."""
+    """Return the ends of the declared range, or of the values where that does not hold them."""
     for name, choose in (("low", min), ("high", max)):
         end = declared.get(name)
         if isinstance(end, int | float) and np.isfinite(end):
@@ -88,7 +88,7 @@ def _choice(values: pd.Series, options: list[str] | None) -> Scale:
 
 
 def _order(value: object, options: list[str] | None) -> tuple[int, float, str]:
-    """Numbers by size and before words; words in the order in which they were declared."""
+    """Return a key that sorts numbers by size and before words, and words in the order in which they were declared."""
     try:
         return 0, float(str(value)), ""
     except ValueError:

@@ -1,4 +1,4 @@
-"""How every figure looks: one style, one colour for one thing, told apart by colour-blind readers too."""
+"""How every figure looks: one style, one colour for one thing, which colour-blind readers can tell apart too."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike
 
-# The palette of Okabe and Ito, "Color Universal Design" (2008), and two greys.
+# These are the palette of Okabe and Ito, "Color Universal Design" (2008), and two greys.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#000000",
     "#E69F00",
@@ -34,7 +34,7 @@ TRAIN, VALIDATION, TEST = ORANGE, BLUE, VERMILION
 BEST = GREEN
 STATES = {"complete": BLUE, "pruned": GREY, "failed": VERMILION, "running": ORANGE}
 GROUPS = ("#332288", "#CC6677", "#44AA99", "#AA4499", "#999933", "#88CCEE", "#882255", "#DDCC77")
-"""Colours of groups, in their order, none of which means anything else (Paul Tol, "Colour Schemes", 2021, muted); a
+"""Colours of groups, in their order, none of which means anything else (Paul Tol, "Colour Schemes", 2021, muted). A
 ninth group begins again, with another line."""
 LINES = ("-", "--", ":", "-.")
 CONTINUOUS = "viridis"
@@ -61,7 +61,7 @@ _SETTINGS: dict[str, Any] = {
 
 
 PHONE = 4.2
-"""Inches of a figure on a phone."""
+"""Width of a figure on a phone, in inches."""
 _NARROW: ContextVar[bool] = ContextVar("narrow", default=False)
 
 
@@ -77,14 +77,14 @@ class Drawing(Figure):
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Figures made inside look as they should; the user's own settings are left alone."""
+    """Give figures made in the block the look of this package, and leave the user's own settings alone."""
     with mpl.rc_context(_SETTINGS):  # type: ignore[arg-type]  # the stubs list every name as a literal
         yield
 
 
 @contextmanager
 def phone() -> Iterator[None]:
-    """Figures made inside fit a phone held upright: panels below each other, and no wider than it."""
+    """Let figures made in the block fit a phone held upright: panels below each other, and no wider than the phone."""
     token = _NARROW.set(True)
     try:
         yield
@@ -95,7 +95,7 @@ def phone() -> Iterator[None]:
 def panels(
     count: int = 1, width: float = 6.4, height: float = 3.8, columns: int = 2, **options: Any
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of so many axes, without a window and without pyplot's global list of figures."""
+    """Return a figure of `count` axes, without a window and without pyplot's global list of figures."""
     if _NARROW.get():
         columns, width, height = 1, PHONE, max(min(height, 3.2), 0.75 * height)
         options.pop("sharey", None)
@@ -110,19 +110,19 @@ def panels(
 
 
 def narrow() -> bool:
-    """Whether the figure that is being made is for a phone."""
+    """Return whether the figure that is being made is for a phone."""
     return _NARROW.get()
 
 
 def title(figure: Figure, *sentences: str) -> None:
-    """What a figure shows, above it, on as many lines as it takes."""
+    """Write what a figure shows above it, on as many lines as it takes."""
     width = int(figure.get_figwidth() * 14.5)
     text = ". ".join(sentence.rstrip(".") for sentence in sentences if sentence)
     figure.suptitle("\n".join(textwrap.wrap(text, width)), fontsize=9, x=0.01, ha="left")
 
 
 def legend(figure: Figure, axes: Sequence[Axes], columns: int = 4) -> None:
-    """What the marks of all axes mean, below them, each once; as many beside each other as there is room for."""
+    """Explain the marks of all axes below them, each once, as many beside each other as there is room for."""
     found = {text: mark for one in axes for mark, text in zip(*one.get_legend_handles_labels(), strict=True)}
     if not found:
         return
@@ -132,29 +132,29 @@ def legend(figure: Figure, axes: Sequence[Axes], columns: int = 4) -> None:
 
 
 def group_style(index: int) -> dict[str, Any]:
-    """Colour and line of the group of that number."""
+    """Return colour and line of the group of that number."""
     return {"color": GROUPS[index % len(GROUPS)], "linestyle": LINES[(index // len(GROUPS)) % len(LINES)]}
 
 
 def label(metric: str) -> str:
-    """A column's name as the text of an axis."""
+    """Return a column's name as the text of an axis."""
     names = {"val": "validation", "train": "training", "num": "number of"}
     words = metric.removeprefix("config.").split("_")
     return " ".join([names.get(words[0], words[0]), *words[1:]])
 
 
 def whole_ticks(axes: Axes, which: str = "x") -> None:
-    """Ticks at whole numbers only."""
+    """Put ticks at whole numbers only."""
     (axes.xaxis if which == "x" else axes.yaxis).set_major_locator(MaxNLocator(integer=True))
 
 
 def annotate_bar(axes: Axes, text: str, end: float, row: float) -> None:
-    """A text behind the end of a horizontal bar or interval."""
+    """Write a text after the end of a horizontal bar or interval."""
     axes.annotate(text, (end, row), xytext=(6, 0), textcoords="offset points", va="center", fontsize=7.5)
 
 
 def compact(value: float) -> str:
-    """A large or small number in few characters: 1.2M, 35k, 0.02."""
+    """Return a large or small number in few characters: 1.2M, 35k, 0.02."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= size:
             return f"{value / (1e3 if unit == 'k' else size):.3g}{unit}"
@@ -162,17 +162,17 @@ def compact(value: float) -> str:
 
 
 def time_unit(longest: float) -> tuple[str, float]:
-    """The unit in which so many seconds are shown, and its length in seconds."""
+    """Return the unit in which so many seconds are shown, and its length in seconds."""
     return ("hours", 3600.0) if longest > 7200 else ("minutes", 60.0) if longest > 120 else ("seconds", 1.0)
 
 
 def colours(mode: str) -> str:
-    """The colour map of results: the brighter the better."""
+    """Return the colour map of results, which is brighter for better ones."""
     return "viridis" if mode == "max" else "viridis_r"
 
 
 def cost_axis(axes: Axes, low: float, high: float) -> None:
-    """A horizontal axis of sizes or times: logarithmic where they span much, with few and plain labels."""
+    """Make a horizontal axis of sizes or times, logarithmic where they span much, with few and plain labels."""
     axes.xaxis.set_major_formatter(lambda value, _: compact(value))
     if low > 0 and high > 8 * low:
         axes.set_xscale("log")
@@ -182,14 +182,14 @@ def cost_axis(axes: Axes, low: float, high: float) -> None:
 
 
 def shorten(text: str, length: int = 40) -> str:
-    """A text cut in its middle where it is too long to stand beside a figure."""
+    """Return a text cut in its middle where it is too long to stand beside a figure."""
     return text if len(text) <= length else f"{text[: length // 2 - 1]}…{text[-(length // 2) :]}"
 
 
 def focus(values: ArrayLike, mode: str) -> tuple[float, float] | None:
-    """Limits within which the better half fills at least a fourth of an axis; None where that is so without them.
+    """Return limits within which the better half fills at least a fourth of an axis, or None where none are needed.
 
-    Worse values are to be drawn at the edge: of a search that prunes they are many, and far off.
+    Worse values are to be drawn at the edge: in a search that prunes they are many, and far off.
     """
     finite = np.asarray(values, dtype=float)
     finite = finite[np.isfinite(finite)]
@@ -203,7 +203,7 @@ def focus(values: ArrayLike, mode: str) -> tuple[float, float] | None:
 
 
 def robust_limits(values: Sequence[float], mode: str, room: float = 0.05) -> tuple[float, float] | None:
-    """Limits that show the good values well, when a few bad ones would flatten them; None: no need.
+    """Return limits that show the good values well where a few bad ones would flatten them, or else None.
 
     The bad side is cut where it lies more than three times as far from the middle half as that is wide.
     """

@@ -1,4 +1,4 @@
-"""A smooth surface over two parameters, with how much is known of it at each place."""
+"""Computes a smooth surface over two parameters, with how much is known of it at each place."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ OTHER_CHOICE = 0.4
 LENGTHS = (0.12, 0.25, 0.5, 1.0)
 NOISES = (1e-3, 0.03, 0.3)
 MOST = 300
-"""Points that are used; of more a seeded sample."""
+"""Number of points that are used; of more, a seeded sample is."""
 
 
 def surface(points: Values, values: Values, grid: Values, discrete: Sequence[bool]) -> tuple[Values, Values]:
-    """The expected value at each place of `grid`, and how much is known of it, from 0 (nothing) to 1.
+    """Return the expected value at each place of `grid`, and how much is known of it, from 0 (nothing) to 1.
 
-    A Gaussian process with a squared exponential kernel (Rasmussen and Williams, "Gaussian Processes for Machine
-    Learning", 2006, chapter 2); lengths and noise are those of LENGTHS and NOISES with the largest marginal likelihood.
-    `points` and `grid` have shape (places, 2): shares of a range within 0 and 1, or numbers of a choice.
+    This is a Gaussian process with a squared exponential kernel (Rasmussen and Williams, "Gaussian Processes for
+    Machine Learning", 2006, chapter 2); lengths and noise are those of LENGTHS and NOISES with the largest marginal
+    likelihood. `points` and `grid` have shape (places, 2): shares of a range within 0 and 1, or numbers of a choice.
     """
     if len(points) > MOST:
         chosen = np.random.default_rng(0).choice(len(points), MOST, replace=False)
@@ -52,7 +52,7 @@ def _kernel(left: Values, right: Values, discrete: Sequence[bool], setting: tupl
 def _solved(
     points: Values, values: Values, discrete: Sequence[bool], setting: tuple[float, float, float]
 ) -> tuple[Values, Values]:
-    """The Cholesky factor of the points' covariance, and the weights of their values."""
+    """Return the Cholesky factor of the points' covariance, and the weights of their values."""
     covariance = _kernel(points, points, discrete, setting) + setting[2] * np.eye(len(points))
     factor = np.linalg.cholesky(covariance)
     weights = np.linalg.solve(factor.T, np.linalg.solve(factor, values))
@@ -60,6 +60,6 @@ def _solved(
 
 
 def _likelihood(points: Values, values: Values, discrete: Sequence[bool], setting: tuple[float, float, float]) -> float:
-    """The logarithm of the marginal likelihood, but for a constant."""
+    """Return the logarithm of the marginal likelihood, apart from a constant."""
     factor, weights = _solved(points, values, discrete, setting)
     return float(-0.5 * values @ weights - np.log(np.diag(factor)).sum())

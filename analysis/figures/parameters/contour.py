@@ -1,4 +1,4 @@
-"""The metric over two parameters together: every configuration, and the surface that they suggest."""
+"""Draws the metric over two parameters together: every configuration, and the surface that they suggest."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from search.experiment.schema import CONFIG_PREFIX
 Values = NDArray[np.float64]
 
 LEAST = 8
-"""Configurations below which no surface is drawn under the points."""
+"""Number of configurations below which no surface is drawn under the points."""
 CELLS = 60
-"""Cells of the surface along a range."""
+"""Number of cells of the surface along a range."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Contour:
 
 
 def contour(results: Results, by: Sequence[str] = ()) -> Contour:
-    """Two parameters, by default the two most important of those that every configuration has.
+    """Return two parameters, by default the two most important of those that every configuration has.
 
     Raises SearchError for another number of columns than two, or where not two settings varied.
     """
@@ -76,7 +76,7 @@ def _two_most_important(results: Results, table: pd.DataFrame) -> list[str]:
 
 
 def draw_contour(axes: Axes, data: Contour, mode: str) -> ScalarMappable:
-    """Points in the colour of their result over the surface that they suggest, which is paler where they are few."""
+    """Draw points in the colour of their result over the surface that they suggest, paler where they are few."""
     limits = focus(data.values, mode) or (float(data.values.min()), float(data.values.max()))
     values = np.clip(data.values, *limits)
     drawn = ScalarMappable(Normalize(*limits), colours(mode))
@@ -114,7 +114,7 @@ def draw_contour(axes: Axes, data: Contour, mode: str) -> ScalarMappable:
 
 
 def _draw_surface(axes: Axes, data: Contour, values: Values, colour: ScalarMappable) -> None:
-    """The surface over all that was searched, mixed with white as far as nothing is known of a place."""
+    """Draw the surface over all that was searched, the whiter the less is known of a place."""
     discrete = [one.discrete for one in data.scales]
     points = np.stack([one.positions if one.discrete else one.unit() for one in data.scales], axis=1)
     sides = [np.asarray(s.ticks) if s.discrete else (np.arange(CELLS) + 0.5) / CELLS for s in data.scales]
@@ -129,7 +129,7 @@ def _draw_surface(axes: Axes, data: Contour, values: Values, colour: ScalarMappa
 
 
 def figure(results: Results, by: Sequence[str] = ()) -> Figure:
-    """The metric over two parameters together, over all that was searched of both."""
+    """Return the metric over two parameters together, over all that was searched of both."""
     data = contour(results, by)
     done = expected(results)
     with style(), mpl.rc_context({"axes.grid": False}):

@@ -1,4 +1,4 @@
-"""Which parameters mattered, as bars."""
+"""Draws which parameters mattered, as bars."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from analysis.numbers.importance import importance, on_what
 
 
 def draw_importance(axes: Axes, data: pd.DataFrame) -> None:
-    """Horizontal bars, the largest on top; parameters that not all configurations have are lighter."""
+    """Draw horizontal bars, the largest on top; parameters that not all configurations have are lighter."""
     rows = np.arange(len(data))[::-1]
     colours = [SKY if where else BLUE for where in data["where"]]
     axes.barh(rows, data["importance"], color=colours, height=0.65)
@@ -28,7 +28,7 @@ def draw_importance(axes: Axes, data: pd.DataFrame) -> None:
 
 
 def figure(results: Results) -> Figure:
-    """Share of the metric's variation that each parameter explains."""
+    """Return the share of the metric's variation that each parameter explains."""
     data = importance(results)
     with style():
         whole, (axes,) = panels(width=6.4, height=1.3 + 0.42 * len(data))

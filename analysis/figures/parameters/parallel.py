@@ -1,4 +1,7 @@
-"""Parallel coordinates: each configuration a line through its settings, coloured by its result, pruned ones thin."""
+"""Draws parallel coordinates: each configuration is a line through its settings, coloured by its result.
+
+Lines of pruned configurations are thin.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from analysis.numbers.expected import expected
 from analysis.wording.columns import shown
 
 MOST = 500
-"""Lines in one figure: of more configurations the best MOST are drawn, and the title says so."""
+"""Number of lines in one figure; of more configurations the best are drawn, and the title says so."""
 INACTIVE = -0.09
 """Height of a parameter that is inactive, below its axis."""
 
@@ -40,7 +43,7 @@ class Parallel:
 
 
 def parallel(results: Results) -> Parallel:
-    """The settings that varied, and the metric as the last axis; raises SearchError where nothing varied.
+    """Return the settings that varied, and the metric as the last axis; raises SearchError where nothing varied.
 
     A pruned configuration ends at the value that would be expected of it.
     """
@@ -58,7 +61,7 @@ def parallel(results: Results) -> Parallel:
 
 
 def _metric_scale(values: NDArray[np.float64], mode: str) -> Scale:
-    """The axis of the results; where a few bad ones would fill it they stand at its end, which says so."""
+    """Return the axis of the results; a few bad ones that would fill it stand at its end, which says so."""
     limits = focus(values, mode)
     low, high = limits or (float(values.min()), float(values.max()))
     low, high = (low, high) if high > low else (low - 0.5, high + 0.5)
@@ -71,7 +74,7 @@ def _metric_scale(values: NDArray[np.float64], mode: str) -> Scale:
 
 
 def draw_parallel(axes: Axes, data: Parallel, names: list[str], mode: str) -> ScalarMappable:
-    """Lines with the best on top; choices are spread a little, so that lines do not hide each other."""
+    """Draw lines with the best on top; choices are spread a little, so that lines do not hide each other."""
     rng = np.random.default_rng(0)
     heights = data.heights.copy()
     for column, one in enumerate(data.scales):
@@ -111,7 +114,7 @@ def _draw_axes(axes: Axes, data: Parallel, names: list[str]) -> None:
 
 
 def figure(results: Results) -> Figure:
-    """Every finished configuration as a line through its settings to its result; the best in black."""
+    """Return every finished configuration as a line through its settings to its result, the best in black."""
     data = parallel(results)
     names = [shorten(shown(name), 22) for name in data.columns[:-1]] + [label(results.metric)]
     with style():
@@ -119,7 +122,7 @@ def figure(results: Results) -> Figure:
         drawn = draw_parallel(axes, data, names, results.mode)
         if narrow():
             axes.tick_params(axis="x", labelrotation=90)
-        if not narrow():  # The last axis says the same.
+        if not narrow():  # On a phone there is no room for it, and the last axis says the same.
             bar = whole.colorbar(drawn, ax=axes, label=label(results.metric), pad=0.01, aspect=30)
             bar.solids.set_alpha(1.0)  # type: ignore[union-attr]  # the colour bar just made
         more = f"Best {MOST} of {data.total:,} configurations" if data.total > MOST else f"{data.total} configurations"

@@ -1,4 +1,4 @@
-"""Comparisons of one setting that studies ask for: the learning rate, and the depth of unfreezing."""
+"""Draws comparisons of one setting that studies ask for: the learning rate, and the depth of unfreezing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LEARNING_RATES = ("config.learning_rate", "config.second_learning_rate")
 
 
 def best_by_range(rates: pd.Series, values: pd.Series, mode: str, bins: int = 8) -> pd.DataFrame:
-    """The best value within each of some ranges of equal width in the logarithm: columns `rate, value`."""
+    """Return the best value within each of some ranges of equal logarithmic width: columns `rate, value`."""
     logs = np.log10(rates.to_numpy(float))
     edges = np.linspace(logs.min(), logs.max() + 1e-9, bins + 1)
     table = pd.DataFrame(
@@ -41,7 +41,7 @@ def _learning_rate_column(results: Results) -> str:
 
 
 def draw_learning_rate(axes: Axes, data: Slice, rates: pd.Series, mode: str) -> None:
-    """The metric against the learning rate: every configuration, and the best of each range as a line."""
+    """Draw the metric against the learning rate: every configuration, and the best of each range as a line."""
     draw_slice(axes, data, mode)
     few = rates.nunique() <= 8
     best = best_by_range(rates, pd.Series(data.values), mode)
@@ -54,7 +54,7 @@ def draw_learning_rate(axes: Axes, data: Slice, rates: pd.Series, mode: str) -> 
 
 
 def draw_loss_by_rate(axes: Axes, results: Results, column: str) -> ScalarMappable:
-    """Training loss (or the metric) by epoch, each trial in the colour of its learning rate."""
+    """Draw the training loss (or the metric) by epoch, each trial in the colour of its learning rate."""
     measure = "loss" if "loss" in results.epochs and results.epochs["loss"].notna().any() else results.metric
     keys, matrix = curves(results, measure)
     rates = results.trials.set_index("key").loc[keys, column].to_numpy(float)
@@ -80,7 +80,7 @@ def draw_loss_by_rate(axes: Axes, results: Results, column: str) -> ScalarMappab
 
 
 def learning_rate_figure(results: Results) -> Figure:
-    """Which learning rate is best, and how the loss falls with each."""
+    """Return which learning rate is best, and how the loss falls with each."""
     column = _learning_rate_column(results)
     table = expected(results)
     table = table[table[column].notna()]
@@ -101,7 +101,7 @@ def learning_rate_figure(results: Results) -> Figure:
 
 
 def unfreeze_figure(results: Results) -> Figure:
-    """The metric against the depth of unfreezing, with the mean of each depth; – is a configuration without one."""
+    """Return the metric against the depth of unfreezing, with each depth's mean; – is a configuration without one."""
     column = "config.unfreeze_depth"
     if column not in results.varied:
         raise SearchError(f"{results.told} did not vary unfreeze_depth.")

@@ -1,4 +1,4 @@
-"""The metric against one parameter at a time: every configuration, those that were stopped early as such."""
+"""Draws the metric against one parameter at a time: every configuration, with those that were stopped early marked."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Values = NDArray[np.float64]
 class Slice:
     """The configurations, best complete one first: their places along one parameter, and their results.
 
-    Of a pruned one `values` holds what it would be expected to end with, and `deviations` how sure that is.
+    For a pruned one `values` holds what it would be expected to end with, and `deviations` how sure that is.
     """
 
     column: str
@@ -39,14 +39,14 @@ class Slice:
 
 
 def slices(results: Results) -> list[Slice]:
-    """One slice for each setting that varied; raises SearchError where none did."""
+    """Return one slice for each setting that varied; raises SearchError where none did."""
     table = expected(results)
     columns = varied(results, table)
     return [slice_of(results, name, table) for name in columns]
 
 
 def varied(results: Results, table: pd.DataFrame) -> list[str]:
-    """The settings with two values in a table of configurations; raises SearchError where there is none."""
+    """Return the settings with two values in a table of configurations; raises SearchError where there is none."""
     columns = [name for name in results.varied if table[name].nunique(dropna=False) > 1]
     if not columns:
         raise SearchError(f"{results.told} has no parameter with two values among its trials.")
@@ -54,13 +54,13 @@ def varied(results: Results, table: pd.DataFrame) -> list[str]:
 
 
 def slice_of(results: Results, column: str, table: pd.DataFrame) -> Slice:
-    """The slice along one column of a table of `expected`."""
+    """Return the slice along one column of a table of `expected`."""
     values, deviations = (table[name].to_numpy(float) for name in ("value", "deviation"))
     return Slice(column, scale(results, column, table), values, deviations, (table["state"] == "pruned").to_numpy())
 
 
 def draw_slice(axes: Axes, data: Slice, mode: str) -> None:
-    """A point for each configuration, pruned ones as crosses, the best as a star; choices also with their mean."""
+    """Draw a point for each configuration, a cross if it was pruned, the best as a star; choices also have a mean."""
     places, limits = data.scale.positions, focus(data.values, mode)
     values = data.values if limits is None else np.clip(data.values, *limits)
     if data.scale.discrete:
@@ -81,7 +81,7 @@ def draw_slice(axes: Axes, data: Slice, mode: str) -> None:
 
 
 def _draw_means(axes: Axes, data: Slice, values: Values) -> None:
-    """The mean of the complete configurations of each choice, on its tick."""
+    """Draw the mean of the complete configurations of each choice, on its tick."""
     for tick in data.scale.ticks:
         own = values[(data.scale.positions == tick) & ~data.pruned]
         if len(own) < 2:
@@ -95,12 +95,12 @@ def _draw_means(axes: Axes, data: Slice, values: Values) -> None:
 
 
 def crosses(pruned: NDArray[np.bool_]) -> str:
-    """What the crosses of a figure are, for its title; empty where there are none."""
+    """Return what the crosses of a figure are, for its title; empty where there are none."""
     return "; crosses: pruned, at the value expected of them" if pruned.any() else ""
 
 
 def figure(results: Results) -> Figure:
-    """The metric against each setting that varied, over the whole range that was searched."""
+    """Return the metric against each setting that varied, over the whole range that was searched."""
     data, table = slices(results), expected(results)
     with style():
         columns = 3 if len(data) in (3, 5, 6, 9) else 2 if len(data) in (2, 4) else 4
@@ -119,5 +119,5 @@ def figure(results: Results) -> Figure:
 
 
 def edge(data: Slice, results: Results) -> list[str]:
-    """The sentence that says that some stand at the edge, where they do."""
+    """Return a sentence that says which points stand at the edge, or none where none does."""
     return ["Worse ones stand at the edge"] if focus(data.values, results.mode) else []
