@@ -21,6 +21,7 @@ from search.planning.plan import Plan
 from search.planning.provenance import describe_options, make_manifest, new_session, now
 from search.screen.dry_run import print_plan
 from search.screen.live_view import LiveView
+from search.screen.page import SearchPage
 from search.screen.summary import Result, print_summary
 from search.space.loading import SpaceFile
 from search.wording import counted
@@ -71,6 +72,7 @@ def _search(plan: Plan, console: Console) -> Ended:
     for remark in experiment.remarks():
         console.warning(remark)
     begun = time.monotonic()
+    page = SearchPage(experiment.root) if plan.options.page else None
     try:
         # Ray takes a second to import, which no refusal should wait for.
         from search.cluster.execution import execute  # noqa: PLC0415
@@ -80,6 +82,8 @@ def _search(plan: Plan, console: Console) -> Ended:
 
             def watch(search: Search, slots: int) -> None:
                 search.recorder.note(experiment.copy.news() if experiment.copy is not None else ())
+                if page is not None and (line := page.news()) is not None:
+                    console.result(line)
                 view.show(lambda: snapshot(search, slots, begun))
 
             outcome = execute(plan, experiment, watch, console)
@@ -92,6 +96,8 @@ def _search(plan: Plan, console: Console) -> Ended:
         _take_back(experiment, before)
         raise
     finally:
+        if page is not None:
+            page.close()
         experiment.close()
     result = _result(outcome, time.monotonic() - begun)
     print_summary(console, result)

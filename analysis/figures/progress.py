@@ -28,7 +28,7 @@ from search.errors import SearchError
 def progress(results: Results) -> pd.DataFrame:
     """Return the trials of each experiment in the order in which they ended, repeats left out.
 
-    The columns are `experiment, state, value, best` (among complete ones so far; a failed trial improves nothing),
+    The columns are `experiment, key, state, value, best` (among complete ones so far; a failed trial improves nothing),
     `finished` (1, 2, ...) and, where times are stored, `seconds` since the first trial began.
     """
     trials = results.first_runs[results.first_runs["state"] != "running"]
@@ -37,7 +37,8 @@ def progress(results: Results) -> pd.DataFrame:
     values = frame[results.metric] if results.metric in frame else pd.Series(np.nan, frame.index)
     complete = values.where(frame["state"] == "complete").groupby(frame["experiment"])
     best = complete.cummax() if results.mode == "max" else complete.cummin()
-    table = pd.DataFrame({"experiment": frame["experiment"], "state": frame["state"], "value": values})
+    names = ["experiment", "key", "state"]
+    table = frame[names].assign(value=values)
     table["best"] = best.groupby(frame["experiment"]).ffill()
     table["finished"] = frame.groupby("experiment").cumcount() + 1
     if {"started_at", "finished_at"} <= set(frame):

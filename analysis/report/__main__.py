@@ -1,6 +1,7 @@
 """Command line: a report of one or more searches, one HTML page that needs no network.
 
 python -m analysis.report results/mnist_filters                       # writes results/mnist_filters/report.html
+python -m analysis.report results/mnist_filters --serve               # shows it in a browser, while it runs, too
 """
 
 from __future__ import annotations
@@ -20,7 +21,24 @@ def report(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m analysis.report", description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("results", nargs="+", help="folders of experiments, or s3:// addresses")
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: report.html in the (first) experiment")
+    parser.add_argument(
+        "--serve", action="store_true", help="serve a page that follows the search, to this machine only"
+    )
+    parser.add_argument("--port", type=int, help="with --serve (default: 8420, or a free one where that is taken)")
+    parser.add_argument(
+        "--until-parent-ends", action="store_true", help="with --serve: end with the process that started this one"
+    )
     options = parser.parse_args(words)
+    if not options.serve and (options.port is not None or options.until_parent_ends):
+        raise SearchError("--port and --until-parent-ends are for a page that is served; give --serve with them.")
+    if options.serve and options.output is not None:
+        raise SearchError("--serve writes no file; leave out --output, or --serve.")
+    if options.serve:
+        # What serves is not needed to write a file.
+        from analysis.report.live.server import serve  # noqa: PLC0415
+
+        serve(options.results, options.port, options.until_parent_ends)
+        return
     results = load(*options.results)
     if options.output is None and "://" in options.results[0]:
         raise SearchError(f"{options.results[0]} is not a local folder; expected --output FILE for the report.")

@@ -5,17 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import io
 import json
 from collections.abc import Sequence
 from importlib.resources import files
 
 import pandas as pd
 
-from analysis.figures import KINDS, lighten, make
-from analysis.figures.drawing.style import phone, style
+from analysis.figures import KINDS
 from analysis.load import Results
 from analysis.numbers.classes import best_predictions, per_class
+from analysis.report.pictures import embedded, upright
 from analysis.report.words import again, answer
 from analysis.stored.source import StoredExperiment
 from analysis.tables import configuration_table, group_table, trial_table
@@ -25,8 +24,6 @@ from search.errors import SearchError
 
 MOST_ROWS = 1000
 """Number of rows of one table in the page; a longer table is cut, and a sentence says so."""
-MOST_SVG = 600_000
-"""Number of characters of a drawing above which it is embedded as an image of pixels."""
 MOST_GROUPS = 12
 """Number of values of a parameter up to which it has a table of its own."""
 
@@ -95,44 +92,20 @@ def _figures(results: Results, kinds: Sequence[str]) -> str:
     for name in kinds:
         kind = KINDS[name]
         try:
-            data, mime = _embedded(name, results)
+            data, mime = embedded(name, results)
         except SearchError as error:
             absent.append(f"{kind.caption}: {error}")
             continue
         caption = html.escape(kind.caption)
         source = f"data:{mime};base64,{base64.b64encode(data).decode()}"
-        upright = f"data:image/png;base64,{base64.b64encode(_upright(name, results)).decode()}"
+        standing = f"data:image/png;base64,{base64.b64encode(upright(name, results)).decode()}"
         parts.append(
-            f'<figure id="{name}"><picture><source media="(max-width: 40rem)" srcset="{upright}">'
+            f'<figure id="{name}"><picture><source media="(max-width: 40rem)" srcset="{standing}">'
             f'<img alt="{caption}" src="{source}"></picture><figcaption>{caption}</figcaption></figure>'
         )
     if absent:
         parts.append(f"<details><summary>Figures without data</summary>{_paragraphs(absent)}</details>")
     return f'<h2 id="figures">Figures</h2>{"".join(parts)}'
-
-
-def _embedded(name: str, results: Results) -> tuple[bytes, str]:
-    """Return a figure as SVG, or as PNG where that is much smaller."""
-    drawn = make(name, results)
-    with style():
-        lighten(drawn)
-        vectors = io.BytesIO()
-        drawn.savefig(vectors, format="svg", metadata={"Date": None})
-        if len(vectors.getvalue()) <= MOST_SVG:
-            return vectors.getvalue(), "image/svg+xml"
-        points = io.BytesIO()
-        drawn.savefig(points, format="png")
-        return points.getvalue(), "image/png"
-
-
-def _upright(name: str, results: Results) -> bytes:
-    """Return a figure as PNG for a phone held upright, its panels below each other."""
-    with phone():
-        drawn = make(name, results)
-    points = io.BytesIO()
-    with style():
-        drawn.savefig(points, format="png", dpi=180)
-    return points.getvalue()
 
 
 def _tables(results: Results) -> str:

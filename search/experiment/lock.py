@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import time
 from pathlib import Path
 from typing import TextIO
 
@@ -18,14 +19,23 @@ def take_lock(root: Path) -> TextIO:
         lock = (root / LOCK).open("a", encoding="utf-8")
     except OSError as error:
         raise SearchError(f"{root} cannot be written ({error.strerror}); give another folder by --results.") from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    if not _lock(lock):
         lock.close()
         raise SearchError(
             f"another search is writing to {root}; wait until it has ended, or give this one another --name."
         ) from None
     return lock
+
+
+def _lock(lock: TextIO) -> bool:
+    """Return whether the lock could be had; `is_held` of another process has it for some microseconds."""
+    for pause_s in (0.02, 0.1, 0.0):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError:
+            time.sleep(pause_s)
+    return False
 
 
 def is_held(root: Path) -> bool:

@@ -167,6 +167,9 @@ class Options:
         ),
     ] = None
     dry_run: Annotated[bool, _shown("--dry-run", "show the space and the plan, and train nothing", **_given)] = False
+    page: Annotated[
+        bool, _shown("--page", "follow the search in a browser of this machine; its address is told", **_given)
+    ] = False
     quiet: Annotated[bool, _shown("--quiet", "show only warnings, errors and the result", **_given)] = False
     list_experiments: Annotated[
         bool, _shown("--list", "show the experiments that there are; needs no SPACE", **_given)

@@ -14,6 +14,8 @@ from analysis.figures import KINDS, make
 from analysis.listing import experiments
 from analysis.load import load
 from analysis.report import page
+from analysis.report.live.answers import Answers
+from analysis.report.live.folder import WatchedFolder
 from analysis.tables import trial_table
 from search.console import Console
 from search.errors import SearchError
@@ -44,6 +46,7 @@ def ways_to_read(folder: Path, kind: str) -> list[Callable[[], object]]:
         lambda: compare([str(folder), "--by", "filters", "--format", "html"]),
         lambda: make(kind, load(folder)),
         lambda: page(load(folder), []),
+        lambda: json.dumps(Answers(WatchedFolder([str(folder)])).state(""), allow_nan=False),
         lambda: experiments(folder.parent),
         lambda: print_experiments(Console(), folder.parent),
     ]
@@ -65,7 +68,8 @@ def test_no_mutation_of_a_folder_ends_in_a_traceback(whole: Path, tmp_path: Path
     for index, mutation in enumerate(chosen[part::4]):
         folder = mutated(whole, mutation, tmp_path / "results" / "a")
         try:
-            ways_to_read(folder, kinds[(index // 6) % len(kinds)])[(index + part) % 6]()
+            ways = ways_to_read(folder, kinds[(index // 7) % len(kinds)])
+            ways[(index + part) % len(ways)]()
         except SearchError as refusal:
             told.append(str(refusal))
         except Exception as error:

@@ -14,6 +14,7 @@ from analysis.load import load
 from analysis.report import page
 from analysis.report.__main__ import report
 from analysis.report.words import again, answer, mattered, noise
+from search.errors import SearchError
 from tests.support.analysis_world import SPACE, searched, trial, write
 
 
@@ -120,3 +121,12 @@ def test_report_of_an_unfinished_search_says_so_in_one_line(tmp_path: Path, caps
     root = write(tmp_path / "a", [])
     assert run(report, [str(root)]) == 2
     assert capsys.readouterr().err == "a has no finished trial yet (no trials); wait for one, or see its logs.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [(["--port", "8000"], "give --serve with them"), (["--serve", "--output", "x.html"], "leave out --output")],
+)
+def test_options_that_do_not_go_together_are_refused(tmp_path: Path, words: list[str], told: str) -> None:
+    with pytest.raises(SearchError, match=told):
+        report([str(tmp_path), *words])

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -77,9 +78,9 @@ class Page:
                 result: dict[str, Any] = answer["result"]
                 return result
 
-    def open(self, path: Path) -> None:
-        """Load a file and wait until it stands."""
-        self.call("Page.navigate", url=path.as_uri())
+    def open(self, page: Path | str) -> None:
+        """Load a file, or what is at an address, and wait until it stands."""
+        self.call("Page.navigate", url=page.as_uri() if isinstance(page, Path) else page)
         while self._read().get("method") != "Page.loadEventFired":
             pass
 
@@ -88,6 +89,14 @@ class Page:
         answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
+
+    def wait(self, script: str, seconds: float = 60.0) -> Any:
+        """What an expression gives as soon as that counts as true."""
+        until = time.monotonic() + seconds
+        while not (found := self.value(script)):
+            assert time.monotonic() < until, f"still {found!r}: {script}\n{self.value('document.body.innerText')}"
+            time.sleep(0.1)
+        return found
 
     def picture(self, path: Path) -> None:
         """A PNG of what is seen."""

@@ -18,7 +18,7 @@ ORDER_INSIDE = {
     "search.cluster": "execution scheduler searcher worker nodes node_calls closing capacity connection watchdog "
     "interrupts",
     "search.driver": "dispatch search trial_queue recorder placement kept_models history ranking rows trials giving_up",
-    "search.screen": "dry_run listing summary live_view notebook_view snapshot",
+    "search.screen": "dry_run listing summary page live_view notebook_view snapshot",
     "search.planning": "make_plan checks resuming provenance plan dataset overrides smoke options option_values "
     "resources",
     "search.trial": "runner process child attempt reads checkpoints messages out_of_memory gpu orphans",
@@ -47,7 +47,8 @@ ORDER_INSIDE = {
     "analysis": "report figures compare tables findings numbers listing configurations load statistics stored wording "
     "command",
     "analysis.wording": "formats columns",
-    "analysis.report": "__main__ page words",
+    "analysis.report": "__main__ live page pictures words",
+    "analysis.report.live": "server answers details trial_rows drawn standing folder plain",
     "analysis.figures": "timeline classes sample_size bars parameters progress tradeoff curves __main__ drawing",
     "analysis.numbers": "importance expected by_epoch classes",
     "analysis.stored": "source casts manifest journal",

@@ -1,0 +1,75 @@
+"""The results in folders that a search may be writing to: read anew when they have changed, and not too often."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pyarrow.fs as pafs
+
+from analysis.load import Results, load
+from analysis.stored.manifest import MANIFEST
+from search.experiment.schema import EPOCHS, TRIALS
+
+SHORTEST_S = 0.8
+"""Seconds between two readings, at least."""
+SHARE = 0.1
+"""The largest share of the time that may go into reading: from a store, or of a long search, it is read less often."""
+
+Stamp = tuple[tuple[str, object, object], ...]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read, when, and its number: that of another reading is another one only where the folder changed."""
+
+    results: Results
+    number: int
+    read_at: float
+    """Seconds since the epoch."""
+
+
+class WatchedFolder:
+    """Experiments by their addresses; `read` may be called by several threads."""
+
+    def __init__(self, addresses: Sequence[str], clock: Callable[[], float] = time.monotonic) -> None:
+        """Read once; raises SearchError where there is no experiment."""
+        self._addresses, self._clock = tuple(addresses), clock
+        self._lock = threading.Lock()
+        self._number = 0
+        self._cost_s = 0.0
+        self._stamp: Stamp = ()
+        self._reading: Reading | None = None
+        self._looked_at = clock()
+        self.read(now=True)
+
+    def read(self, now: bool = False) -> Reading:
+        """The latest reading, a new one where the last is old enough (or `now`) and a file has changed since."""
+        with self._lock:
+            begun = self._clock()
+            if self._reading and not now and begun - self._looked_at < max(SHORTEST_S, self._cost_s / SHARE):
+                return self._reading
+            stamp = self._stamp_of(self._reading.results) if self._reading else ()
+            if self._reading is None or stamp != self._stamp:
+                # The stamp is taken before the reading: what comes in between is seen as a change the next time.
+                results = load(*self._addresses)
+                self._stamp = stamp or self._stamp_of(results)
+                self._number += 1
+                self._reading = Reading(results, self._number, time.time())
+            self._looked_at = self._clock()
+            self._cost_s = self._looked_at - begun
+            return self._reading
+
+    @staticmethod
+    def _stamp_of(results: Results) -> Stamp:
+        """Name, size and time of every file of manifests and tables."""
+        found: list[pafs.FileInfo] = []
+        for source in results.sources:
+            single = [f"{source.root}/{name}" for name in (MANIFEST, f"{TRIALS}.parquet", f"{EPOCHS}.parquet")]
+            found += source.files.get_file_info(single)
+            for table in (TRIALS, EPOCHS):
+                folder = pafs.FileSelector(f"{source.root}/{table}", allow_not_found=True)
+                found += source.files.get_file_info(folder)
+        return tuple((info.path, info.size, info.mtime_ns) for info in found)

@@ -1,0 +1,179 @@
+"""Where a search stands, from its tables and its manifest alone: counts, time, the best, what each worker does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.configurations import configurations
+from analysis.load import Results
+from analysis.report.live.plain import plain
+from analysis.stored.source import StoredExperiment
+from analysis.wording.columns import shown
+from analysis.wording.formats import cell
+from search.errors import SearchError
+from search.experiment.lock import is_held
+
+PACE_AFTER = 4
+"""So many trials must have ended before their pace says anything."""
+
+
+def experiments(results: Results) -> list[dict[str, Any]]:
+    """Name, question and state of each experiment, and the facts of its manifest that a reader wants at once."""
+    return [
+        {
+            "name": source.name,
+            "question": source.manifest.question,
+            "state": state(source),
+            "address": source.address,
+            "sampler": plain(source.manifest.options.get("sampler")),
+            "stopping": plain(source.manifest.options.get("stopping")),
+            "dataset": source.dataset.name if source.dataset else None,
+        }
+        for source in results.sources
+    ]
+
+
+def state(source: StoredExperiment) -> str:
+    """The manifest's state; one that says `running` and is written to by nobody on this machine was cut off."""
+    said = source.manifest.state
+    local = "://" not in source.address
+    return "cut off" if said == "running" and local and not is_held(Path(source.address)) else said
+
+
+def counts(results: Results) -> dict[str, int]:
+    """Configurations by state, and `repeats` of some of them with further seeds that have ended."""
+    first = results.first_runs["state"].value_counts()
+    found = {name: int(first.get(name, 0)) for name in ("complete", "pruned", "failed", "running")}
+    again = results.trials.loc[~results.trials.index.isin(results.first_runs.index), "state"]
+    return {**found, "repeats": int((again != "running").sum())}
+
+
+def wanted(results: Results) -> int | None:
+    """How many configurations are to end; None where a manifest does not say."""
+    asked = [source.manifest.options.get("trials") for source in results.sources]
+    whole = [count for count in asked if isinstance(count, int) and not isinstance(count, bool) and count > 0]
+    return sum(whole) if len(whole) == len(asked) else None
+
+
+def times(results: Results, now: datetime | None = None) -> dict[str, float | None]:
+    """Seconds `elapsed` since the search was begun or gone on with, and about how many are `left`.
+
+    `left` is None where the search does not run, or where too few trials have ended since it was begun.
+    """
+    if len(results.sources) != 1:
+        return {"elapsed": None, "left": None}
+    source, now = results.sources[0], now or datetime.now(UTC)
+    begun, ended_at = _session(source)
+    if begun is None:
+        return {"elapsed": None, "left": None}
+    running = state(source) == "running"
+    last = ended_at or (now if running else _last_end(results) or now)
+    return {
+        "elapsed": max(0.0, (last - begun).total_seconds()),
+        "left": _left(results, begun, now) if running else None,
+    }
+
+
+def _left(results: Results, begun: datetime, now: datetime) -> float | None:
+    """As the driver has it: the pace of the configurations that ended here, the first start left out."""
+    asked = wanted(results)
+    if asked is None or "finished_at" not in results.trials:
+        return None
+    finished = results.first_runs["finished_at"].dropna()
+    here = finished[finished >= begun]
+    if len(here) < PACE_AFTER:
+        return None
+    since: datetime = here.min().to_pydatetime()
+    pace = (now - since).total_seconds() / (len(here) - 1)
+    return max(0.0, pace * (asked - len(finished)))
+
+
+def _session(source: StoredExperiment) -> tuple[datetime | None, datetime | None]:
+    """When the last run of the driver began and, if it could say so, ended; None where the manifest does not tell."""
+    sessions = source.manifest.stored.get("sessions")
+    last = sessions[-1] if isinstance(sessions, list) and sessions else None
+    if not isinstance(last, dict):
+        return _moment(source.manifest.created_at), None
+    return _moment(last.get("started_at")), _moment(last.get("finished_at"))
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _last_end(results: Results) -> datetime | None:
+    ends = results.trials["finished_at"].dropna() if "finished_at" in results.trials else pd.Series()
+    return ends.max().to_pydatetime() if len(ends) else None
+
+
+def best(results: Results) -> dict[str, Any] | None:
+    """The best configuration so far: key, value, over how many seeds, and settings; None before one is complete."""
+    try:
+        row = configurations(results).iloc[0]
+    except SearchError:
+        return None
+    return {
+        "key": str(row["key"]),
+        "trial": str(row["trial_id"]),
+        "value": plain(row["mean"]),
+        "runs": int(row["runs"]),
+        "config": settings(results, row),
+    }
+
+
+def settings(results: Results, row: pd.Series) -> dict[str, str]:
+    """The settings of a trial that were searched, as text; inactive ones are left out."""
+    return {shown(name): cell(row[name]) for name in results.searched if pd.notna(row[name])}
+
+
+def workers(results: Results) -> list[dict[str, Any]]:
+    """What each worker does, one entry for each trial that runs: worker, trial, epochs so far, latest value, begin.
+
+    `worker` is None for a trial that was handed out and of which no epoch has come in yet.
+    """
+    running = results.trials[results.trials["state"] == "running"]
+    if running.empty or all(state(source) != "running" for source in results.sources):
+        return []
+    latest = latest_epochs(results)
+    begun = _session(results.sources[0])[0]
+    found = []
+    for _, row in running.iterrows():
+        since = row.get("started_at")
+        known = since is not None and pd.notna(since) and (begun is None or since >= begun)
+        epoch, value = latest.get(str(row["key"]), (0, None))
+        found.append(
+            {
+                "worker": plain(row.get("worker")) if known else None,
+                "key": str(row["key"]),
+                "epochs": epoch,
+                "value": value,
+                "since": plain(since) if known else None,
+                "config": settings(results, row),
+            }
+        )
+    return sorted(found, key=lambda entry: (entry["worker"] is None, str(entry["worker"])))
+
+
+def latest_epochs(results: Results) -> dict[str, tuple[int, float | None]]:
+    """The last epoch of each trial and the metric after it, by the trial's key."""
+    epochs = results.epochs
+    if epochs.empty or results.metric not in epochs:
+        return {}
+    last = epochs.sort_values("epoch").drop_duplicates("key", keep="last")
+    return {
+        str(key): (int(epoch), value)
+        for key, epoch, value in zip(last["key"], last["epoch"], map(_number, last[results.metric]), strict=True)
+    }
+
+
+def _number(value: object) -> float | None:
+    found = plain(value)
+    return float(found) if isinstance(found, (int, float)) else None
