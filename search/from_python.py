@@ -98,20 +98,24 @@ class Experiment:
         path = self.path / "models" / f"{self.best.trial_id}.keras"
         if not path.is_file():
             raise SearchError(f"{path} is not there: the trainable keeps no model, or it lies on another machine.")
+        return self.load_model(path)
+
+    def load_model(self, path: str | Path) -> Any:
+        """The Keras model of one of its `.keras` files, also one with classes of the user's own."""
         module, name = LOAD_MODEL
-        load_model = getattr(importlib.import_module(module), name)
-        return load_model(path, self._build)
+        load = getattr(importlib.import_module(module), name)
+        return load(path, self._build)
 
     def _build(self, *words: Any) -> Any:
         """The build of a model of the user's own, which Keras may not make from its file alone."""
-        return self._searched().execute().trainable.build(*words)
+        return self.searched().execute().trainable.build(*words)
 
     def resume(self, **options: Any) -> Experiment:
         """Go on with the search, as `--resume` does; `trials=80` extends one that has ended."""
         where = {"name": self.name, "results": self.manifest.get("results") or self.path.parent}
-        return _search(self._searched(), self._space, {**where, **options, "resume": True})
+        return _search(self.searched(), self._space, {**where, **options, "resume": True})
 
-    def _searched(self) -> SpaceFile:
+    def searched(self) -> SpaceFile:
         """What was searched; raises SearchError where nothing tells."""
         if self._space is not None:
             return space_file(self._space)

@@ -163,7 +163,7 @@ def test_only_one_part_knows_the_library(library: str, allowed: str) -> None:
 @pytest.mark.parametrize(
     ("folder", "allowed"),
     [
-        ("search", r"search|trainables\.(trial|errors)$"),
+        ("search", r"search|trainables\.(trial|errors)$|trainables\.finished\."),
         ("trainables", r"trainables"),
         ("analysis", r"analysis|search\.(experiment|space|errors|wording)"),
         ("spaces", r"spaces|search\.space$|trainables"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -29,7 +28,7 @@ from search.cluster.worker import Worker, WorkerStarted, resources_of
 from search.console import Console
 from search.driver.dispatch import Dispatcher
 from search.driver.placement import with_whole_gpu
-from search.driver.search import Search, open_search
+from search.driver.search import Search, context_of, open_search
 from search.errors import SearchError, StorageLost
 from search.experiment.folder import Experiment
 from search.experiment.states import SearchEnd
@@ -71,7 +70,7 @@ def execute(plan: Plan, experiment: Experiment, watch: Watch, console: Console) 
         run = _Run(search, experiment, slots, watch, interrupts, console=console)
         dispatcher = Dispatcher(search, shapes, NodeCapacities(autoscaler), plan.options.max_concurrent)
         interrupts.arm()
-        run.tune(dispatcher, _context(search, experiment), checked)
+        run.tune(dispatcher, context_of(plan, experiment.root, experiment.token, search.rule.rungs()), checked)
     return Outcome(run.end(), search.queue.fault, search)
 
 
@@ -82,25 +81,6 @@ def shapes_of(plan: Plan) -> tuple[Shape, ...]:
         alone = [whole for shape in shapes if (whole := with_whole_gpu(shape)) is not None]
         shapes = tuple(dict.fromkeys((*shapes, *alone)))
     return shapes
-
-
-def _context(search: Search, experiment: Experiment) -> SearchContext:
-    plan = search.plan
-    return SearchContext(
-        space_file=plan.space_file,
-        import_path=tuple(str(Path(entry or ".").resolve()) for entry in sys.path if not entry.endswith(".zip")),
-        experiment=str(experiment.root.resolve()),
-        token=experiment.token,
-        store=plan.store,
-        metric=plan.space.metric,
-        mode=plan.space.mode,
-        split_seed=plan.seed,
-        data_dir=str(plan.data_dir.resolve()) if plan.data_dir else None,
-        contents=plan.contents,
-        asked=plan.asked,
-        rungs=search.rule.rungs(),
-        trial_timeout_s=plan.options.trial_timeout_s,
-    )
 
 
 def _storage_error(error: BaseException | None) -> OSError | StorageLost | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,11 @@ def ended_trials(root: Path, metric: str) -> list[EndedTrial]:
     rows = read_trials(root).table.to_pylist()
     over = [row for row in rows if row["state"] != TrialState.RUNNING]
     return [_ended(row, _active(_settings(row)), row.get(metric)) for row in over]
+
+
+def configuration_of(row: Mapping[str, object], space: Space) -> dict[str, object]:
+    """The configuration of a row of the table, with options and numbers as the space has them."""
+    return translate(space).read(_settings(dict(row)))
 
 
 def _active(settings: dict[str, object]) -> dict[str, object]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from search.driver.history import History, read_history
 from search.driver.recorder import Recorder
@@ -15,6 +17,7 @@ from search.planning.plan import Plan
 from search.sampling import Sampling
 from search.screen.snapshot import BestTrial, RunningTrial, Snapshot
 from search.stopping import StoppingRule, make_rule
+from search.trial.messages import SearchContext
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,25 @@ def _restore(search: Search, sampling: Sampling, history: History) -> None:
         ended = dataclasses.replace(stored, config=config)
         search.trials.end(ended)
         search.recorder.models.offer(ended)
+
+
+def context_of(plan: Plan, root: Path, token: str, rungs: tuple[int, ...] | None) -> SearchContext:
+    """What training processes are told of the search; `root` is its folder, `token` what the folder's lock says."""
+    return SearchContext(
+        space_file=plan.space_file,
+        import_path=tuple(str(Path(entry or ".").resolve()) for entry in sys.path if not entry.endswith(".zip")),
+        experiment=str(root.resolve()),
+        token=token,
+        store=plan.store,
+        metric=plan.space.metric,
+        mode=plan.space.mode,
+        split_seed=plan.seed,
+        data_dir=str(plan.data_dir.resolve()) if plan.data_dir else None,
+        contents=plan.contents,
+        asked=plan.asked,
+        rungs=rungs,
+        trial_timeout_s=plan.options.trial_timeout_s,
+    )
 
 
 def snapshot(search: Search, slots: int, begun: float) -> Snapshot:

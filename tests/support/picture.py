@@ -1,6 +1,7 @@
 """The picture of docs/architecture.md as values: which room stands above which, and the order of files in each."""
 
 LAYERS = (
+    {"use"},
     {""},
     {"run", "from_python"},
     {"carry_out", "keywords", "packing"},
@@ -29,8 +30,10 @@ ORDER_INSIDE = {
     "search.space": "server loading space_process hypermodel exploration unloaded definition per_trial pinned_function "
     "parameters values",
     "search.stopping": "expectation rules fidelity",
-    "trainables": "hypermodel tailored image_classifier training backbones own_models networks compiled engines "
-    "settings datasets branin data setting_table trial wording errors durable",
+    "search.use": "__main__ card export predict reproduce stored_trial",
+    "trainables": "hypermodel tailored finished image_classifier training backbones own_models networks compiled "
+    "engines settings datasets branin data setting_table trial wording errors durable",
+    "trainables.finished": "formats measure classifier",
     "trainables.networks": "build plain_stacks inception two_conv resnet convolution head augmentation",
     "trainables.backbones": "pieces extractor head features network",
     "trainables.training": "regimes fitting growth users_fit prepared checkpoint early_stopping outcome",

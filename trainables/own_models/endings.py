@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from trainables.compiled.eligible import is_plain
 from trainables.data import Data
@@ -18,16 +19,28 @@ def ends_in_logits(model: keras.Model, data: Data) -> bool:
     """Return whether the model ends in logits, the values in front of a softmax or sigmoid.
 
     The last layer tells where it has an activation. Otherwise the model is tried on noise, or on the first examples
-    where they are not images: outputs outside 0 to 1 are not probabilities, and neither are outputs of several units
-    that do not add up to 1 where the activation cannot be read.
+    where they are not images: outputs outside 0 to 1 are not probabilities.
     """
+    known = _read_from_the_end(model)
+    if known is not None:
+        return known
+    given = first_inputs(data.train, 192)
+    return _leaves_probabilities(model, given if data.info.input_shapes else _noise(given.shape[1:]))
+
+
+def gives_logits(model: keras.Model, size: tuple[int, int]) -> bool:
+    """Return the same of a stored model of pictures of this height and width, which has no data with it."""
+    known = _read_from_the_end(model)
+    return _leaves_probabilities(model, _noise((*size, model.input_shape[-1]))) if known is None else known
+
+
+def _read_from_the_end(model: keras.Model) -> bool | None:
+    """Return whether the last operation leaves logits; None where it does not say."""
     last = _last_operation(model)
     if isinstance(last, keras.layers.Softmax) or type(last).__name__ in ("Softmax", "Sigmoid"):
         return False
     activation = getattr(getattr(last, "activation", None), "__name__", None)
-    if activation in _PROBABILITIES:
-        return False
-    return activation == "linear" or _leaves_probabilities(model, data)
+    return False if activation in _PROBABILITIES else True if activation == "linear" else None
 
 
 def _last_operation(model: Any) -> Any:
@@ -38,11 +51,13 @@ def _last_operation(model: Any) -> Any:
     return _last_operation(last) if isinstance(last, keras.Model) and last is not model else last
 
 
-def _leaves_probabilities(model: keras.Model, data: Data) -> bool:
-    given = first_inputs(data.train, 192)
-    if not data.info.input_shapes:
-        noise = np.random.default_rng(0).normal(size=(64, *given.shape[1:])).astype(np.float32)
-        given = np.concatenate([noise * 255, noise * 1e4, np.abs(noise) * 100])
+def _noise(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    noise = np.random.default_rng(0).normal(size=(64, *shape)).astype(np.float32)
+    return np.concatenate([noise * 255, noise * 1e4, np.abs(noise) * 100])
+
+
+def _leaves_probabilities(model: keras.Model, given: Any) -> bool:
+    """Return whether its outputs leave 0 to 1: those are no probabilities."""
     outputs = np.asarray(model(given, training=False), np.float64)
     outputs = outputs[np.isfinite(outputs).all(axis=-1)]
     return bool((outputs < 0).any() or (outputs > 1 + 1e-5).any())

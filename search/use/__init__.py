@@ -1,0 +1,1 @@
+"""What comes after a search: its winner classifies, is written in other formats, described, and trained again."""

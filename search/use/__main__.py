@@ -1,0 +1,94 @@
+"""The command line: python -m search.use {predict,export,card,reproduce} RESULTS [options]."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from search.console import Console
+from search.errors import SearchError
+from search.from_python import Experiment
+from search.planning.dataset import data_folder
+from search.planning.option_values import folder
+from search.planning.options import Options
+from search.use.card import card
+from search.use.export import NAMES, export
+from search.use.predict import predict
+from search.use.reproduce import reproduce
+from search.use.stored_trial import stored_trial
+from trainables.errors import TrainableError
+
+DONE, USER_ERROR, INTERRUPTED = 0, 2, 130
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise SearchError(f"{message}. See `{self.prog} --help`.")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    console = Console()
+    try:
+        return _run(parser().parse_args(words), console)
+    except (SearchError, TrainableError) as error:
+        console.error(str(error))
+        return USER_ERROR
+    except OSError as error:
+        console.error(f"{error.filename}: {error.strerror}. Name another place, or change its permissions.")
+        return USER_ERROR
+    except KeyboardInterrupt:
+        console.error("interrupted.")
+        return INTERRUPTED
+
+
+def _run(given: argparse.Namespace, console: Console) -> int:
+    trial = stored_trial(Experiment(given.results), given.trial)
+    if given.command == "predict":
+        return predict(trial, given.files, given.output, console)
+    if given.command == "card":
+        return card(trial, given.output, console)
+    data_dir = data_folder(Options(data_dir=given.data_dir))
+    if given.command == "export":
+        return export(trial, given.format, given.output, data_dir, console)
+    return reproduce(trial, data_dir, console)
+
+
+def parser() -> argparse.ArgumentParser:
+    """What reads the words of the command line; raises SearchError."""
+    whole = _Parser(prog="python -m search.use", description="Use what a search found.", allow_abbrev=False)
+    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    predicts = _command(commands, "predict", "classify image files")
+    predicts.add_argument("files", nargs="+", type=folder, metavar="FILE", help="image files, or folders of them")
+    _output(predicts, "a .csv or .parquet file (default: csv on standard output)")
+    exports = _command(commands, "export", "write the model in another format, checked on the test images")
+    exports.add_argument("--format", required=True, choices=NAMES)
+    _output(exports, "where it is written (default: RESULTS/exports)")
+    _data_dir(exports)
+    _output(
+        _command(commands, "card", "describe the model: data, configuration, metrics, versions"),
+        "(default: RESULTS/card.md)",
+    )
+    _data_dir(_command(commands, "reproduce", "train the trial again, and compare every metric"))
+    return whole
+
+
+def _command(commands: argparse._SubParsersAction[_Parser], name: str, text: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text.capitalize() + ".", allow_abbrev=False)
+    command.add_argument("results", type=folder, metavar="RESULTS", help="folder of an experiment, like results/NAME")
+    command.add_argument("--trial", metavar="N", help="number or id of a trial (default: the best)")
+    return command
+
+
+def _output(command: argparse.ArgumentParser, text: str) -> None:
+    command.add_argument("--output", type=folder, metavar="FILE", help=text)
+
+
+def _data_dir(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data-dir", type=folder, metavar="DIR", help="data sets and weights, as in search.run")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""A model card: on what data a model was trained, how, how well it does with what certainty, and how to make it again.
+
+After Mitchell et al., Model Cards for Model Reporting (2019), as far as an experiment's folder knows; what it cannot
+know, such as what a model is meant for, is left to be written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from search.console import Console
+from search.errors import SearchError
+from search.experiment.atomic import write_text
+from search.experiment.states import TrialState
+from search.use.stored_trial import StoredTrial, runs_of
+from search.wording import counted, show_value
+
+Z = 1.959964
+"""Standard deviations of a normal distribution that hold 95 %."""
+
+
+def card(trial: StoredTrial, output: Path | None, console: Console) -> int:
+    """Write the card as markdown; the exit code. By default to `card.md` in the experiment's folder."""
+    if trial.row["state"] != TrialState.COMPLETE:
+        raise SearchError(f"trial {trial.trial_id} is {trial.row['state']}; expected a complete one, which was tested.")
+    path = output or trial.experiment.path / "card.md"
+    write_text(path, as_markdown(trial))
+    console.result(f"{path}: the card of trial {trial.trial_id}")
+    return 0
+
+
+def as_markdown(trial: StoredTrial) -> str:
+    """The card as text."""
+    parts = [
+        ["# " + (trial.manifest.get("question") or f"The best model of {trial.experiment.name}"), "", _said(trial)],
+        ["## Meant for", "", "To be written by whoever publishes the model: its use, its limits, whom it may harm."],
+        ["## Data", "", *_data(trial)],
+        ["## Configuration", "", *_configuration(trial)],
+        ["## Metrics", "", *_metrics(trial)],
+        ["## Made with", "", *_made_with(trial)],
+        ["## Make it again", "", *_again(trial)],
+    ]
+    return "\n".join("\n".join([*part, ""]) for part in parts)
+
+
+def _said(trial: StoredTrial) -> str:
+    space, runs = trial.manifest["space"], trial.experiment.trials
+    tried = int(runs["number"].nunique())
+    return (
+        f"Trial {trial.trial_id} of `{trial.experiment.name}`, chosen by {space['metric']} among "
+        f"{counted(tried, 'configuration')}. Test images chose nothing."
+    )
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    return [" | ".join(map(str, row)).join(("| ", " |")) for row in (headings, ["---"] * len(headings), *rows)]
+
+
+def _data(trial: StoredTrial) -> list[str]:
+    data = trial.manifest["dataset"]
+    if data is None:
+        return ["The trainable reads its data by itself; nothing is recorded of them."]
+    shape = "x".join(map(str, data["image_shape"])) if data.get("image_shape") else "several sizes"
+    instead = f", in place of {data['asked']}, which was asked for" if data.get("asked") else ""
+    rows = [
+        ("name", f"{data['name']}{instead}"),
+        ("found at", data["source"]),
+        ("fingerprint of the content", f"`{data['fingerprint']}`"),
+        ("images", shape),
+        ("training, validation, test", f"{data['num_train']:,}, {data['num_validation']:,}, {data['num_test']:,}"),
+        ("used for training", f"{int(trial.row.get('sample_size') or data['num_train']):,}"),
+        ("classes", ", ".join(data["class_names"]) or data["num_classes"]),
+    ]
+    return [*_table(("", ""), rows), "", *[f"- {note}" for note in data.get("notes", ())]]
+
+
+def _configuration(trial: StoredTrial) -> list[str]:
+    fixed = trial.manifest["space"]["fixed"]
+    rows = [(name, show_value(value), "searched") for name, value in trial.config.items()]
+    rows += [(name, show_value(value), "fixed") for name, value in fixed.items() if name not in trial.config]
+    return _table(("setting", "value", ""), rows)
+
+
+def _metrics(trial: StoredTrial) -> list[str]:
+    runs, data = runs_of(trial), trial.manifest["dataset"] or {}
+    names = [name for name in _measured(trial.row) if name.startswith(("val_", "test_")) or name == "baseline_accuracy"]
+    counts = {"val_accuracy": data.get("num_validation"), "test_accuracy": data.get("num_test")}
+    rows = [(name, show_value(trial.row[name]), interval(trial.row[name], counts.get(name))) for name in names]
+    lines = _table(("metric", "this model", "95 % for other images like these"), rows)
+    if len(runs) > 1:
+        means = [(name, *_mean([run[name] for run in runs if run.get(name) is not None])) for name in names]
+        lines += ["", f"Over {len(runs)} runs of this configuration with different seeds:", ""]
+        lines += _table(("metric", "mean", "standard deviation"), means)
+    metric = trial.manifest["space"]["metric"]
+    return [
+        *lines,
+        "",
+        f"{metric} chose this configuration, and is a little too good for it; the test was seen once.",
+    ]
+
+
+def _measured(row: Mapping[str, Any]) -> list[str]:
+    return [name for name, value in row.items() if isinstance(value, float) and not name.startswith("config.")]
+
+
+def _mean(values: Sequence[float]) -> tuple[str, str]:
+    return show_value(fmean(values)), f"{stdev(values):.2g}" if len(values) > 1 else ""
+
+
+def interval(share: float, count: int | None) -> str:
+    """Wilson's interval (1927) of a share of so many images; empty without a number."""
+    if not count:
+        return ""
+    middle = (share + Z * Z / (2 * count)) / (1 + Z * Z / count)
+    half = Z / (1 + Z * Z / count) * math.sqrt(share * (1 - share) / count + Z * Z / (4 * count * count))
+    return f"{middle - half:.4f} to {middle + half:.4f}, of {count:,}"
+
+
+def _made_with(trial: StoredTrial) -> list[str]:
+    manifest, row = trial.manifest, trial.row
+    hardware, git = manifest["hardware"], manifest.get("git")
+    commit = f"{git['commit']}{', with changes' if git['dirty'] else ''}" if git else "outside of a checkout"
+    rows = [
+        *manifest["versions"].items(),
+        ("commit of the space file", commit),
+        ("sha256 of the space file", f"`{manifest['space']['sha256']}`"),
+        ("machine of the driver", f"{hardware['processor']}, {hardware['cpus']} cores, {hardware['gpus']} GPUs"),
+        ("trained at", f"{row['finished_at']:%Y-%m-%d %H:%M} UTC, {float(row['train_seconds']):.1f} s"),
+        ("parameters", f"{int(row['num_parameters']):,}" if row.get("num_parameters") else "not told"),
+        ("epochs", f"{row['epochs']}, of which number {row['best_epoch']} is the model"),
+    ]
+    return _table(("", ""), rows)
+
+
+def _again(trial: StoredTrial) -> list[str]:
+    root = trial.experiment.path
+    command = shlex.join(["python", "-m", "search.run", *trial.manifest["command"]])
+    lines = ["```", f"{command}", f"python -m search.use reproduce {shlex.quote(str(root))} --trial {trial.trial_id}"]
+    lines += [
+        "```",
+        "",
+        f"The first searches again; the second trains this trial again (seed {trial.row['seed']}),",
+    ]
+    lines += ["and says whether every metric is the same; on one core of the same processor it is, to the bit."]
+    try:
+        digest = hashlib.sha256(trial.model.read_bytes()).hexdigest()
+    except SearchError:
+        return [*lines, "", "The model itself was not kept."]
+    return [*lines, "", f"The model is `{trial.model.relative_to(root)}`, sha256 `{digest}`."]

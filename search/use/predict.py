@@ -1,0 +1,76 @@
+"""Image files in, classes and their probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from search.console import Console
+from search.errors import SearchError
+from search.planning.resources import usable_cpus
+from search.use.stored_trial import StoredTrial
+from search.wording import counted
+from trainables.finished.classifier import Classified, classified, open_classifier
+
+SUFFIXES = frozenset(
+    [".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".ppm", ".pgm", ".jp2"]
+)
+"""Of the files that are taken from a folder; a file that is named is read whatever it is called."""
+_SHOWN = 5
+
+
+def predict(trial: StoredTrial, given: Sequence[Path], output: Path | None, console: Console) -> int:
+    """Write a row for each file, as csv or Parquet by the suffix of `output`, or show it as csv; the exit code.
+
+    The code is 1 where no file can be read; raises SearchError where there is none.
+    """
+    files = list(_files(given))
+    if output is not None and output.suffix not in (".csv", ".parquet"):
+        raise SearchError(f"--output {output} names no format; expected a name that ends in .csv or .parquet.")
+    classifier = open_classifier(trial.model, trial.load, usable_cpus(), trial.image_size)
+    found = list(classified(classifier, files))
+    table = as_table(found, trial.class_names)
+    if output is None:
+        print(table.to_csv(index=False), end="")
+    elif output.suffix == ".csv":
+        table.to_csv(output, index=False)
+    else:
+        table.to_parquet(output, index=False)
+    unread = [one for one in found if one.error]
+    for one in unread[:_SHOWN]:
+        console.error(f"{one.file}: {one.error}; its row has no class.")
+    if len(unread) > _SHOWN:
+        console.error(f"and {len(unread) - _SHOWN} more files cannot be read.")
+    if output is not None:
+        console.result(f"{counted(len(found) - len(unread), 'picture')} classified by trial {trial.trial_id}: {output}")
+    return 1 if len(unread) == len(found) else 0
+
+
+def as_table(found: Iterable[Classified], names: Sequence[str]) -> pd.DataFrame:
+    """Columns: file, class, probability, and probability_CLASS for every class; nulls for a file that is unreadable."""
+    rows: list[dict[str, object]] = []
+    for one in found:
+        if one.probabilities is None:
+            rows.append({"file": one.file, "class": None, "probability": None})
+            continue
+        best = int(one.probabilities.argmax())
+        shares = {f"probability_{name}": float(p) for name, p in zip(names, one.probabilities, strict=True)}
+        rows.append({"file": one.file, "class": names[best], "probability": float(one.probabilities[best]), **shares})
+    return pd.DataFrame(rows)
+
+
+def _files(given: Sequence[Path]) -> Iterable[Path]:
+    """The files, and those below a folder by their suffix; raises SearchError for what is not there."""
+    found: list[Path] = []
+    for path in given:
+        if path.is_dir():
+            found += sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise SearchError(f"{path} is not there; expected image files, or folders of them.")
+    if not found:
+        raise SearchError(f"no image files in {', '.join(map(str, given))}; expected names that end in .jpg, .png, ...")
+    return found

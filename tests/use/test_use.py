@@ -1,0 +1,175 @@
+"""What comes after a search: pictures classified, the model exported, described and trained again."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import json
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import PIL.Image
+import pytest
+
+from search.console import Console
+from search.errors import SearchError
+from search.from_python import Experiment
+from search.run import main as search
+from search.use.__main__ import main, parser
+from search.use.card import as_markdown, interval
+from search.use.export import export
+from search.use.reproduce import reproduce
+from search.use.stored_trial import StoredTrial, stored_trial
+from trainables.datasets.load import load_data
+from trainables.engines.runtime import configure
+from trainables.trial import Trial
+
+configure(cpus=1)
+
+PAGE = Path(__file__).parents[2] / "docs" / "using_the_winner.md"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One search of the digits, for all tests: complete and pruned trials, and repeats of the leading ones."""
+    results = tmp_path_factory.mktemp("results")
+    words = ["spaces/digits_filters.py", "--results", str(results), "--trials", "5", "--repeats", "2", "--quiet"]
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert search([*words, "--set", "epochs=3", "sample_size=600", "--max-concurrent", "1"]) == 0
+    return results / "digits_filters"
+
+
+@pytest.fixture
+def best(root: Path) -> StoredTrial:
+    return stored_trial(Experiment(root))
+
+
+@pytest.fixture(scope="module")
+def pictures(root: Path) -> Path:
+    """The first ten test images as files, and one that is no picture."""
+    images, _ = load_data({"dataset": "digits"}, Trial()).test.take()
+    folder = root.parent / "pictures"
+    (folder / "more").mkdir(parents=True)
+    for number, image in enumerate(images[:10]):
+        PIL.Image.fromarray(image[:, :, 0]).save(folder / ("more" if number > 4 else "") / f"{number}.png")
+    (folder / "torn.png").write_bytes(b"no picture")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_pictures_get_the_classes_that_the_test_measured(
+    suffix: str, root: Path, best: StoredTrial, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = root.parent / f"classes.{suffix}"
+    assert main(["predict", str(root), str(pictures), "--output", str(output)]) == 0
+    found = pd.read_csv(output) if suffix == "csv" else pd.read_parquet(output)
+    found = found.set_index(found["file"].map(lambda file: Path(file).stem))
+    stored = pd.read_parquet(root / "predictions" / f"{best.trial_id}.parquet")
+    numbers = [str(number) for number in range(10)]
+    assert [int(name) for name in found.loc[numbers, "class"]] == stored.predicted[:10].tolist()
+    for name in best.class_names:
+        column = f"probability_{name}"
+        np.testing.assert_allclose(found.loc[numbers, column].astype(float), stored[column][:10], atol=1e-4)
+    assert found["class"].isna().loc["torn"]
+    assert "torn.png: no known image format" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["keras", "savedmodel", "tflite", "onnx"])
+def test_exported_model_does_what_was_measured(
+    name: str, best: StoredTrial, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = best.experiment.path
+    if name == "onnx" and find_spec("onnxruntime") is None:
+        assert main(["export", str(root), "--format", name]) == 2
+        assert "pip install 'keras-search[onnx]'" in capsys.readouterr().err
+        return
+    assert main(["export", str(root), "--format", name]) == 0
+    assert f"test_accuracy {best.row['test_accuracy']:.4f} on 359 images, as measured" in capsys.readouterr().out
+    (about,) = (root / "exports").glob(f"*{name}.json")
+    assert json.loads(about.read_text())["classes"] == list(best.class_names)
+    assert about.with_suffix("").exists()
+
+
+@pytest.mark.slow
+def test_export_that_measures_otherwise_is_refused_and_removed(best: StoredTrial, tmp_path: Path) -> None:
+    other = dataclasses.replace(best, row={**best.row, "test_accuracy": 0.5})
+    with pytest.raises(SearchError, match=r"and 0.5000 was measured; it was removed"):
+        export(other, "keras", tmp_path / "a.keras", None, Console())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_complete_and_pruned_trials_and_repeats_come_out_the_same(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trials = Experiment(root).trials
+    repeat = trials[trials.repeat_of.notna()].trial_id.iloc[0]
+    pruned = trials[trials.state == "pruned"].trial_id.iloc[0]
+    for trial_id in (pruned, repeat):
+        assert main(["reproduce", str(root), "--trial", trial_id]) == 0
+        assert "are the same, to the bit" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_trial_that_comes_out_otherwise_is_told_with_the_value(
+    best: StoredTrial, capsys: pytest.CaptureFixture[str]
+) -> None:
+    versions = {**best.manifest["versions"], "keras": "3.0.0"}
+    changed = {**best.manifest, "versions": versions}
+    other = dataclasses.replace(best, row={**best.row, "test_loss": 0.5}, manifest=changed)
+    assert reproduce(other, None, Console()) == 1
+    said = capsys.readouterr().out
+    assert "1 of " in said
+    assert "test_loss: 0.5 stored" in said
+    assert "and 3.0.0 then" in said
+
+
+@pytest.mark.slow
+def test_card_says_data_metrics_with_intervals_and_how_to_make_it_again(best: StoredTrial) -> None:
+    text = as_markdown(best)
+    assert best.manifest["dataset"]["fingerprint"] in text
+    accuracy = best.row["test_accuracy"]
+    assert f"| test_accuracy | {accuracy:.4g} | {interval(accuracy, 359)} |" in text
+    assert "Over 2 runs of this configuration with different seeds" in text
+    assert f"python -m search.use reproduce {best.experiment.path} --trial {best.trial_id}" in text
+    assert main(["card", str(best.experiment.path)]) == 0
+    assert (best.experiment.path / "card.md").read_text() == text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["card", "{root}", "--trial", "77"], "has no trial 77; expected one of its 6, from 0 on"),
+        (["predict", "{root}", "nowhere.png"], "nowhere.png is not there"),
+        (["predict", "{root}", "{root}/models"], "no image files in"),
+        (["predict", "{root}", "README.md", "--output", "a.txt"], "names no format"),
+        (["export", "{root}", "--format", "pmml"], "invalid choice: 'pmml'"),
+        (["card", "nowhere"], "no experiment at nowhere"),
+    ],
+)
+def test_wrong_word_is_refused_in_a_line(
+    words: list[str], line: str, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([word.format(root=root) for word in words]) == 2
+    said = capsys.readouterr().err
+    assert line in said
+    assert said.count("\n") == 1
+
+
+def test_interval_is_wilson_s() -> None:
+    assert interval(0.5, 100) == "0.4038 to 0.5962, of 100"
+    assert interval(1.0, 10) == "0.7225 to 1.0000, of 10"
+    assert interval(0.5, None) == ""
+
+
+def test_commands_that_the_page_shows_can_be_given() -> None:
+    commands = re.findall(r"python -m search\.use ([^`\n#]+)", PAGE.read_text())
+    given = [parser().parse_args(command.split()).command for command in commands if "COMMAND" not in command]
+    assert given == ["predict", "export", "card", "reproduce"]

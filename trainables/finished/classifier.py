@@ -1,0 +1,104 @@
+"""A stored model that names the class of a picture, prepared as the pictures of its training were.
+
+Stands on no framework when it is imported, as all that is used beside a search.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.datasets.photos.picture import picture, silent_pillow, why_unreadable
+from trainables.datasets.photos.resize import pixels, resized
+from trainables.engines.runtime import configure
+from trainables.errors import TrainableError
+
+BATCH = 128
+"""Pictures that a model is given at once."""
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A model of pictures, and what it is given."""
+
+    model: Any
+    """A Keras model of pixels 0 to 255; its own layers scale them."""
+    size: tuple[int, int]
+    """Height and width of the pictures that it takes."""
+    channels: int
+    """1 for grey pictures, 3 for those in colour."""
+    logits: bool
+    """Whether it ends in what comes before a softmax or a sigmoid."""
+
+    def probabilities(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Of the classes, shape (images, classes), for pixels of shape (images, height, width, channels)."""
+        return self.of_outputs(self.model.predict(images, batch_size=BATCH, verbose=0))
+
+    def of_outputs(self, outputs: Any) -> NDArray[np.float32]:
+        """Of the classes, shape (images, classes), from what the model, or a copy of it in another format, gives."""
+        from trainables.engines.contract import as_probabilities  # noqa: PLC0415  # needs TensorFlow, see above
+
+        return as_probabilities(outputs, logits=self.logits)
+
+
+@dataclass(frozen=True)
+class Classified:
+    """What a classifier makes of one file."""
+
+    file: str
+    probabilities: NDArray[np.float32] | None
+    """Of the classes, shape (classes,); None where the file cannot be read."""
+    error: str = ""
+    """Why it cannot be read."""
+
+
+def open_classifier(
+    path: Path, load: Callable[[Path], Any], cpus: int, size: tuple[int, int] | None = None
+) -> Classifier:
+    """The model of a `.keras` file; raises TrainableError for one that does not take pictures and tell classes.
+
+    `load` makes the model from the file. `size`: of the pictures, where the model takes any.
+    """
+    if "tensorflow" not in sys.modules:  # A process that has begun with it keeps its threads.
+        configure(cpus)
+    from trainables.own_models.endings import gives_logits  # noqa: PLC0415  # needs TensorFlow, see above
+
+    model = load(path)
+    shape, outputs = model.input_shape, model.output_shape
+    if not isinstance(shape, tuple) or len(shape) != 4 or not isinstance(outputs, tuple) or len(outputs) != 2:
+        raise TrainableError(
+            f"the model of {path} takes {shape} and gives {outputs}; expected (batch, height, width, channels) of "
+            "pictures and (batch, classes). Load it with trainables.image_classifier.load_model and call it yourself."
+        )
+    found = (shape[1] or (size or (0, 0))[0], shape[2] or (size or (0, 0))[1])
+    if not all(found):
+        raise TrainableError(f"the model of {path} takes pictures of any size; expected image_size in its search.")
+    return Classifier(model, found, shape[3], gives_logits(model, found))
+
+
+def classified(classifier: Classifier, files: Sequence[Path]) -> Iterator[Classified]:
+    """What the classifier makes of image files, in their order: upright, white where they are transparent, resized."""
+    for start in range(0, len(files), BATCH):
+        read = [_read(file, classifier) for file in files[start : start + BATCH]]
+        images = [image for image in read if not isinstance(image, str)]
+        found = iter(classifier.probabilities(np.stack(images)) if images else ())
+        for file, image in zip(files[start : start + BATCH], read, strict=True):
+            if isinstance(image, str):
+                yield Classified(str(file), None, image)
+            else:
+                yield Classified(str(file), next(found))
+
+
+def _read(file: Path, classifier: Classifier) -> NDArray[np.uint8] | str:
+    """The pixels of a file, or why it cannot be read."""
+    try:
+        with silent_pillow():
+            return resized(pixels(picture(file.read_bytes(), grey=classifier.channels == 1)), classifier.size)
+    except Exception as error:  # Files and Pillow's decoders raise dozens of types for what is broken.
+        return why_unreadable(error)

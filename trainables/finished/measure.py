@@ -1,0 +1,45 @@
+"""A model measured once more on the test images of its search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.data import Split
+from trainables.datasets.load import load_data
+from trainables.errors import TrainableError
+from trainables.settings.image import of_data
+from trainables.trial import Config, Trial
+
+_LEAST = 1e-7
+"""As Keras' cross-entropy, which takes no probability to be 0."""
+
+
+@dataclass(frozen=True)
+class TestImages:
+    """The test images of a search: pixels, shape (images, height, width, channels), and class numbers."""
+
+    __test__ = False  # pytest would take the name for a test's.
+
+    images: NDArray[Any]
+    labels: NDArray[np.int64]
+
+    def measure(self, probabilities: NDArray[Any]) -> dict[str, float]:
+        """`test_accuracy` and `test_loss`, the mean cross-entropy, of what a model says of them."""
+        of_the_class = probabilities[np.arange(len(self.labels)), self.labels].astype(np.float64)
+        return {
+            "test_accuracy": float(np.mean(probabilities.argmax(axis=1) == self.labels)),
+            "test_loss": float(-np.log(np.clip(of_the_class, _LEAST, 1)).mean()),
+        }
+
+
+def load_test_images(config: Config, trial: Trial) -> TestImages:
+    """Those of a search with that configuration; raises TrainableError where they are not at hand, or no images."""
+    data = load_data(of_data(config), trial)
+    if data.info.input_shapes or not isinstance(data.test, Split):
+        raise TrainableError(f"{data.info.name} holds no images; expected a data set of images.")
+    images, labels = data.test.take()
+    return TestImages(images, labels)
