@@ -34,6 +34,8 @@ def _words(flag: str, value: Any) -> list[str]:
         return []
     if value is True:
         return [flag]
+    if isinstance(value, (list, tuple)):
+        return [word for one in value for word in _words(flag, one)]
     if flag in _DURATIONS and isinstance(value, (int, float)):
         return [flag, f"{value}s"]
     return [flag, str(value)]

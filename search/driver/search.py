@@ -40,6 +40,7 @@ def open_search(plan: Plan, experiment: Experiment) -> Search:
     space = plan.space
     rule = make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs)
     sampling = Sampling(space, experiment.journal, sampler=space.sampler, seed=plan.seed, name=plan.name)
+    sampling.know(plan.known)
     trials = Trials(space.mode)
     recorder = Recorder(plan, experiment, trials, sampling, rule)
     history = read_history(experiment, space, plan.options.retry_failed)

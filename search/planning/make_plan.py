@@ -20,6 +20,7 @@ from search.planning.resuming import check_unchanged, manifest_to_resume, resume
 from search.planning.smoke import with_files_at_hand
 from search.space import Space
 from search.space.loading import SpaceFile, read_space, space_of
+from search.wording import counted
 
 
 def make_plan(
@@ -56,12 +57,24 @@ def make_plan(
         command=command,
         options=options,
     )
-    plan = checked(plan)
+    plan = _with_known(checked(plan), warn)
     if manifest is not None:
         check_unchanged(plan, manifest)
     else:
         check_free(plan.root, plan.store)
     return plan
+
+
+def _with_known(plan: Plan, warn: Callable[[str], None]) -> Plan:
+    """The plan with what earlier searches know of its space; `warn` is told how much that is."""
+    if not plan.options.warm_start:
+        return plan
+    from search.warm_start import read_known  # noqa: PLC0415  # Optuna takes half a second to import
+
+    known = read_known(plan.options.warm_start, plan.space)
+    told = f"NOTE: the sampler learns from {counted(len(known.trials), 'earlier trial')}"
+    warn(f"{told}; {known.outside} others are outside of the space." if known.outside else f"{told}.")
+    return dataclasses.replace(plan, known=known.trials)
 
 
 def _results(options: Options) -> tuple[Path, Store | None]:

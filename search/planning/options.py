@@ -91,6 +91,16 @@ class Options:
         Mapping[str, object],
         _searched("--set", "pin a setting; more may follow", action="append", type=read.setting, metavar="KEY=VALUE"),
     ] = field(default_factory=dict)
+    warm_start: Annotated[
+        tuple[str, ...],
+        _searched(
+            "--warm-start",
+            "let the sampler learn from an earlier experiment's folder, an Optuna storage (FILE or address, #STUDY) or "
+            "a KerasTuner project's folder; may be given several times",
+            action="append",
+            metavar="PLACE",
+        ),
+    ] = field(default_factory=tuple)
     smoke: Annotated[
         bool, _searched("--smoke", "2 trials of 1 epoch on a few images: does it run at all?", **_given)
     ] = False
@@ -187,6 +197,7 @@ class Options:
             "metric": self.metric,
             "mode": self.mode,
             "set": pins or None,
+            "warm_start": list(self.warm_start) or None,
             "smoke": self.smoke or None,
         }
 
@@ -201,7 +212,8 @@ class _Parser(argparse.ArgumentParser):
 def parse(words: Sequence[str]) -> Options:
     """Return the options that the words of a command line give; raises SearchError."""
     given = vars(_parser().parse_args(list(_one_set_each(words))))
-    options = Options(**{**given, "space": given["space"] or "", "pins": dict(given["pins"] or ())})
+    lists = {"warm_start": tuple(given["warm_start"] or ())}
+    options = Options(**{**given, "space": given["space"] or "", "pins": dict(given["pins"] or ()), **lists})
     if not options.space and not options.list_experiments:
         raise SearchError("no space file is given; expected one, like `python -m search.run spaces/mnist_filters.py`.")
     if options.retry_failed and not options.resume:

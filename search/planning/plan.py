@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from search.experiment.remote.store import ResultsPath, Store
 from search.planning.options import Options
 from search.space import Space
 from search.space.loading import SpaceFile
 from trainables.trial import DatasetInfo
+
+if TYPE_CHECKING:
+    from search.sampling import Finished  # Optuna takes half a second to import.
 
 RESULTS = Path("results")
 """The folder of experiments where --results names none."""
@@ -39,6 +43,8 @@ class Plan:
     """The folder of data sets and weights; None is the cache of Keras."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Digests of the other files that trials read, weights of backbones, by their names."""
+    known: Sequence[Finished] = ()
+    """Trials of earlier searches, from which the sampler learns."""
     throwaway: bool = False
     """Whether the results are removed at the end: of a smoke run that names no folder for them."""
     stores: Store | None = None

@@ -62,6 +62,7 @@ def resumed_options(given: Options, manifest: Manifest) -> Options:
     deciding = {
         name: asked.get(name) for name in ("sampler", "stopping", "fidelity", "seed", "dataset", "metric", "mode")
     }
+    deciding["warm_start"] = tuple(asked.get("warm_start") or ())
     pins = {name: literal(text) for name, text in (asked.get("set") or {}).items()}
     kept = {name: manifest["options"].get(name) for name in KEPT if getattr(given, name) is None}
     return dataclasses.replace(given, **deciding, **kept, pins=pins, smoke=bool(asked.get("smoke")))
@@ -82,11 +83,14 @@ def _words(name: str, value: object) -> str:
     """Return an option as it is written on the command line."""
     if isinstance(value, Mapping):
         return f"--set {' '.join(f'{key}={text}' for key, text in value.items())}"
+    if isinstance(value, list):
+        return " ".join(f"--{name.replace('_', '-')} {one}" for one in value)
     return f"--{name}" if value is True else f"--{name} {value}"
 
 
 def _before(name: str, value: object) -> str:
-    return f"the experiment, begun without --{name}" if value is None else f"the experiment's {_words(name, value)}"
+    flag = f"--{name.replace('_', '-')}"
+    return f"the experiment, begun without {flag}" if value is None else f"the experiment's {_words(name, value)}"
 
 
 def check_unchanged(plan: Plan, manifest: Manifest) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Sequence
+from collections import deque
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import optuna
@@ -67,12 +69,36 @@ class Drawing:
         self._study_id = self._storage.get_study_id_from_name(self._study.study_name)
         self._chance = np.random.default_rng(seed)
         self._drawn: set[str] = set()
+        self._start = deque(space.start)
+        """Configurations, or parts of them, that are to be drawn first."""
+        if self._grid is not None:
+            self._grid = chain(filter(self._is_start, space.grid()), self._grid)
+
+    def _is_start(self, config: Config) -> bool:
+        return any(all(config.get(name) == value for name, value in one.items()) for one in self._space.start)
+
+    def know(self, state: TrialState, value: float | None, config: Config, reports: Mapping[int, float]) -> None:
+        """Let the sampler learn from a trial of an earlier search; its configuration may be drawn again."""
+        params, distributions = self._translation.store(config)
+        state, value = self._shown(state, value, failed=state == TrialState.FAIL)
+        self._study.add_trial(
+            create_trial(
+                state=state,
+                value=value,
+                params=params,
+                distributions=distributions,
+                intermediate_values=dict(reports),
+            )
+        )
 
     def learn(self, trials: Sequence[FrozenTrial], failed: Container[int]) -> None:
         """Take in the trials of an earlier process, and the numbers of those that failed by themselves.
 
         The sampler gets a new seed, or it would draw its first configurations again.
         """
+        known = {trial.user_attrs.get("trial_id") for trial in trials}
+        for _ in range(min(len(self._start), len(known))):  # They were the first to be drawn.
+            self._start.popleft()
         for trial in trials:
             state, value = self._shown(trial.state, trial.value, trial.number in failed)
             if state != TrialState.FAIL or (trial.number in failed and self._sampler in _KNOW_FAILED):
@@ -100,7 +126,9 @@ class Drawing:
             return None
         if self._grid is not None:
             return self._first_new()
-        for _ in range(_DRAWS):
+        for _ in range(_DRAWS + len(self._start)):
+            if self._start:
+                self._study.enqueue_trial(self._stored(self._start.popleft()))  # It is what `ask` gives next.
             trial = self._study.ask()
             config = self._new_from(trial)
             if config is not None:
@@ -108,6 +136,9 @@ class Drawing:
             trial.set_user_attr(DISCARDED, True)
             self._study.tell(trial, state=TrialState.FAIL)
         return self._by_chance()
+
+    def _stored(self, start: Mapping[str, object]) -> Stored:
+        return self._translation.store(dict(start))[0] if self._space.declared else dict(start)
 
     def _new_from(self, trial: optuna.Trial) -> Config | None:
         """Return what the trial suggests, or None where that was drawn before or the user's function prunes it."""

@@ -11,12 +11,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+import optuna
 from optuna import load_study
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+
+from search.errors import SearchError
+from search.wording import error_text
 
 _CREATE_TRIAL = 4  # Optuna's number of the only operation of ours that must be on disk before anything follows.
 
@@ -63,6 +67,41 @@ class Record:
         for name, text in about.items():
             self.storage.set_trial_user_attr(storage_id, name, text)
         self.storage.set_trial_state_values(storage_id, state, None if value is None else [value])
+
+
+Earlier = tuple[str, float | None, dict[str, Any], dict[int, float]]
+"""State, value, parameters and values by step of a trial of a study."""
+
+
+def read_study(address: str, mode: str) -> list[Earlier]:
+    """The trials of any study of Optuna that have ended; raises SearchError where there is none, or several.
+
+    `address`: the path of a journal or a SQLite file, or a database's address; `#NAME` behind it names the study.
+    """
+    place, _, name = address.partition("#")
+    try:
+        storage = _open_storage(place)
+        names = [summary.study_name for summary in optuna.get_all_study_summaries(storage)]
+    except Exception as error:  # SQLAlchemy's, a driver's that is missing, a file that is no journal: dozens of types.
+        raise SearchError(f"--warm-start {address} cannot be read: {error_text(error)[:200]}.") from None
+    if name not in names and (name or len(names) != 1):
+        raise SearchError(
+            f"--warm-start {address}: {'no such study' if name else 'several studies, or none'}. Expected "
+            f"{place}#NAME, with one of: {', '.join(names) or 'none'}."
+        )
+    study = optuna.load_study(study_name=name or names[0], storage=storage)
+    if len(study.directions) > 1 or (study.direction == StudyDirection.MAXIMIZE) != (mode == "max"):
+        raise SearchError(f"--warm-start {address}: {study.study_name!r} does not search for the {mode} of one value.")
+    ended = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
+    return [(t.state.name.lower(), t.value, dict(t.params), dict(t.intermediate_values)) for t in ended]
+
+
+def _open_storage(place: str) -> BaseStorage:
+    if "://" in place:
+        return optuna.storages.RDBStorage(place)
+    with Path(place).open("rb") as file:
+        is_sqlite = file.read(6) == b"SQLite"
+    return optuna.storages.RDBStorage(f"sqlite:///{place}") if is_sqlite else JournalStorage(JournalFileBackend(place))
 
 
 class _Backend(JournalFileBackend):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -74,6 +74,12 @@ class Sampling:
         self._again: deque[tuple[Proposal, Draw]] = deque()
         self._ended_before: set[str] = set()
         self._next = 0
+
+    def know(self, earlier: Iterable[Finished]) -> None:
+        """Let the sampler learn from trials of earlier searches, which the study does not hold; before all else."""
+        for row in earlier:
+            state, value = _ending(row.state, row.value, row.reports)
+            self._drawing.know(state, value, dict(row.config), row.reports)
 
     def resume(
         self, finished: Mapping[str, Finished], running: Mapping[str, Mapping[str, object]] = MappingProxyType({})

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from search.errors import SearchError
-from search.space.parameters import Choice, Float, Int, Parameter, same, with_conditions
+from search.space.parameters import Choice, Float, Int, Parameter, checked_start, same, with_conditions
 from search.space.per_trial import Amounts, PerTrial, Shape, amounts, check_conditions, shapes
 from search.space.pinned_function import checked_function, pinned
 from search.space.values import plain, text_of
@@ -55,6 +55,8 @@ class Space:
     """A number, or a table by condition, like [({"network": "vgg16"}, 4), 1]: the first whose condition holds."""
     gpus_per_trial: PerTrial = 0
     smoke: Mapping[str, object] = field(default_factory=dict)
+    start: Sequence[Mapping[str, object]] = ()
+    """Configurations to be tried first, best guesses; a setting that one leaves out is the sampler's."""
 
     def __post_init__(self) -> None:
         for name in ("fixed", "smoke", "stopping_options"):
@@ -66,6 +68,8 @@ class Space:
             object.__setattr__(self, "parameters", MappingProxyType(self._in_order()))
         else:
             object.__setattr__(self, "parameters", checked_function(self.parameters))
+        started = [checked_start(one, self.parameters, self.is_active) if self.declared else one for one in self.start]
+        object.__setattr__(self, "start", tuple(started))
         object.__setattr__(self, "mode", vars(self)["mode"] or _mode_of(str(self.metric)))
         self._check_options()
 
@@ -209,7 +213,9 @@ class Space:
 
     def narrowed(self, parameters: Mapping[str, Parameter], fixed: Mapping[str, object] | None = None) -> Space:
         """Return the space with fewer parameters or options, and without cases of its tables that then never hold."""
-        plain = dataclasses.replace(self, parameters=parameters, fixed=fixed or self.fixed, **_LEAST_PER_TRIAL)
+        start = [kept for one in self.start if (kept := {n: v for n, v in one.items() if n in parameters})]
+        fixed = fixed or self.fixed
+        plain = dataclasses.replace(self, parameters=parameters, fixed=fixed, start=start, **_LEAST_PER_TRIAL)
         left = {name: self._amounts(name).possible(plain._values).as_given() for name in _LEAST_PER_TRIAL}
         return dataclasses.replace(plain, **left)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from search.errors import SearchError
 from search.space.values import plain, text_of
+from search.wording import did_you_mean
 
 Conditions = Mapping[str, Any]
 """When a parameter is active: name of a parent -> a value, or a tuple of values, that the parent must have."""
@@ -232,6 +233,53 @@ class Choice:
 
 
 Parameter = Float | Int | Choice
+
+
+def placed(parameter: Parameter, value: object) -> object:
+    """Return a value as the parameter has it, 3 for 3.0 and an option for its text; raises ValueError for any other."""
+    if isinstance(parameter, Choice):
+        for option, text in zip(parameter.options, parameter.texts(), strict=True):
+            if same(option, value) or (isinstance(value, str) and value == text):
+                return option
+        alike = [option for option in parameter.options if _is_number(option) and _is_number(value) and option == value]
+        if not alike:
+            raise ValueError(value)
+        return alike[0]
+    if not _is_number(value):
+        raise ValueError(value)
+    assert isinstance(value, (int, float))
+    if isinstance(parameter, Int):
+        if float(value).is_integer() and int(value) in parameter.values():
+            return int(value)
+        raise ValueError(value)
+    near = parameter.nearest(float(value))
+    if not math.isclose(near, value, rel_tol=1e-9, abs_tol=1e-12) or not parameter.low <= near <= parameter.high:
+        raise ValueError(value)
+    return near
+
+
+def checked_start(
+    start: object, parameters: Mapping[str, Parameter], is_active: Callable[[str, Mapping[str, object]], bool]
+) -> Mapping[str, object]:
+    """Return a configuration, or a part of one, that is to be tried first; raises SearchError where it is none."""
+    if not isinstance(start, Mapping):
+        raise SearchError(f"start holds {start!r}; expected configurations, like start=[{{'learning_rate': 0.001}}].")
+    for name in start:
+        if name not in parameters:
+            raise SearchError(f"start={dict(start)!r} names {name!r}. {did_you_mean(name, parameters)}")
+    config: dict[str, object] = {}
+    for name, parameter in parameters.items():  # Parents come first.
+        if name not in start:
+            continue
+        if not is_active(name, config):
+            raise SearchError(f"start={dict(start)!r} names {name!r}, which is not active there; leave it out.")
+        try:
+            config[name] = placed(parameter, start[name])
+        except ValueError:
+            raise SearchError(
+                f"start={dict(start)!r} has {name}={start[name]!r}; expected one of {parameter.describe()}."
+            ) from None
+    return MappingProxyType(config)
 
 
 def with_conditions(parameter: Parameter, when: Mapping[str, tuple[object, ...]]) -> Parameter:

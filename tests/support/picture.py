@@ -9,6 +9,7 @@ LAYERS = (
     {"driver"},
     {"screen"},
     {"planning", "trial"},
+    {"warm_start"},
     {"sampling", "experiment"},
     {"space", "stopping"},
     {"errors", "wording", "console"},
