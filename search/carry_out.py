@@ -123,6 +123,7 @@ def _result(outcome: Outcome, seconds: float) -> Result:
         seconds=seconds,
         workers=len(outcome.search.recorder.workers),
         end=outcome.end,
+        enough=outcome.search.queue.enough if outcome.end is SearchEnd.ENOUGH else None,
         on_a_part=count_on_a_part(ended),
         unread=outcome.search.recorder.unread.lines(),
     )
@@ -157,6 +158,8 @@ def _close_manifest(experiment: Experiment, outcome: Outcome) -> None:
     manifest = read_manifest(experiment.root)
     sessions = manifest["sessions"]
     sessions[-1] |= {"finished_at": now(), "end": str(outcome.end)}
+    if outcome.end is SearchEnd.ENOUGH:
+        sessions[-1]["reason"] = outcome.search.queue.enough
     search = outcome.search
     leader = best(search.trials.ended.values(), search.plan.space.mode)
     model = search.recorder.best_model
@@ -166,7 +169,7 @@ def _close_manifest(experiment: Experiment, outcome: Outcome) -> None:
 
 def _state(end: SearchEnd) -> str:
     """What the manifest says of the experiment as a whole: a search out of time can be gone on with, too."""
-    if end in (SearchEnd.EXHAUSTED, SearchEnd.EPOCH_BUDGET):
+    if end in (SearchEnd.EXHAUSTED, SearchEnd.EPOCH_BUDGET, SearchEnd.ENOUGH):
         return str(SearchEnd.FINISHED)
     return str(SearchEnd.INTERRUPTED if end is SearchEnd.TIME_BUDGET else end)
 

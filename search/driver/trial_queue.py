@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import time
 from enum import Enum
+from itertools import islice
 
 from search.driver.ranking import next_repeat, repeat_id
 from search.driver.recorder import Recorder
 from search.driver.trials import ActiveTrial, Trials
 from search.errors import SearchError
+from search.experiment.states import TrialState
 from search.planning.plan import Plan
 from search.sampling import Sampling
 from search.stopping import StoppingRule
+from search.stopping.enough import Enough
 from search.trial.messages import TrialSpec
 from trainables.trial import ALL_AT_ONCE, Growth
 
@@ -38,6 +41,10 @@ class TrialQueue:
         """Whether the search is being closed: no trial is handed out any more."""
         self.exhausted = False
         """Whether the sampler has no other configuration."""
+        options = plan.options
+        self._enough = Enough(plan.space.mode, options.target, options.patience, plan.validation_images)
+        self._heard = 0
+        """How many trials that ended it has heard of."""
         self.proposal_s = 0.0
         """How long the last proposal took."""
         self.begun_before: set[str] = set()
@@ -59,6 +66,15 @@ class TrialQueue:
         return budget is not None and self._trials.epochs >= budget
 
     @property
+    def enough(self) -> str | None:
+        """Why the search ends by itself, with what it has found; None where it does not."""
+        for ended in islice(self._trials.ended.values(), self._heard, None):
+            self._heard += 1
+            if ended.repeat_of is None and ended.state is not TrialState.FAILED:
+                self._enough.take(None if ended.is_on_a_part else ended.value, ended.state is TrialState.COMPLETE)
+        return self._enough.reason
+
+    @property
     def is_closed(self) -> bool:
         """Whether no trial is handed out any more, because the search is being closed or has a fault."""
         return self.closing or self.fault is not None
@@ -77,7 +93,8 @@ class TrialQueue:
 
     def _new_configuration(self) -> TrialSpec | None:
         """The sampler's next configuration; an error in the space's function ends the search in order."""
-        if self.exhausted or self.is_out_of_epochs or self._trials.configurations() >= self._plan.trials:
+        full = self._trials.configurations() >= self._plan.trials
+        if self.exhausted or full or self.is_out_of_epochs or self.enough is not None:
             return None
         began = time.monotonic()
         try:

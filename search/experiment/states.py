@@ -35,5 +35,7 @@ class SearchEnd(StrEnum):
     """Its time budget was used up."""
     EPOCH_BUDGET = "epoch budget"
     """As many epochs were trained as were asked for; every trial has ended."""
+    ENOUGH = "enough"
+    """It has reached its target, or nothing better was found for as long as its patience."""
     FAILED = "failed"
     """So many trials failed that the search itself counts as broken."""

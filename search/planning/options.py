@@ -154,6 +154,19 @@ class Options:
             "--oom-retry", "run a trial whose share of a GPU was too small once more, alone on a whole GPU", **_given
         ),
     ] = None
+    target: Annotated[
+        float | None,
+        _searched("--target", "begin nothing new once the metric is as good as this", type=read.real, metavar="X"),
+    ] = None
+    patience: Annotated[
+        int | None,
+        _searched(
+            "--patience",
+            "begin nothing new once N configurations have not improved the best beyond the noise",
+            type=read.count,
+            metavar="N",
+        ),
+    ] = None
     time_budget_s: Annotated[
         float | None,
         _placed("--time-budget", "no new trials after this time, like 90s, 30m, 2h", type=read.duration, metavar="T"),

@@ -84,6 +84,14 @@ class Plan:
         return sum(max(numbers, default=0) for numbers in stages) if stages[0] else None
 
     @property
+    def validation_images(self) -> int | None:
+        """How many validation images a metric that is a share of them is measured on; None for any other metric."""
+        if self.dataset is None or "accuracy" not in self.space.metric:
+            return None
+        most = self.space.fixed.get("evaluation_size")
+        return min(self.dataset.num_validation, most) if isinstance(most, int) else self.dataset.num_validation
+
+    @property
     def fidelity(self) -> str:
         """What early rungs have less of: `epochs`, `sample_size` (training images) or `both`."""
         return str(self.space.stopping_options.get("fidelity", "epochs"))

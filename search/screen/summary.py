@@ -41,6 +41,8 @@ class Result:
     seconds: float
     workers: int
     end: SearchEnd
+    enough: str | None = None
+    """Why it ended by itself, before its number of trials; None where it did not."""
     unread: Sequence[str] = ()
     """Lines on settings that no trial has read."""
     on_a_part: int = 0
@@ -63,6 +65,10 @@ def print_summary(console: Console, result: Result) -> None:
     if result.end is SearchEnd.EPOCH_BUDGET:
         used = plan.options.epoch_budget
         console.result(f"The epoch budget of {used} epochs is used up; with --resume a larger one goes on.")
+    if result.enough is not None:
+        console.result(
+            f"It ended by itself: {plan.space.metric}: {result.enough}. --resume without that option goes on."
+        )
     if result.end is SearchEnd.EXHAUSTED:
         console.result("The space is exhausted: every configuration that it has was tried.")
     if result.ranked:
