@@ -1,4 +1,4 @@
-"""Figures as a page embeds them: as drawings for a desk, as images of points for a phone."""
+"""Draws figures as a page embeds them: as drawings for a desk, as images of pixels for a phone."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The experiment folder as typed values: its manifest, its tables, its journal."""
+"""Reads the experiment folder as typed values: its manifest, its tables, its journal."""

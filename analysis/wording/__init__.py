@@ -1,1 +1,1 @@
-"""Results in words: names of columns as a user writes them, and tables as text."""
+"""Puts results into words: names of columns as a user writes them, and tables as text."""

@@ -1,1 +1,1 @@
-"""How the benchmarks measure: commands in processes of their own, the stations of a search, what is printed."""
+"""How the benchmarks measure: commands in processes of their own, the stages of a search, and what is printed."""

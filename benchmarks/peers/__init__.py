@@ -1,1 +1,1 @@
-"""The same search written for other libraries, each as its own documentation has it; every module is a command."""
+"""The same search written for other libraries, as their own documentation has it; every module is a command."""

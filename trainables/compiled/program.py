@@ -137,7 +137,7 @@ class Program:
         return {"loss": loss, "accuracy": accuracy, **{f"val_{name}": value for name, value in validation.items()}}
 
     def end_training(self) -> None:
-        """Nothing is left to do."""
+        """Do nothing, because nothing is left to do."""
 
     def evaluation(self, split: Split, batch_size: int) -> Evaluation:
         """Return loss and accuracy, outputs and probabilities of a split."""

@@ -1,7 +1,7 @@
 """Schedules of the learning rate, which every step of a training follows: with a warm-up, along a cosine, in steps.
 
 A schedule goes by epochs and their parts, and not by the number of steps since the beginning: a training set may grow,
-and an epoch of the grown one has more steps. Where all epochs are alike, it is that of Keras' own schedules.
+and an epoch of the grown one has more steps. Where all epochs are alike, it equals Keras' own schedules.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, kind: str) -> None:
-        """`kind`: constant, cosine or step."""
+        """Make the variables of a schedule of this kind: constant, cosine or step."""
         self.kind = kind
         self._settings = {name: _variable(name) for name in ("rate", "epochs", "warmup", "every", "factor")}
         self._done, self._steps = _variable("epochs_done"), _variable("steps_of_the_epoch")
@@ -42,14 +42,14 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
             self._settings[name].assign(value)
 
     def begin_epoch(self, number: int, epochs: int, steps: int, iterations: Any) -> None:
-        """The epoch `number`, from 1, of `epochs` begins with the step `iterations` and has so many steps."""
+        """Begin the epoch `number`, from 1, of `epochs`, with the step `iterations`; the epoch has so many `steps`."""
         self._settings["epochs"].assign(epochs)
         self._done.assign(number - 1)
         self._steps.assign(max(1, steps))
         self._first.assign(int(iterations))
 
     def __call__(self, step: Any) -> Any:
-        """The learning rate at the step, a scalar."""
+        """Return the learning rate at the step, a scalar."""
         now = {name: variable.read_value() for name, variable in self._settings.items()}
         into_epoch = tf.cast(tf.cast(step, tf.int64) - self._first.read_value(), tf.float32)
         epochs = self._done.read_value() + into_epoch / self._steps.read_value()
@@ -57,25 +57,25 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         return tf.where(epochs < now["warmup"], now["rate"] * epochs / tf.maximum(now["warmup"], 1e-6), rate)
 
     def _share(self, epochs: Any, now: dict[str, Any]) -> Any:
-        """Of the learning rate, behind the warm-up."""
+        """Return the share of the learning rate that is left at this time, after the warm-up."""
         if self.kind == "cosine":
             decaying = tf.maximum(now["epochs"] - now["warmup"], 1e-6)
             return 0.5 * (1 + tf.cos(math.pi * tf.minimum((epochs - now["warmup"]) / decaying, 1.0)))
-        # A hair is added, since a step that ends an epoch may fall short of it by rounding.
+        # A little is added, since a step that ends an epoch may fall short of it by rounding.
         return now["factor"] ** tf.floor(epochs / now["every"] + 1e-5) if self.kind == "step" else 1.0
 
     def get_config(self) -> dict[str, Any]:
-        """Keras asks for it when it copies an optimizer."""
+        """Return what Keras needs when it copies an optimizer."""
         return {"kind": self.kind}
 
 
 def schedule_of(settings: ImageSettings) -> Schedule | None:
-    """A new schedule for trials of these settings; None where the learning rate stays as it is."""
+    """Return a new schedule for trials of these settings, or None where the learning rate is constant."""
     return Schedule(settings.schedule) if settings.schedule != "constant" or settings.warmup_epochs else None
 
 
 def start_rate(optimizer: Any, settings: ImageSettings) -> None:
-    """Give the optimizer the learning rate of a trial, or its schedule the settings."""
+    """Give the optimizer the learning rate of a trial, or give the settings to its schedule."""
     schedule = scheduled(optimizer)
     if schedule is None:
         optimizer.learning_rate = settings.learning_rate
@@ -91,13 +91,16 @@ def begin_epoch(optimizer: Any, number: int, epochs: int, train: Split, batch_si
 
 
 def scheduled(optimizer: Any) -> Schedule | None:
-    """The optimizer's schedule, where it has one of ours."""
+    """Return the optimizer's schedule, or None where it has none of ours."""
     schedule = getattr(_inner(optimizer), "_learning_rate", None)
     return schedule if isinstance(schedule, Schedule) else None
 
 
 def _inner(optimizer: Any) -> Any:
-    """The one that steps: in half precision, another one around it scales the loss, and leaves steps out."""
+    """Return the optimizer that makes the steps.
+
+    In half precision, another one around it scales the loss and leaves steps out.
+    """
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 

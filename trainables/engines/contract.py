@@ -64,7 +64,7 @@ class Engine(Protocol):
         """Train on the training images in this order, validate, and return the metrics by Keras' names."""
 
     def end_training(self) -> None:
-        """No epoch comes any more."""
+        """End the training, after which there are no more epochs."""
 
     def evaluation(self, split: Split, batch_size: int) -> Evaluation:
         """Return metrics and outputs of a split at the present weights, without dropout and augmentation."""

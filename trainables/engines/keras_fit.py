@@ -50,7 +50,8 @@ class KerasFit:
         """Prepare a compiled model; `logits` says whether it ends in front of its softmax or sigmoid.
 
         `first_place` is the number of variables of a larger model in front of this one, as in Program. `mixing` of
-        training images needs one-hot labels. What `callbacks` of a user's own keep is not known.
+        training images needs one-hot labels. A trial with `callbacks` cannot be continued, because what they keep is
+        not known.
         """
         self.model = model
         self.labels, self._cpus, self._logits, self._first_place = labels, cpus, logits, first_place
@@ -104,7 +105,7 @@ class KerasFit:
         return {name: values[-1] for name, values in history.history.items()}
 
     def end_training(self) -> None:
-        """Tell the user's callbacks."""
+        """Tell the user's callbacks that the training has ended."""
         self._callbacks.end()
 
     def evaluation(self, split: Split, batch_size: int) -> Evaluation:

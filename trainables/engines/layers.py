@@ -118,9 +118,10 @@ def plain(model: keras.Model, rates: Mapping[str, float]) -> keras.Model:
 
 
 def in_precision(model: keras.Model, policy: str) -> keras.Model:
-    """The same network, weights new, whose layers compute as Keras' policy says; the last one in single precision.
+    """Return the same network with new weights, whose layers but the last compute as Keras' policy says.
 
-    The model itself has the policy too, by which Keras scales the loss for float16.
+    The last layer computes in single precision. The model itself has the policy too, by which Keras scales the loss for
+    float16.
     """
     if policy == "float32":
         return model

@@ -1,4 +1,4 @@
-"""A user's callbacks of Keras, through a training whose epochs are calls of `fit` of their own."""
+"""Carries a user's Keras callbacks through a training in which each epoch is a call of `fit`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class UsersCallbacks:
-    """Hears of one training, and not of as many as there are calls of `fit`."""
+    """Callbacks that are told of one training, although `fit` is called for each epoch."""
 
     def __init__(self, callbacks: Sequence[Any] = ()) -> None:
         self.callbacks = list(callbacks)
@@ -16,7 +16,7 @@ class UsersCallbacks:
 
     @contextmanager
     def one_epoch(self) -> Iterator[list[Any]]:
-        """The callbacks for one call of `fit`: a training begins with the first, and ends with none of them."""
+        """Yield the callbacks for one call of `fit`: only the first begins the training for them, and none ends it."""
         for callback in self.callbacks:
             callback.on_train_end = _nothing
             if self._has_begun:
@@ -30,10 +30,10 @@ class UsersCallbacks:
             self._has_begun = True
 
     def end(self) -> None:
-        """The training has ended."""
+        """Tell the callbacks that the training has ended."""
         for callback in self.callbacks:
             callback.on_train_end({})
 
 
 def _nothing(logs: Any = None) -> None:
-    """Keras says that a training begins or ends, and it does not."""
+    """Ignore that Keras says that a training begins or ends, because it does not."""

@@ -35,7 +35,7 @@ from trainables.trial import Config, Trial
 
 Build = Callable[[Config, Data], keras.Model]
 Callbacks = Callable[[Config], Sequence[Any]]
-"""Keras' callbacks for one trial."""
+"""Function of the configuration that gives Keras' callbacks for one trial."""
 HAS_CALLBACKS = "it has callbacks of its own"
 
 

@@ -111,14 +111,14 @@ def labels_of(model: keras.Model, num_classes: int, units: int | None) -> Labels
 
 
 def _takes_numbers(loss: Any, num_classes: int) -> bool:
-    """Whether a function of the user's own gives a loss for numbers of classes, or fails at them and not at one-hot.
+    """Return whether a user's loss function takes class numbers: it gives a loss for them, or fails at one-hot too.
 
     It is tried on one image more than there are classes, so that it cannot take the images for the classes.
     """
     numbers = keras.ops.arange(num_classes + 1) % num_classes
     outputs = keras.ops.ones((num_classes + 1, num_classes)) / num_classes
     for targets, fits in ((numbers, True), (keras.ops.one_hot(numbers, num_classes), False)):
-        with contextlib.suppress(Exception):  # Whatever a function raises that was written for the other kind.
+        with contextlib.suppress(Exception):  # A function that was written for the other kind may raise anything.
             loss(targets, outputs)
             return fits
     return True

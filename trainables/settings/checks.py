@@ -1,4 +1,4 @@
-"""What is refused of the image classifier's settings before anything is trained: one value, or several together."""
+"""Refuses settings of the image classifier before anything is trained: single values, or several together."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check_image_settings(settings: Mapping[str, Sequence[object]], info: Dataset
 
 
 def check_known_image_settings(settings: Mapping[str, Sequence[object]], info: DatasetInfo | None) -> None:
-    """As `check_image_settings`, where other names are a user's own."""
+    """Raise TrainableError as `check_image_settings` does, but let other names pass, which are a user's own."""
     known = {*IMAGE_SETTINGS, *DATA_SETTINGS}
     check_image_settings({name: values for name, values in settings.items() if name in known}, info)
 
@@ -64,7 +64,7 @@ _READ_WITH = {
     "step_factor": ("schedule", "step"),
     "mixing_strength": ("mixing", "mixup", "cutmix"),
 }
-"""A setting -> another one, and the values of that with which it is read."""
+"""Settings, each with another one and the values of that one with which it is read."""
 
 
 def _check_choices(settings: Mapping[str, Sequence[object]]) -> None:

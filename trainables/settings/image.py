@@ -61,15 +61,15 @@ class ImageSettings:
     """Rate of the dropout after each hidden layer of the head."""
     augmentation: str = _row("none", one_of(*AUGMENTATIONS), structural=True)
     random_crop: int = _row(0, whole(0), structural=True)
-    """Pixels by which each image is padded with black and cropped back at random; before `augmentation`."""
+    """Width in pixels of the black border from which each image is cropped back at random, before `augmentation`."""
     mixing: str = _row("none", one_of(*MIXINGS), structural=True)
-    """mixup, cutmix: Keras' layers of that name mix the images of a batch with one another, and their labels."""
+    """Layer of Keras (mixup or cutmix) that mixes the images of a batch with one another, and their labels, or none."""
     mixing_strength: float | None = _row(None, optional(number(0, 1, above=True)))
-    """`alpha` of MixUp, `factor` of CutMix; None: Keras' own, 0.2 and 1."""
+    """`alpha` of MixUp or `factor` of CutMix; with None Keras' own default, 0.2 or 1."""
     label_smoothing: float = _row(0.0, number(0, 1, below=True))
-    """Share of each label that all classes get alike; as under Keras' `fit`, in the loss of validation and test too."""
+    """Share of each label that all classes get alike, in the loss of validation and test too, as under Keras' `fit`."""
     precision: str = _row("float32", one_of(*PRECISIONS), structural=True)
-    """Keras' policy of the layers but for the last; a mixed one is trained by `fit`."""
+    """Keras' policy for all layers but the last; a model with a mixed policy is trained by `fit`."""
     rescaling: str = _row("unit", one_of(*RESCALINGS), structural=True)
     """What pixels 0 to 255 become: 0 to 1 (unit), -1 to 1 (symmetric), or the same (none). Backbones have their own."""
     alpha: float = _row(None, number(0, 4, above=True), structural=True)
@@ -95,9 +95,9 @@ class ImageSettings:
     optimizer: str = _row("adam", one_of(*OPTIMIZERS), structural=True)
     learning_rate: float = _row(1e-3, number(0, above=True))
     schedule: str = _row("constant", one_of(*SCHEDULES), structural=True)
-    """cosine: the learning rate falls to 0 over all epochs; step: times `step_factor` behind every `step_epochs`."""
+    """How the learning rate changes: not (constant), to 0 at the end (cosine), by `step_factor` every `step_epochs`."""
     warmup_epochs: float = _row(0, number(0))
-    """Epochs, or a part of one, over which the learning rate first rises from 0."""
+    """Number of epochs, whole or not, over which the learning rate first rises from 0."""
     step_epochs: int = _row(10, whole(1))
     step_factor: float = _row(0.1, number(0, 1, above=True, below=True))
     weight_decay: float | None = _row(None, optional(number(0)))
@@ -126,7 +126,7 @@ class ImageSettings:
 
     @property
     def changes(self) -> str:
-        """The name of how training images are changed at random, one by one; none where they are not."""
+        """Name of how training images are changed at random, one by one, or none where they are not."""
         return f"{self.augmentation} crop {self.random_crop}" if self.random_crop else self.augmentation
 
     @property
@@ -136,7 +136,7 @@ class ImageSettings:
 
     @property
     def has_shares(self) -> bool:
-        """Whether labels are shares of the classes, and not one class each."""
+        """Whether labels are shares of the classes, rather than one class each."""
         return self.label_smoothing > 0 or self.mixing != "none"
 
     @classmethod

@@ -25,7 +25,10 @@ from trainables.trial import Config
 
 
 def engine_facts(settings: ImageSettings, callbacks: Callbacks | None = None) -> dict[str, str]:
-    """Return `engine`, and `engine_reason` where something needs `fit`, of a network of ours; raises TrainableError."""
+    """Return the facts `engine` and, where something needs `fit`, `engine_reason`, of one of our networks.
+
+    Raises TrainableError where the settings ask for the compiled program although something needs `fit`.
+    """
     if settings.precision == "float32" and callbacks is None:
         return {"engine": FIT if settings.engine == FIT else COMPILED}
     reason = HAS_CALLBACKS if callbacks else f"it computes in {settings.precision}"
@@ -62,6 +65,6 @@ def prepared_fit(config: Config, data: Data, seed: int, cpus: int, callbacks: Ca
 
 
 def optimizer_of(settings: ImageSettings) -> keras.optimizers.Optimizer:
-    """A new one for trials of these settings."""
+    """Return a new optimizer for trials of these settings."""
     decays = settings.weight_decay is not None
     return make_optimizer(settings.optimizer, decays=decays, schedule=schedule_of(settings))

@@ -142,7 +142,7 @@ def _engine(
 
 
 def _in_precision(network: keras.Model, settings: ImageSettings) -> keras.Model:
-    """The network as `fit` trains it."""
+    """Return the network as `fit` trains it, in the precision of the settings."""
     if settings.precision == "float32":
         return network
     rates = {layer.name: getattr(settings, layer.setting) for layer in leaves(network) if isinstance(layer, Dropout)}

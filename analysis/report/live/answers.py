@@ -1,4 +1,4 @@
-"""What the live page asks for, each as one function of the folder: plain values, sentences, pictures."""
+"""Answers what the live page asks for, each by one function of the folder: plain values, sentences, pictures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from search.errors import SearchError
 
 
 class Answers:
-    """Answers of one server; what takes long is computed once for each reading, and by one thread at a time."""
+    """Gives the answers of one server; a long one is computed once for each reading, by one thread at a time."""
 
     def __init__(self, folder: WatchedFolder) -> None:
         self._folder = folder
@@ -31,10 +31,10 @@ class Answers:
         """Tells a page that asks again after a restart that its reading is of another server."""
 
     def state(self, since: str, now: bool = False) -> dict[str, Any] | None:
-        """Where the search stands; None where that is what the reading `since`, as the page has it, said already."""
+        """Return where the search stands, or None where the reading `since`, as the page has it, said the same."""
         reading = self._folder.read(now)
         results = reading.results
-        # A search that is killed writes nothing: its state is another one all the same.
+        # A search that is killed writes nothing, but its state changes all the same.
         states = ",".join(standing.state(source) for source in results.sources)
         token = f"{self._server}-{reading.number}-{states}"
         if since == token:
@@ -68,17 +68,17 @@ class Answers:
         }
 
     def trial(self, key: str) -> dict[str, Any]:
-        """One trial; raises SearchError where there is none of that key."""
+        """Return one trial; raises SearchError where no trial has that key."""
         return details(self._folder.read().results, key)
 
     def words(self) -> list[tuple[str, list[str]]]:
-        """The answer in sentences; raises SearchError where no trial has finished."""
+        """Return the answer in sentences; raises SearchError where no trial has finished."""
         reading = self._folder.read()
         with self._lock:
             return _words(reading)
 
     def picture(self, kind: str, phone: bool) -> tuple[bytes, str]:
-        """A figure and its media type; raises SearchError where there are no data for it."""
+        """Return a figure and its media type; raises SearchError where there are no data for it."""
         if kind not in KINDS:
             raise SearchError(f"there is no figure {kind!r}; expected one of: {', '.join(KINDS)}.")
         reading = self._folder.read()
@@ -86,7 +86,7 @@ class Answers:
             return _picture(reading, kind, phone)
 
     def report(self) -> str:
-        """The whole report as one file; raises SearchError where no trial has finished."""
+        """Return the whole report as one file; raises SearchError where no trial has finished."""
         reading = self._folder.read()
         with self._lock:
             return page(reading.results)

@@ -1,4 +1,4 @@
-"""Everything that the folder holds of one trial: its settings, what was measured, its epochs, its output, its error."""
+"""Collects everything that the folder holds of one trial: settings, measurements, epochs, output, error."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from search.errors import SearchError
 from search.experiment.schema import CONFIG_PREFIX
 
 MOST_OUTPUT = 60_000
-"""Characters of a trial's output that are shown: its end."""
+"""Number of characters of a trial's output that are shown, from its end."""
 _NO_MEASURE = {"key", "trial_id", "number", "state", "error", "experiment", "space", "dataset", "node", "log"}
 
 
 def details(results: Results, key: str) -> dict[str, Any]:
-    """The trial of that key; raises SearchError where there is none."""
+    """Return the trial of that key; raises SearchError where there is none."""
     found = results.trials[results.trials["key"].astype(str) == key]
     if found.empty:
         raise SearchError(f"there is no trial {key!r} in {results.told}.")
@@ -42,7 +42,7 @@ def details(results: Results, key: str) -> dict[str, Any]:
 
 
 def _epochs(results: Results, key: str) -> dict[str, list[Any]]:
-    """The numbers of each epoch as lists, those that are known for any epoch."""
+    """Return the numbers of each epoch as lists, for the columns that are known for any epoch."""
     epochs = results.epochs
     if epochs.empty:
         return {}
@@ -52,10 +52,10 @@ def _epochs(results: Results, key: str) -> dict[str, list[Any]]:
 
 
 def _output(results: Results, row: pd.Series) -> str | None:
-    """The end of what the trial printed; the driver stores it when the trial has ended, None where there is none."""
+    """Return the end of what the trial printed, or None where the driver has not stored it, as in a running trial."""
     trial_id = str(row["trial_id"])
     source = next(source for source in results.sources if source.name == row["experiment"])
-    if not re.fullmatch(r"[\w.+-]+", trial_id):  # A folder from elsewhere: no path is made of any other text.
+    if not re.fullmatch(r"[\w.+-]+", trial_id):  # The folder may be a stranger's: no path is made of other text.
         return None
     try:
         with source.files.open_input_stream(f"{source.root}/logs/{trial_id}.log") as stored:

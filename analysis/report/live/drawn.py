@@ -1,4 +1,4 @@
-"""What the live page draws: the best so far, curves as they grow, where trials were stopped; as lists of numbers."""
+"""Lists the numbers that the live page draws: the best so far, curves as they grow, where trials were stopped."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from analysis.report.live.plain import column
 from search.errors import SearchError
 
 MOST_POINTS = 1000
-"""Ended trials that are drawn as points; of more, all that improved and an even selection of the others."""
+"""Number of ended trials that are drawn as points; of more, all that improved and an even selection of the others."""
 MOST_CURVES = 300
-"""Trials whose curves are drawn: those that run, the best, and those that ended last."""
+"""Number of trials whose curves are drawn: those that run, the best, and those that ended last."""
 
 
 def best_so_far(results: Results) -> dict[str, Any]:
-    """Ended trials in the order of their ends: lists `finished, seconds, value, state, key` and `best` so far."""
+    """Return ended trials in the order of their ends: lists `finished, seconds, value, state, key, best` so far."""
     data = progress(results)
     if data["value"].isna().all():
         return {"count": 0}
@@ -32,7 +32,7 @@ def best_so_far(results: Results) -> dict[str, Any]:
 
 
 def curves(results: Results, best: str | None) -> dict[str, Any]:
-    """The metric by epoch of each drawn trial, by its key: `epoch` and `value`; `left_out` counts the others."""
+    """Return the metric by epoch of each drawn trial, by key: `epoch` and `value`; `left_out` counts the others."""
     epochs = results.epochs
     if epochs.empty or results.metric not in epochs:
         return {"left_out": 0, "of": {}}
@@ -55,7 +55,7 @@ def _drawn(results: Results, best: str | None) -> list[str]:
 
 
 def stopped(results: Results) -> dict[str, Any]:
-    """How many trials reached each epoch and how many were stopped there: lists `epoch, reached, pruned`."""
+    """Return how many trials reached each epoch and were stopped there: lists `epoch, reached, pruned`."""
     try:
         table = survivors(results).reset_index()
     except SearchError:

@@ -1,4 +1,4 @@
-"""The results in folders that a search may be writing to: read anew when they have changed, and not too often."""
+"""Reads the results in folders to which a search may be writing: anew when they have changed, and not too often."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from analysis.stored.manifest import MANIFEST
 from search.experiment.schema import EPOCHS, TRIALS
 
 SHORTEST_S = 0.8
-"""Seconds between two readings, at least."""
+"""Shortest time between two readings, in seconds."""
 SHARE = 0.1
-"""The largest share of the time that may go into reading: from a store, or of a long search, it is read less often."""
+"""Largest share of the time that may go into reading: a store, or a long search, is read less often."""
 
 Stamp = tuple[tuple[str, object, object], ...]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read, when, and its number: that of another reading is another one only where the folder changed."""
+    """What was read, when, and a number that differs from that of another reading only where the folder changed."""
 
     results: Results
     number: int
     read_at: float
-    """Seconds since the epoch."""
+    """Time of the reading, in seconds since the epoch."""
 
 
 class WatchedFolder:
-    """Experiments by their addresses; `read` may be called by several threads."""
+    """Reads experiments by their addresses; `read` may be called by several threads."""
 
     def __init__(self, addresses: Sequence[str], clock: Callable[[], float] = time.monotonic) -> None:
         """Read once; raises SearchError where there is no experiment."""
@@ -46,14 +46,15 @@ class WatchedFolder:
         self.read(now=True)
 
     def read(self, now: bool = False) -> Reading:
-        """The latest reading, a new one where the last is old enough (or `now`) and a file has changed since."""
+        """Return the latest reading, after a new one where it is old enough (or `now`) and a file has changed since."""
         with self._lock:
             begun = self._clock()
             if self._reading and not now and begun - self._looked_at < max(SHORTEST_S, self._cost_s / SHARE):
                 return self._reading
             stamp = self._stamp_of(self._reading.results) if self._reading else ()
             if self._reading is None or stamp != self._stamp:
-                # The stamp is taken before the reading: what comes in between is seen as a change the next time.
+                # The stamp is taken before the reading, so that what comes in between is seen as a change the next
+                # time.
                 results = load(*self._addresses)
                 self._stamp = stamp or self._stamp_of(results)
                 self._number += 1
@@ -64,7 +65,7 @@ class WatchedFolder:
 
     @staticmethod
     def _stamp_of(results: Results) -> Stamp:
-        """Name, size and time of every file of manifests and tables."""
+        """Return name, size and time of every file of manifests and tables."""
         found: list[pafs.FileInfo] = []
         for source in results.sources:
             single = [f"{source.root}/{name}" for name in (MANIFEST, f"{TRIALS}.parquet", f"{EPOCHS}.parquet")]

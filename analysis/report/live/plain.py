@@ -1,4 +1,4 @@
-"""Values of a table as JSON can hold them."""
+"""Turns values of a table into values that JSON can hold."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Plain = None | bool | int | float | str
 
 
 def plain(value: object) -> Plain:
-    """One value: what is missing or no finite number is None, a time is in ISO form, anything unknown its text."""
+    """Return one value: None for a missing or infinite number, ISO form for a time, its text for anything unknown."""
     if value is None or value is pd.NA or value is pd.NaT:
         return None
     if isinstance(value, (bool, np.bool_)):
@@ -25,5 +25,5 @@ def plain(value: object) -> Plain:
 
 
 def column(values: pd.Series) -> list[Plain]:
-    """All values of a column."""
+    """Return all values of a column."""
     return [plain(value) for value in values.tolist()]

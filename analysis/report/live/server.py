@@ -22,9 +22,9 @@ from search.errors import SearchError
 
 HOST = "127.0.0.1"
 PORT = 8420
-"""The port that is tried first where none is named."""
+"""Port that is tried first where none is named."""
 FAREWELL_S = 3.0
-"""How long an open page may take, after the server was told to end, to ask how the search stands."""
+"""Longest time in seconds in which an open page, after the server was told to end, may ask how the search stands."""
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -41,7 +41,7 @@ _FILES = {
 
 
 class PageServer(ThreadingHTTPServer):
-    """Answers `Answers`; `ending` is set when it is to end, `told_the_end` when a page has asked once more since."""
+    """Serves `answers`; `ending` is set when it is to end, `told_the_end` when a page has asked once more since."""
 
     daemon_threads = True
 
@@ -53,12 +53,12 @@ class PageServer(ThreadingHTTPServer):
         self.told_the_end = threading.Event()
 
     def server_bind(self) -> None:
-        """Bind without asking a name server for this machine's name, which the standard library does."""
+        """Bind without asking a name server for this machine's name, as the standard library would."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, self.socket.getsockname()[1]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that goes away in the middle of an answer is nothing to tell."""
+        """Ignore a browser that goes away in the middle of an answer, and tell any other error."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -152,7 +152,7 @@ def serve(addresses: Sequence[str], port: int | None, until_parent_ends: bool = 
     Raises SearchError where there is no experiment, or where the port is taken.
     """
     parent = os.getppid() if until_parent_ends else None
-    os.nice(10)  # What trains goes first.
+    os.nice(10)  # The processes that train go first.
     server = listen(port, Answers(WatchedFolder(addresses)))
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: server.ending.set())
@@ -174,7 +174,10 @@ def _let_pages_see_the_end(server: PageServer) -> None:
 
 
 def listen(port: int | None, answers: Answers) -> PageServer:
-    """A server on that port, or on PORT or any free one; raises SearchError where the port that was named is taken."""
+    """Return a server on that port, or, with None, on PORT or any free one.
+
+    Raises SearchError where the port that was named is taken.
+    """
     try:
         return PageServer(PORT if port is None else port, answers)
     except OSError as error:

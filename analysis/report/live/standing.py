@@ -1,4 +1,4 @@
-"""Where a search stands, from its tables and its manifest alone: counts, time, the best, what each worker does."""
+"""Tells where a search stands, from its tables and manifest alone: counts, time, the best, what each worker does."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from search.errors import SearchError
 from search.experiment.lock import is_held
 
 PACE_AFTER = 4
-"""So many trials must have ended before their pace says anything."""
+"""Number of trials that must have ended before their pace says anything."""
 
 
 def experiments(results: Results) -> list[dict[str, Any]]:
-    """Name, question and state of each experiment, and the facts of its manifest that a reader wants at once."""
+    """Return name, question and state of each experiment, and the manifest's facts that a reader wants at once."""
     return [
         {
             "name": source.name,
@@ -38,14 +38,14 @@ def experiments(results: Results) -> list[dict[str, Any]]:
 
 
 def state(source: StoredExperiment) -> str:
-    """The manifest's state; one that says `running` and is written to by nobody on this machine was cut off."""
+    """Return the manifest's state; a search that says `running`, but to which nobody here writes, was cut off."""
     said = source.manifest.state
     local = "://" not in source.address
     return "cut off" if said == "running" and local and not is_held(Path(source.address)) else said
 
 
 def counts(results: Results) -> dict[str, int]:
-    """Configurations by state, and `repeats` of some of them with further seeds that have ended."""
+    """Return configurations by state, and the `repeats` of some of them with further seeds that have ended."""
     first = results.first_runs["state"].value_counts()
     found = {name: int(first.get(name, 0)) for name in ("complete", "pruned", "failed", "running")}
     again = results.trials.loc[~results.trials.index.isin(results.first_runs.index), "state"]
@@ -53,14 +53,14 @@ def counts(results: Results) -> dict[str, int]:
 
 
 def wanted(results: Results) -> int | None:
-    """How many configurations are to end; None where a manifest does not say."""
+    """Return how many configurations are to end, or None where a manifest does not say."""
     asked = [source.manifest.options.get("trials") for source in results.sources]
     whole = [count for count in asked if isinstance(count, int) and not isinstance(count, bool) and count > 0]
     return sum(whole) if len(whole) == len(asked) else None
 
 
 def times(results: Results, now: datetime | None = None) -> dict[str, float | None]:
-    """Seconds `elapsed` since the search was begun or gone on with, and about how many are `left`.
+    """Return the seconds `elapsed` since the search was begun or continued, and about how many are `left`.
 
     `left` is None where the search does not run, or where too few trials have ended since it was begun.
     """
@@ -79,7 +79,7 @@ def times(results: Results, now: datetime | None = None) -> dict[str, float | No
 
 
 def _left(results: Results, begun: datetime, now: datetime) -> float | None:
-    """As the driver has it: the pace of the configurations that ended here, the first start left out."""
+    """Return the seconds left by the pace of the configurations that ended here but the first, as the driver does."""
     asked = wanted(results)
     if asked is None or "finished_at" not in results.trials:
         return None
@@ -93,7 +93,7 @@ def _left(results: Results, begun: datetime, now: datetime) -> float | None:
 
 
 def _session(source: StoredExperiment) -> tuple[datetime | None, datetime | None]:
-    """When the last run of the driver began and, if it could say so, ended; None where the manifest does not tell."""
+    """Return when the driver's last run began and, if it could say so, ended; None where the manifest does not tell."""
     sessions = source.manifest.stored.get("sessions")
     last = sessions[-1] if isinstance(sessions, list) and sessions else None
     if not isinstance(last, dict):
@@ -115,7 +115,7 @@ def _last_end(results: Results) -> datetime | None:
 
 
 def best(results: Results) -> dict[str, Any] | None:
-    """The best configuration so far: key, value, over how many seeds, and settings; None before one is complete."""
+    """Return the best configuration so far: key, value, number of seeds, and settings; None before one is complete."""
     try:
         row = configurations(results).iloc[0]
     except SearchError:
@@ -130,14 +130,14 @@ def best(results: Results) -> dict[str, Any] | None:
 
 
 def settings(results: Results, row: pd.Series) -> dict[str, str]:
-    """The settings of a trial that were searched, as text; inactive ones are left out."""
+    """Return the settings of a trial that were searched, as text; inactive ones are left out."""
     return {shown(name): cell(row[name]) for name in results.searched if pd.notna(row[name])}
 
 
 def workers(results: Results) -> list[dict[str, Any]]:
-    """What each worker does, one entry for each trial that runs: worker, trial, epochs so far, latest value, begin.
+    """Return what each worker does, one entry for each running trial: worker, trial, epochs, latest value, begin.
 
-    `worker` is None for a trial that was handed out and of which no epoch has come in yet.
+    `worker` is None for a trial that was handed out and from which no epoch has come in yet.
     """
     running = results.trials[results.trials["state"] == "running"]
     if running.empty or all(state(source) != "running" for source in results.sources):
@@ -163,7 +163,7 @@ def workers(results: Results) -> list[dict[str, Any]]:
 
 
 def latest_epochs(results: Results) -> dict[str, tuple[int, float | None]]:
-    """The last epoch of each trial and the metric after it, by the trial's key."""
+    """Return the last epoch of each trial and the metric after it, by the trial's key."""
     epochs = results.epochs
     if epochs.empty or results.metric not in epochs:
         return {}

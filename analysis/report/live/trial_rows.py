@@ -1,4 +1,4 @@
-"""The table of trials as the live page keeps it: columns, and the rows that are new since the page last asked."""
+"""Keeps the table of trials for the live page: columns, and the rows that are new since the page last asked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from analysis.wording.columns import shown
 
 
 def columns(results: Results) -> list[str]:
-    """The names of the columns, as a reader sees them: what a trial is, how it did, its settings, who ran it."""
+    """Return the names of the columns as a reader sees them: the trial, how it did, its settings, who ran it."""
     trials = results.trials
     several = ["experiment"] * (len(results.sources) > 1)
     tests = [name for name in ("test_accuracy",) if name in trials and name != results.metric]
@@ -25,9 +25,9 @@ def columns(results: Results) -> list[str]:
 
 
 def rows(results: Results) -> dict[str, list[Plain]]:
-    """One list of values for each trial, by its key; a running trial has its latest epoch and the metric after it."""
+    """Return the values of each trial by its key; a running trial has its latest epoch and the metric after it."""
     trials = _with_running(results)
-    # A setting may be called as a column of its own is, like `epochs`: that one is meant.
+    # A setting may have the name of another column, such as `epochs`: that column is meant then.
     stored = [str(name) for name in trials.columns]
     names = {shown(name): name for name in stored} | {name: name for name in stored if shown(name) == name}
     lists = [column(trials[names[name]]) if name in names else [None] * len(trials) for name in columns(results)]
@@ -51,14 +51,14 @@ def _with_running(results: Results) -> pd.DataFrame:
 
 @dataclass
 class Changes:
-    """Remembers at which reading each row was last another one, so that a page that asks again gets the new ones."""
+    """Remembers at which reading each row last changed, so that a page that asks again gets the new ones."""
 
     _rows: dict[str, list[Plain]] = field(default_factory=dict)
     _changed_at: dict[str, int] = field(default_factory=dict)
     _columns: list[str] = field(default_factory=list)
 
     def take(self, number: int, results: Results) -> None:
-        """Take in the reading of this number; where the columns are others, every row counts as new."""
+        """Take in the reading of this number; where the columns differ, every row counts as new."""
         found, names = rows(results), columns(results)
         if names != self._columns or self._rows.keys() - found.keys():
             self._rows, self._changed_at, self._columns = {}, {}, names
@@ -67,6 +67,6 @@ class Changes:
                 self._rows[key], self._changed_at[key] = row, number
 
     def since(self, number: int) -> dict[str, Any]:
-        """`columns`, and as `rows` those that changed after the reading of this number, by key; 0 asks for all."""
+        """Return `columns`, and as `rows` those that changed after the reading of this number, by key; 0 is for all."""
         new = {key: row for key, row in self._rows.items() if self._changed_at[key] > number}
         return {"columns": self._columns, "rows": new, "count": len(self._rows)}
