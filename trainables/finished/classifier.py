@@ -1,6 +1,6 @@
-"""A stored model that names the class of a picture, prepared as the pictures of its training were.
+"""A stored model that names the class of a picture, which it prepares as the pictures of its training were.
 
-Stands on no framework when it is imported, as all that is used beside a search.
+Importing this module loads no framework, as is so for everything that is used beside a search.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from trainables.engines.runtime import configure
 from trainables.errors import TrainableError
 
 BATCH = 128
-"""Pictures that a model is given at once."""
+"""Number of pictures that a model is given at once."""
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A model of pictures, and what it is given."""
+    """A model that classifies pictures, and what it takes."""
 
     model: Any
-    """A Keras model of pixels 0 to 255; its own layers scale them."""
+    """Keras model of pixels 0 to 255, which its own layers scale."""
     size: tuple[int, int]
     """Height and width of the pictures that it takes."""
     channels: int
-    """1 for grey pictures, 3 for those in colour."""
+    """Number of channels: 1 for grey pictures, 3 for coloured ones."""
     logits: bool
-    """Whether it ends in what comes before a softmax or a sigmoid."""
+    """Whether the model ends in front of its softmax or sigmoid."""
 
     def probabilities(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """Of the classes, shape (images, classes), for pixels of shape (images, height, width, channels)."""
+        """Return probabilities, shape (images, classes), for pixels of shape (images, height, width, channels)."""
         return self.of_outputs(self.model.predict(images, batch_size=BATCH, verbose=0))
 
     def of_outputs(self, outputs: Any) -> NDArray[np.float32]:
-        """Of the classes, shape (images, classes), from what the model, or a copy of it in another format, gives."""
+        """Return probabilities, shape (images, classes), from outputs of the model, or of a copy in another format."""
         from trainables.engines.contract import as_probabilities  # noqa: PLC0415  # needs TensorFlow, see above
 
         return as_probabilities(outputs, logits=self.logits)
@@ -49,21 +49,21 @@ class Classifier:
 
 @dataclass(frozen=True)
 class Classified:
-    """What a classifier makes of one file."""
+    """What a classifier says of one file."""
 
     file: str
     probabilities: NDArray[np.float32] | None
-    """Of the classes, shape (classes,); None where the file cannot be read."""
+    """Probabilities of the classes, shape (classes,), or None where the file cannot be read."""
     error: str = ""
-    """Why it cannot be read."""
+    """Reason why the file cannot be read; empty where it can."""
 
 
 def open_classifier(
     path: Path, load: Callable[[Path], Any], cpus: int, size: tuple[int, int] | None = None
 ) -> Classifier:
-    """The model of a `.keras` file; raises TrainableError for one that does not take pictures and tell classes.
+    """Return the model of a `.keras` file; raises TrainableError where it does not take pictures and tell classes.
 
-    `load` makes the model from the file. `size`: of the pictures, where the model takes any.
+    `load` makes the model from the file. `size` is the size of the pictures where the model takes any.
     """
     if "tensorflow" not in sys.modules:  # A process that has begun with it keeps its threads.
         configure(cpus)
@@ -83,7 +83,10 @@ def open_classifier(
 
 
 def classified(classifier: Classifier, files: Sequence[Path]) -> Iterator[Classified]:
-    """What the classifier makes of image files, in their order: upright, white where they are transparent, resized."""
+    """Yield what the classifier says of image files, in their order.
+
+    The images are turned upright, made white where they are transparent, and resized.
+    """
     for start in range(0, len(files), BATCH):
         read = [_read(file, classifier) for file in files[start : start + BATCH]]
         images = [image for image in read if not isinstance(image, str)]
@@ -96,7 +99,7 @@ def classified(classifier: Classifier, files: Sequence[Path]) -> Iterator[Classi
 
 
 def _read(file: Path, classifier: Classifier) -> NDArray[np.uint8] | str:
-    """The pixels of a file, or why it cannot be read."""
+    """Return the pixels of a file, or the reason why it cannot be read."""
     try:
         with silent_pillow():
             return resized(pixels(picture(file.read_bytes(), grey=classifier.channels == 1)), classifier.size)

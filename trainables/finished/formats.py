@@ -1,4 +1,4 @@
-"""A Keras model in the formats of other programs, each written and then run, so that what is written can be checked."""
+"""Writes a Keras model in the formats of other programs, and runs what was written, so that it can be checked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from trainables.errors import TrainableError
 
 Run = Callable[[NDArray[Any]], NDArray[Any]]
-"""Outputs of a written model, for images of shape (images, height, width, channels)."""
+"""Function that runs a written model on images, shape (images, height, width, channels), and gives its outputs."""
 
 
 @dataclass(frozen=True)
@@ -29,19 +29,19 @@ class Format:
     """One format: how a model is written, and how what was written is run."""
 
     suffix: str
-    """The end of its name."""
+    """End of the file's name."""
     write: Callable[[Any, Path], None]
     open: Callable[[Path], Run]
     packages: tuple[str, ...] = ()
-    """What it needs beyond what the project needs."""
+    """Packages that it needs beyond those that the project needs."""
     extra: str = ""
-    """The extra of the project that brings them."""
+    """Extra of the project that brings these packages."""
 
 
 def write(model: Any, name: str, path: Path) -> Run:
     """Write the model in the format of that name, and return what runs it; raises TrainableError without its packages.
 
-    What stands at `path` is replaced.
+    Whatever is at `path` is replaced.
     """
     form = FORMATS[name]
     missing = [package for package in form.packages if find_spec(package) is None]
@@ -61,7 +61,7 @@ def write(model: Any, name: str, path: Path) -> Run:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what converters print of their progress, and their warnings, which are none of ours."""
+    """Silence, in the block, what converters print of their progress, and their warnings, which are not ours."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     kept = os.dup(2)

@@ -1,4 +1,4 @@
-"""A model measured once more on the test images of its search."""
+"""Measures a model once more on the test images of its search."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from trainables.settings.image import of_data
 from trainables.trial import Config, Trial
 
 _LEAST = 1e-7
-"""As Keras' cross-entropy, which takes no probability to be 0."""
+"""Least probability that counts, as in Keras' cross-entropy, which takes none to be 0."""
 
 
 @dataclass(frozen=True)
 class TestImages:
     """The test images of a search: pixels, shape (images, height, width, channels), and class numbers."""
 
-    __test__ = False  # pytest would take the name for a test's.
+    __test__ = False  # Pytest would take the class for a test because of its name.
 
     images: NDArray[Any]
     labels: NDArray[np.int64]
 
     def measure(self, probabilities: NDArray[Any]) -> dict[str, float]:
-        """`test_accuracy` and `test_loss`, the mean cross-entropy, of what a model says of them."""
+        """Return `test_accuracy` and `test_loss`, the mean cross-entropy, of a model's probabilities for the images."""
         of_the_class = probabilities[np.arange(len(self.labels)), self.labels].astype(np.float64)
         return {
             "test_accuracy": float(np.mean(probabilities.argmax(axis=1) == self.labels)),
@@ -37,7 +37,10 @@ class TestImages:
 
 
 def load_test_images(config: Config, trial: Trial) -> TestImages:
-    """Those of a search with that configuration; raises TrainableError where they are not at hand, or no images."""
+    """Return the test images of a search with that configuration.
+
+    Raises TrainableError where they are not at hand, or are not images.
+    """
     data = load_data(of_data(config), trial)
     if data.info.input_shapes or not isinstance(data.test, Split):
         raise TrainableError(f"{data.info.name} holds no images; expected a data set of images.")

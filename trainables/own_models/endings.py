@@ -29,13 +29,13 @@ def ends_in_logits(model: keras.Model, data: Data) -> bool:
 
 
 def gives_logits(model: keras.Model, size: tuple[int, int]) -> bool:
-    """Return the same of a stored model of pictures of this height and width, which has no data with it."""
+    """Return the same for a stored model of pictures of this height and width, which has no data with it."""
     known = _read_from_the_end(model)
     return _leaves_probabilities(model, _noise((*size, model.input_shape[-1]))) if known is None else known
 
 
 def _read_from_the_end(model: keras.Model) -> bool | None:
-    """Return whether the last operation leaves logits; None where it does not say."""
+    """Return whether the last operation leaves logits, or None where it does not say."""
     last = _last_operation(model)
     if isinstance(last, keras.layers.Softmax) or type(last).__name__ in ("Softmax", "Sigmoid"):
         return False
@@ -57,7 +57,7 @@ def _noise(shape: tuple[int, ...]) -> NDArray[np.float32]:
 
 
 def _leaves_probabilities(model: keras.Model, given: Any) -> bool:
-    """Return whether its outputs leave 0 to 1: those are no probabilities."""
+    """Return whether the outputs leave the range 0 to 1, and so are not probabilities."""
     outputs = np.asarray(model(given, training=False), np.float64)
     outputs = outputs[np.isfinite(outputs).all(axis=-1)]
     return bool((outputs < 0).any() or (outputs > 1 + 1e-5).any())
