@@ -1,4 +1,4 @@
-"""What is tried next: trials to begin again, then proposals of the sampler, then repeats of the leaders."""
+"""What is tried next: what must begin again, proposals, a leader that was stopped, to its end, repeats of leaders."""
 
 from __future__ import annotations
 
@@ -47,6 +47,8 @@ class TrialQueue:
         """How many trials that ended it has heard of."""
         self.proposal_s = 0.0
         """How long the last proposal took."""
+        self._to_the_end: set[str] = set()
+        """Stopped trials that were trained once more, to their end."""
         self.begun_before: set[str] = set()
         """Trials that an earlier run of the driver began: they may have left checkpoints."""
 
@@ -84,7 +86,7 @@ class TrialQueue:
         self._recorder.flush()
         if self.is_closed:
             return NoTrial.END_WORKER if self._trials.running else NoTrial.SEARCH_OVER
-        spec = self._trials.begin_again() or self._new_configuration() or self._repeat()
+        spec = self._trials.begin_again() or self._new_configuration() or self._leader_to_its_end() or self._repeat()
         if spec is not None:
             return spec
         if not self._trials.running:
@@ -108,15 +110,40 @@ class TrialQueue:
             return None
         return self._begin(proposal.trial_id, proposal.number, proposal.config)
 
+    def _leader_to_its_end(self) -> TrialSpec | None:
+        """The trial that has the best value although it was stopped, from its beginning to its end, one at a time.
+
+        Its checkpoint is gone, and its seed is the same, so that it reaches its value again. Each is done once: a
+        trainable may itself stop a trial whenever it comes to the same epoch.
+        """
+        stopped = self._trials.stopped_leader()
+        if self.fault or stopped is None or self._to_the_end & {stopped.trial_id, *self._trials.running}:
+            return None
+        if self._rule.rungs() == ():  # Only its trainable can have stopped it, and would again.
+            return None
+        self._to_the_end.add(stopped.trial_id)
+        self._trials.reopen(stopped.trial_id)
+        proposal = self._sampling.ask_again(stopped.trial_id)
+        self._recorder.note([f"trial {stopped.trial_id} leads although it was stopped: it is trained to its end"])
+        return self._begin(proposal.trial_id, proposal.number, dict(stopped.config), decides=False)
+
     def _repeat(self) -> TrialSpec | None:
         found = None if self.fault else next_repeat(self._trials, self._plan.space)
         if found is None:
             return None
         first, k = found
-        return self._begin(repeat_id(first.trial_id, k), first.number, dict(first.config), first.trial_id, k)
+        trial_id, config = repeat_id(first.trial_id, k), dict(first.config)
+        return self._begin(trial_id, first.number, config, repeat_of=first.trial_id, seed_offset=k, decides=False)
 
     def _begin(
-        self, trial_id: str, number: int, config: dict[str, object], repeat_of: str | None = None, seed_offset: int = 0
+        self,
+        trial_id: str,
+        number: int,
+        config: dict[str, object],
+        *,
+        repeat_of: str | None = None,
+        seed_offset: int = 0,
+        decides: bool = True,
     ) -> TrialSpec:
         settings = self._plan.trial_config(config)
         spec = TrialSpec(
@@ -125,7 +152,7 @@ class TrialQueue:
             seed=self._plan.seed + seed_offset,
             proposed_at=time.time(),
             shape=self._plan.space.shape(settings),
-            decides=repeat_of is None,
+            decides=decides,
             begun=trial_id in self.begun_before,
             growth=self._growth(repeat_of),
             keep_above=self._keep_above(repeat_of),

@@ -98,11 +98,26 @@ class Trials:
         if ended.repeat_of is not None:
             return
         self._counts[ended.state] += 1
-        if ended.state is TrialState.FAILED or ended.value is None or ended.is_on_a_part:
+        self._lead(ended)
+
+    def _lead(self, ended: EndedTrial) -> None:
+        """Let a trial that has ended lead, if it is a first run and better than the one that leads so far."""
+        if ended.repeat_of is not None or ended.state is TrialState.FAILED or ended.value is None or ended.is_on_a_part:
             return
         best = self.leading
         if best is None or best.value is None or self._sign * ended.value > self._sign * best.value:
             self.leading = ended
+
+    def stopped_leader(self) -> EndedTrial | None:
+        """The trial with the best value, if it was stopped; None where it is complete, or there is none."""
+        return self.leading if self.leading is not None and self.leading.state is TrialState.PRUNED else None
+
+    def reopen(self, trial_id: str) -> None:
+        """Forget the end of a first run, which is to be trained once more: it is in none of the three places."""
+        self._counts[self.ended.pop(trial_id).state] -= 1
+        self.leading = None
+        for other in self.ended.values():
+            self._lead(other)
 
     def configurations(self) -> int:
         """Configurations that run or have ended; repeats do not count."""

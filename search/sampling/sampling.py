@@ -111,13 +111,18 @@ class Sampling:
     def ask(self) -> Proposal | None:
         """Return the next configuration, or None when the space has no other one."""
         if self._again:
-            proposal, draw = self._again.popleft()
-        else:
-            new = self._drawing.draw()
-            if new is None:
-                return None
-            proposal, draw = Proposal(self._next, f"{self._next:05d}", new.config), new
-            self._next += 1
+            return self._begin(*self._again.popleft())
+        draw = self._drawing.draw()
+        if draw is None:
+            return None
+        self._next += 1
+        return self._begin(Proposal(self._next - 1, f"{self._next - 1:05d}", draw.config), draw)
+
+    def ask_again(self, trial_id: str) -> Proposal:
+        """Propose a trial that has ended once more; the study keeps its earlier end beside the later one."""
+        return self._begin(*self._known()[trial_id])
+
+    def _begin(self, proposal: Proposal, draw: Draw) -> Proposal:
         trial = _frozen(proposal, draw, TrialState.RUNNING)
         drawn = self._drawing.start(trial) if draw.number is None else draw.number
         self._running[proposal.trial_id] = _Running(proposal, draw, self._record.add(trial), drawn)

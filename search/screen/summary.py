@@ -47,6 +47,8 @@ class Result:
     """Lines on settings that no trial has read."""
     on_a_part: int = 0
     """How many trials were stopped while they trained on a part of their training set."""
+    ahead: Mapping[str, object] | None = None
+    """Row of a trial that was stopped and has a better value than any that was trained to its end."""
 
 
 def print_summary(console: Console, result: Result) -> None:
@@ -62,6 +64,8 @@ def print_summary(console: Console, result: Result) -> None:
         console.result(line)
     if result.on_a_part:
         console.result(stopped_on_a_part(result.on_a_part))
+    if result.ahead is not None:
+        console.result(stopped_ahead(result.ahead, plan.space.metric))
     if result.end is SearchEnd.EPOCH_BUDGET:
         used = plan.options.epoch_budget
         console.result(f"The epoch budget of {used} epochs is used up; with --resume a larger one goes on.")
@@ -95,6 +99,15 @@ def stopped_on_a_part(count: int) -> str:
     was = "was" if count == 1 else "were"
     is_not = "is not" if count == 1 else "are not"
     return f"{counted(count, 'trial')} {was} stopped on a part of the training set and {is_not} compared."
+
+
+def stopped_ahead(row: Mapping[str, object], metric: str) -> str:
+    """Return the sentence that says that the best value is that of no complete trial."""
+    value, epochs = show_value(float(str(row[metric]))), counted(int(str(row["epochs"])), "epoch")
+    return (
+        f"Trial {row['trial_id']} was stopped after {epochs} with {metric} {value}, better than any complete trial; "
+        "a search that comes to its end trains it to its end."
+    )
 
 
 def _print_best(console: Console, result: Result, config: Mapping[str, object]) -> None:

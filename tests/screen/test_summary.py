@@ -62,6 +62,12 @@ def test_summary_ends_with_where_the_results_are_and_how_to_compare_them() -> No
     assert lines[-2:] == ["results: results/given", "compare: python -m analysis.compare results/given"]
 
 
+def test_a_stopped_trial_with_the_best_value_is_named() -> None:
+    ahead = row(7, {"x1": 1.0}, state="pruned", value=0.25, epochs=3)
+    assert "Trial 00007 was stopped after 3 epochs with value 0.25, better than any" in printed(result(ahead=ahead))
+    assert "better than any" not in printed(result())
+
+
 def test_mean_over_seeds_is_called_one() -> None:
     assert "best value: 0.5 (one seed)" in printed(result())
     assert "best value: 0.625 (mean of 3 seeds)" in printed(result(best_runs=3, best_mean=0.625))
