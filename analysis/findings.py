@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import pandas as pd
 
 from analysis.configurations import configurations, image_counts, verdicts
@@ -24,6 +26,7 @@ def _setting(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else cell(value)
 
 
+@lru_cache(maxsize=8)
 def notes(results: Results) -> tuple[str, ...]:
     """Return the sentences that stand below every table."""
     said = [f"{results.told}: {states(results.trials)}."]

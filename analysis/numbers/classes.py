@@ -47,7 +47,9 @@ def best_predictions(results: Results) -> Predictions:
     """
     sources = {source.name: source for source in results.sources}
     stored = {name: stored_predictions(source) for name, source in sources.items()}
-    for _, row in configurations(results).iterrows():
+    table = configurations(results)
+    with_some = table["trial_id"].isin(set().union(*stored.values()))  # A few of perhaps thousands.
+    for _, row in table[with_some].iterrows():
         source = sources[row["experiment"]]
         frame = read_predictions(source, row["trial_id"]) if row["trial_id"] in stored[source.name] else None
         if frame is not None:

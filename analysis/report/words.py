@@ -73,8 +73,9 @@ def _percent(share: float) -> str:
 
 def noise(results: Results, table: pd.DataFrame) -> list[str]:
     """Return sentences on how large a difference must be before it means something."""
-    runs = with_configuration(results, results.complete())
-    groups = [group.dropna().to_numpy(float) for _, group in runs.groupby("configuration")[results.metric]]
+    runs = with_configuration(results, results.complete()).dropna(subset=[results.metric])
+    repeated = runs[runs["configuration"].duplicated(keep=False)]
+    groups = [group.to_numpy(float) for _, group in repeated.groupby("configuration")[results.metric]]
     deviation, degrees = pooled_deviation(groups)
     said = []
     if degrees:

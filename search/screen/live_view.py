@@ -6,15 +6,17 @@ import textwrap
 import time
 from collections.abc import Callable
 
+from rich.console import Console as Screen
 from rich.console import Group
 from rich.live import Live
+from rich.measure import Measurement
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from search.console import Console
 from search.screen.notebook_view import NotebookView
-from search.screen.snapshot import BestTrial, Snapshot
+from search.screen.snapshot import BestTrial, RunningTrial, Snapshot
 from search.wording import show_config, show_seconds
 
 REFRESH_S = 0.25
@@ -144,7 +146,7 @@ def draw(snapshot: Snapshot, width: int, height: int) -> Group:
     if snapshot.best is not None:
         lines += [_line(Text(text, style="green")) for text in _best_lines(snapshot.metric, snapshot.best, width)]
     if snapshot.running:
-        lines.append(_running_table(snapshot, rows=max(1, min(20, height - len(lines) - 3))))
+        lines += _running(snapshot, width, room=max(1, min(20, height - len(lines) - 3)))
     return Group(*lines)
 
 
@@ -176,6 +178,25 @@ def _line(text: Text) -> Text:
     return text
 
 
+def _running(snapshot: Snapshot, width: int, room: int) -> list[Text | Table]:
+    """Return a row for each running trial; where that would cut configurations and there is room, each on lines."""
+    table, screen = _running_table(snapshot, room), Screen(width=1000)
+    fits = Measurement.get(screen, screen.options, table).maximum <= width
+    lines = [line for trial in snapshot.running for line in _trial_lines(snapshot, trial, width)]
+    return [table] if fits or len(lines) > room + 1 else [_line(Text(line)) for line in lines]
+
+
+def _trial_lines(snapshot: Snapshot, trial: RunningTrial, width: int) -> list[str]:
+    value = "" if trial.value is None else f", {snapshot.metric} {trial.value:.4f}"
+    config = textwrap.wrap(show_config(trial.config), max(width - 2, 20), break_long_words=False)
+    head = f"{trial.trial_id}: epoch {_epochs(snapshot, trial)}{value}, {show_seconds(trial.seconds)}"
+    return [*textwrap.wrap(head, width, subsequent_indent="  "), *(f"  {text}" for text in config)]
+
+
+def _epochs(snapshot: Snapshot, trial: RunningTrial) -> str:
+    return f"{trial.epochs}/{snapshot.max_epochs}" if snapshot.max_epochs else str(trial.epochs)
+
+
 def _running_table(snapshot: Snapshot, rows: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("trial", "epoch", snapshot.metric, "time", "configuration"):
@@ -184,10 +205,9 @@ def _running_table(snapshot: Snapshot, rows: int) -> Table:
             heading, no_wrap=heading != "configuration", min_width=8 if heading == snapshot.metric else None
         )
     for trial in snapshot.running[:rows]:
-        of = f"/{snapshot.max_epochs}" if snapshot.max_epochs else ""
         value = "" if trial.value is None else f"{trial.value:.4f}"
         config = _line(Text(show_config(trial.config)))
-        table.add_row(trial.trial_id, f"{trial.epochs}{of}", value, show_seconds(trial.seconds), config)
+        table.add_row(trial.trial_id, _epochs(snapshot, trial), value, show_seconds(trial.seconds), config)
     if len(snapshot.running) > rows:
         table.add_row("...", "", "", "", f"and {len(snapshot.running) - rows} more")
     return table

@@ -56,7 +56,7 @@ def test_epochs_of_a_budget_stand_beside_the_trials() -> None:
 
 
 def test_live_view_has_counts_best_and_one_row_for_each_running_trial() -> None:
-    lines = drawn(snapshot())
+    lines = drawn(snapshot(), height=12)
     assert lines[0].endswith("16/100 trials, 3 min 20 s, about 58 min 20 s left")
     assert lines[1].strip() == "2 running, 3 pruned, 1 failed"
     assert lines[2].startswith("best val_accuracy 0.9812, trial 00003:")
@@ -70,10 +70,22 @@ def test_live_view_has_counts_best_and_one_row_for_each_running_trial() -> None:
 
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_live_view_never_wraps_however_long_a_configuration_is(width: int) -> None:
-    lines = drawn(snapshot(), width)
+    lines = drawn(snapshot(), width, height=12)
     assert len(lines) <= 9  # Of which three are the best configuration at most.
     assert max(map(len, lines)) <= width
     assert "00000  3/10   0.5000        1 min 15 s" in lines[-2]
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_running_trials_are_shown_to_their_last_parameter_where_the_terminal_is_high_enough(width: int) -> None:
+    lines = drawn(snapshot(), width, height=30)
+    assert max(map(len, lines)) <= width
+    told = " ".join(
+        line.strip() for line in lines[lines.index(next(one for one in lines if one.startswith("00000"))) :]
+    )
+    for trial in ("00000: epoch 3/10, val_accuracy 0.5000", "00001: epoch 3/10, val_accuracy 0.5000"):
+        assert trial in told
+    assert told.count(show_config(CONFIG)) == 2
 
 
 def test_best_configuration_is_shown_to_its_last_parameter_on_a_narrow_terminal() -> None:

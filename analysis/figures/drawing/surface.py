@@ -7,6 +7,7 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import cho_solve, solve_triangular
 
 Values = NDArray[np.float64]
 
@@ -36,7 +37,7 @@ def surface(points: Values, values: Values, grid: Values, discrete: Sequence[boo
     lengths = max(settings, key=lambda setting: _likelihood(points, scaled, discrete, setting))
     factor, weights = _solved(points, scaled, discrete, lengths)
     across = _kernel(grid, points, discrete, lengths)
-    left = 1 - (np.linalg.solve(factor, across.T) ** 2).sum(axis=0)
+    left = 1 - (solve_triangular(factor, across.T, lower=True) ** 2).sum(axis=0)
     return mean + size * across @ weights, np.clip(1 - left, 0, 1)
 
 
@@ -55,7 +56,7 @@ def _solved(
     """Return the Cholesky factor of the points' covariance, and the weights of their values."""
     covariance = _kernel(points, points, discrete, setting) + setting[2] * np.eye(len(points))
     factor = np.linalg.cholesky(covariance)
-    weights = np.linalg.solve(factor.T, np.linalg.solve(factor, values))
+    weights = cho_solve((factor, True), values)
     return np.asarray(factor, dtype=np.float64), np.asarray(weights, dtype=np.float64)
 
 
