@@ -135,8 +135,10 @@ def paired(left: pd.Series, right: pd.Series) -> Comparison:
 
 
 def pooled_deviation(groups: list[Array]) -> tuple[float, int]:
-    """Return the standard deviation over seeds, pooled over configurations, and its degrees of freedom, 0 if
-    unknown."""
+    """Return the standard deviation over seeds, pooled over configurations, and its degrees of freedom.
+
+    They are NaN and 0 where no configuration was repeated.
+    """
     repeated = [group for group in groups if len(group) > 1]
     degrees = sum(len(group) - 1 for group in repeated)
     if not degrees:

@@ -74,8 +74,8 @@ def train_on(
 def train_calling(callbacks: Callbacks) -> Trainable:
     """Return `train` with callbacks of Keras: `callbacks(config)` gives those of one trial.
 
-    They hear of one training, of every epoch and batch, and may end it. Names in the configuration that are no settings
-    of `train` are theirs. Keras' `fit` does the training, and a trial that was cut off begins anew.
+    They are told of one training, with every epoch and batch, and may end it. Names in the configuration that are not
+    settings of `train` are theirs. Keras' `fit` does the training, and a trial that was cut off begins anew.
     """
 
     def train_told(config: Config, trial: Trial) -> Generator[Metrics, None, None]:

@@ -34,7 +34,7 @@ def report(words: list[str] | None = None) -> None:
     if options.serve and options.output is not None:
         raise SearchError("--serve writes no file; leave out --output, or --serve.")
     if options.serve:
-        # What serves is not needed to write a file.
+        # Writing a file does not need what serves.
         from analysis.report.live.server import serve  # noqa: PLC0415
 
         serve(options.results, options.port, options.until_parent_ends)

@@ -70,7 +70,7 @@ class Drawing:
         self._chance = np.random.default_rng(seed)
         self._drawn: set[str] = set()
         self._start = deque(space.start)
-        """Configurations, or parts of them, that are to be drawn first."""
+        """Configurations, or parts of them, that are drawn before all others."""
         if self._grid is not None:
             self._grid = chain(filter(self._is_start, space.grid()), self._grid)
 
@@ -128,7 +128,7 @@ class Drawing:
             return self._first_new()
         for _ in range(_DRAWS + len(self._start)):
             if self._start:
-                self._study.enqueue_trial(self._stored(self._start.popleft()))  # It is what `ask` gives next.
+                self._study.enqueue_trial(self._stored(self._start.popleft()))  # The next `ask` of the study gives it.
             trial = self._study.ask()
             config = self._new_from(trial)
             if config is not None:

@@ -70,19 +70,19 @@ class Record:
 
 
 Earlier = tuple[str, float | None, dict[str, Any], dict[int, float]]
-"""State, value, parameters and values by step of a trial of a study."""
+"""State, value, parameters and values by step of a trial of any study."""
 
 
 def read_study(address: str, mode: str) -> list[Earlier]:
-    """The trials of any study of Optuna that have ended; raises SearchError where there is none, or several.
+    """Return the trials of any study of Optuna that have ended; raises SearchError where there is none, or several.
 
-    `address`: the path of a journal or a SQLite file, or a database's address; `#NAME` behind it names the study.
+    `address` is the path of a journal or a SQLite file, or a database's address; `#NAME` after it names the study.
     """
     place, _, name = address.partition("#")
     try:
         storage = _open_storage(place)
         names = [summary.study_name for summary in optuna.get_all_study_summaries(storage)]
-    except Exception as error:  # SQLAlchemy's, a driver's that is missing, a file that is no journal: dozens of types.
+    except Exception as error:  # SQLAlchemy, a missing driver, or a file that is not a journal raise dozens of types.
         raise SearchError(f"--warm-start {address} cannot be read: {error_text(error)[:200]}.") from None
     if name not in names and (name or len(names) != 1):
         raise SearchError(

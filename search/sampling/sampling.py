@@ -76,7 +76,8 @@ class Sampling:
         self._next = 0
 
     def know(self, earlier: Iterable[Finished]) -> None:
-        """Let the sampler learn from trials of earlier searches, which the study does not hold; before all else."""
+        """Let the sampler learn, before anything else, from trials of earlier searches, which the study does not
+        hold."""
         for row in earlier:
             state, value = _ending(row.state, row.value, row.reports)
             self._drawing.know(state, value, dict(row.config), row.reports)
