@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +27,11 @@ from search.screen.live_view import LiveView
 from search.screen.page import SearchPage
 from search.screen.summary import Result, print_summary
 from search.space.loading import SpaceFile
+from search.trial.fork_server import ForkServer
+from search.trial.messages import ForkServerAddress, ProcessResources
+from search.trial.process import import_path, training_environment
 from search.wording import counted
+from trainables.trial import declaration_of
 
 if TYPE_CHECKING:
     from search.cluster.execution import Outcome  # Ray takes a second to import.
@@ -60,13 +67,33 @@ def carry_out(
         print_plan(console, plan)
         return None
     try:
-        return _search(plan, console)
+        with _fork_server(plan) as server:
+            return _search(plan, console, server)
     finally:
         if plan.throwaway:
             shutil.rmtree(plan.results, ignore_errors=True)
 
 
-def _search(plan: Plan, console: Console) -> Ended:
+@contextmanager
+def _fork_server(plan: Plan) -> Iterator[ForkServerAddress | None]:
+    """Have TensorFlow imported, while Ray starts, by a process that all training processes are then forked from.
+
+    None where trials do not say what they import, use GPUs or different numbers of cores, or run on a cluster.
+    """
+    warm_up, shapes = declaration_of(plan.space.trainable).warm_up, plan.space.shapes()
+    local = plan.options.address == "local" and sys.platform == "linux"
+    if warm_up is None or not local or len(shapes) > 1 or shapes[0].gpus:
+        yield None
+        return
+    resources = ProcessResources(max(1, int(shapes[0].cpus)))
+    server = ForkServer(warm_up, resources.cpus, training_environment(import_path(), resources))
+    try:
+        yield server.address
+    finally:
+        server.close()
+
+
+def _search(plan: Plan, console: Console, server: ForkServerAddress | None) -> Ended:
     before, fetch = newest(plan.root, plan.store) if plan.options.resume else (None, False)
     experiment = _open(plan, before, fetch)
     for remark in experiment.remarks():
@@ -86,7 +113,7 @@ def _search(plan: Plan, console: Console) -> Ended:
                     console.result(line)
                 view.show(lambda: snapshot(search, slots, begun))
 
-            outcome = execute(plan, experiment, watch, console)
+            outcome = execute(plan, experiment, watch, console, server)
         experiment.compact()
         _close_manifest(experiment, outcome)
         unsent = experiment.copy.settle() if experiment.copy is not None else None

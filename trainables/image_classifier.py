@@ -15,7 +15,7 @@ from trainables.data import Data, Split
 from trainables.datasets.find import find_dataset, find_images, no_images
 from trainables.datasets.load import load_data
 from trainables.datasets.settings import DATA_SETTINGS
-from trainables.engines.runtime import configure
+from trainables.engines.runtime import configure, import_quietly
 from trainables.setting_table import OF_THE_SEARCH, check_settings
 from trainables.settings.backbones import BACKBONES
 from trainables.settings.checks import check_image_settings, check_known_image_settings, check_training_settings
@@ -34,6 +34,14 @@ METRICS = frozenset(
 training set grows; the others are yielded once, at the end."""
 SMOKE = {"epochs": 1, "sample_size": 200, "evaluation_size": 200}
 """Settings of the shortest trial that still does everything."""
+
+
+def warm_up() -> None:
+    """Import what every trial needs."""
+    import_quietly()
+    import trainables.own_models.choice  # noqa: PLC0415  # needs TensorFlow, see above
+    import trainables.training.fitting  # noqa: PLC0415  # likewise
+    import trainables.training.prepared  # noqa: F401, PLC0415  # likewise
 
 
 def train(config: Config, trial: Trial) -> Generator[Metrics, None, None]:
@@ -123,7 +131,7 @@ def train_with(
 
     train_own.build = build  # type: ignore[attr-defined]
     train_own.declaration = Declaration(  # type: ignore[attr-defined]
-        None, check_training_settings, find_dataset, smoke=SMOKE, grows=fit is None
+        None, check_training_settings, find_dataset, smoke=SMOKE, warm_up=warm_up, grows=fit is None
     )
     return train_own
 
@@ -157,5 +165,6 @@ train.declaration = Declaration(  # type: ignore[attr-defined]
     find_images,
     smoke={**SMOKE, "image_size": 32},
     check_files=check_weights_files,
+    warm_up=warm_up,
     grows=True,
 )

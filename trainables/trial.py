@@ -171,6 +171,9 @@ class Declaration:
     check_files: Callable[[Settings, DatasetInfo | None, Path | None], Mapping[str, str]] = _no_files
     """Called with (settings, data set, data directory); returns digests of the files that trials will read, by the
     names under which trials check them. Raises TrainableError for a file that is neither there nor to be had."""
+    warm_up: Callable[[], None] | None = None
+    """Imports what every trial needs, and starts no thread and no device: it is called in a process that is forked
+    afterwards. It stands in a module, under its own name. None: each training process imports by itself."""
     grows: bool = False
     """Whether it follows `Trial.growth`, and then yields `train_images` with every epoch."""
 

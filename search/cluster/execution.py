@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -10,7 +11,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import ray
 from ray import tune
@@ -35,7 +35,8 @@ from search.experiment.states import SearchEnd
 from search.planning.plan import Plan
 from search.planning.resources import slots as fitting_slots
 from search.space.per_trial import Shape
-from search.trial.messages import CLOSING, SearchContext
+from search.trial.messages import CLOSING, ForkServerAddress, SearchContext
+from search.trial.process import is_training
 
 GRACE_S = 5.0
 """How long running trials have, after an interrupt, to reach the end of an epoch and save."""
@@ -57,7 +58,9 @@ Watch = Callable[[Search, int], None]
 """Called many times a second with the search and the number of trials that can run at once."""
 
 
-def execute(plan: Plan, experiment: Experiment, watch: Watch, console: Console) -> Outcome:
+def execute(
+    plan: Plan, experiment: Experiment, watch: Watch, console: Console, fork_server: ForkServerAddress | None = None
+) -> Outcome:
     """Run the search; raises SearchError where the cluster or the plan does not allow it."""
     search = open_search(plan, experiment)
     (experiment.root / CLOSING).unlink(missing_ok=True)
@@ -70,7 +73,8 @@ def execute(plan: Plan, experiment: Experiment, watch: Watch, console: Console) 
         run = _Run(search, experiment, slots, watch, interrupts, console=console)
         dispatcher = Dispatcher(search, shapes, NodeCapacities(autoscaler), plan.options.max_concurrent)
         interrupts.arm()
-        run.tune(dispatcher, context_of(plan, experiment.root, experiment.token, search.rule.rungs()), checked)
+        context = context_of(plan, experiment.root, experiment.token, search.rule.rungs())
+        run.tune(dispatcher, dataclasses.replace(context, fork_server=fork_server), checked)
     return Outcome(run.end(), search.queue.fault, search)
 
 
@@ -206,7 +210,7 @@ class _Run:
         workers = {trial.worker for trial in self._search.trials.running.values() if trial.worker is not None}
         for worker in workers:
             with suppress(OSError):
-                if worker.node == here and b"search.trial.child" in Path(f"/proc/{worker.pid}/cmdline").read_bytes():
+                if worker.node == here and is_training(worker.pid):
                     os.kill(worker.pid, signal.SIGKILL)
 
     def end(self) -> SearchEnd:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from search.sampling import Sampling
 from search.screen.snapshot import BestTrial, RunningTrial, Snapshot
 from search.stopping import StoppingRule, make_rule
 from search.trial.messages import SearchContext
+from search.trial.process import import_path
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def context_of(plan: Plan, root: Path, token: str, rungs: tuple[int, ...] | None
     """What training processes are told of the search; `root` is its folder, `token` what the folder's lock says."""
     return SearchContext(
         space_file=plan.space_file,
-        import_path=tuple(str(Path(entry or ".").resolve()) for entry in sys.path if not entry.endswith(".zip")),
+        import_path=import_path(),
         experiment=str(root.resolve()),
         token=token,
         store=plan.store,

@@ -30,18 +30,22 @@ def main() -> None:
     """Serve trials until the pipe is closed."""
     die_with_parent()  # On other systems than Linux the end of the pipe ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the driver decides what it means.
-    link = Connection(int(sys.argv[1]))
+    serve(Connection(int(sys.argv[1])))
+
+
+def serve(link: Connection) -> None:
+    """Run the trials that come over the pipe to the worker, until that is closed."""
     for stream in (sys.stdout, sys.stderr):
         assert isinstance(stream, io.TextIOWrapper)
         stream.reconfigure(line_buffering=True)  # So that the lines of both stand in their order.
     faulthandler.enable()
     try:
-        _serve(link)
+        _run_trials(link)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # The worker has ended, and nobody needs this process any more.
 
 
-def _serve(link: Connection) -> None:
+def _run_trials(link: Connection) -> None:
     context, resources = link.recv()
     assert isinstance(context, SearchContext)
     assert isinstance(resources, ProcessResources)

@@ -51,6 +51,16 @@ class Epochs:
 
 
 @dataclass(frozen=True)
+class ForkServerAddress:
+    """Where a worker asks for a training process that has TensorFlow already, see `search.trial.fork_server`."""
+
+    name: str
+    """Of a socket; on a machine without that server there is nobody at it."""
+    cpus: int
+    """The threads for arithmetic of every process that it forks, which have no GPU."""
+
+
+@dataclass(frozen=True)
 class SearchContext:
     """What all trials of a search share."""
 
@@ -78,6 +88,8 @@ class SearchContext:
     """Where checkpoints and models go on nodes that do not see the folder; None: nowhere."""
     asked: Mapping[str, object] = field(default_factory=dict)
     """`dataset`, `metric` and `mode`, which a configuration may hold as settings of its own."""
+    fork_server: ForkServerAddress | None = None
+    """Who forks the training processes of the driver's machine; None: workers start them."""
     report_every_s: float = 0.25
     """Longest time for which finished epochs are held back to be reported together."""
     trial_timeout_s: float | None = None

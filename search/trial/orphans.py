@@ -1,12 +1,16 @@
-"""Ties a process to the one that started it, so that it does not outlive it."""
+"""Ties a process to the one that it works for, so that it does not outlive it."""
 
 from __future__ import annotations
 
 import ctypes
+import fcntl
+import os
+import select
 import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1
+_F_SETSIG = 10
 
 
 def die_with_parent() -> None:
@@ -17,3 +21,15 @@ def die_with_parent() -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def die_with_peer(descriptor: int) -> None:
+    """Let the kernel end this process when the last process that holds the other end of a socket ends (Linux).
+
+    Nobody may ever write to the socket: the signal comes with anything that happens to it.
+    """
+    fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(descriptor, _F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([descriptor], [], [], 0)[0]:  # It has ended before.
+        os._exit(1)

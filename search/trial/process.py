@@ -7,11 +7,14 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from enum import Enum
 from multiprocessing.connection import Connection
-from socket import socketpair
+from pathlib import Path
+from socket import socket, socketpair
 
 from search.space.per_trial import Shape
+from search.trial.fork_server import ForkedProcess
 from search.trial.gpu import Budget
 from search.trial.messages import ProcessResources, SearchContext, WorkerId
 
@@ -50,14 +53,8 @@ class TrainingProcess:
         self._output = tempfile.TemporaryFile("w+b", buffering=0)  # noqa: SIM115  # closed by `kill`
         resources = ProcessResources(max(1, int(shape.cpus)), shape.gpus, gpu.limit_mib if gpu else None)
         ours, theirs = socketpair()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "search.trial.child", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            env=_environment(context, resources, gpu),
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=self._output,
-        )
+        environment = {**training_environment(context.import_path, resources), **_gpu_settings(resources.gpus, gpu)}
+        self._process = _started(context, resources, environment, theirs, self._output.fileno())
         theirs.close()
         self.id = WorkerId(node, self._process.pid)
         self.link = Connection(ours.detach())
@@ -99,17 +96,49 @@ class TrainingProcess:
         self._output.close()
 
 
-def _environment(context: SearchContext, resources: ProcessResources, gpu: Budget | None) -> dict[str, str]:
-    folders = dict.fromkeys(filter(None, [*context.import_path, *sys.path]))
+def _started(
+    context: SearchContext, resources: ProcessResources, environment: dict[str, str], link: socket, output: int
+) -> subprocess.Popen[bytes] | ForkedProcess:
+    """A process that serves trials at `link`: forked, where there is a server for what it may use, else a new one."""
+    server = context.fork_server
+    if server is not None and not resources.gpus and server.cpus == resources.cpus:
+        with contextlib.suppress(OSError):
+            return ForkedProcess(server, environment, link, output)
+    return subprocess.Popen(
+        [sys.executable, "-m", "search.trial.child", str(link.fileno())],
+        pass_fds=[link.fileno()],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+    )
+
+
+def import_path() -> tuple[str, ...]:
+    """The folders from which this process imports."""
+    return tuple(str(Path(entry or ".").resolve()) for entry in sys.path if not entry.endswith(".zip"))
+
+
+def is_training(pid: int) -> bool:
+    """Whether the process of that id is a training process; raises OSError where there is none."""
+    command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b"search.trial.child" in command or b"search.trial.fork_server" in command
+
+
+def training_environment(import_path: Sequence[str], resources: ProcessResources) -> dict[str, str]:
+    """The environment of a process that trains: where it imports from, and as many threads as it may use cores."""
+    folders = dict.fromkeys(filter(None, [*import_path, *sys.path]))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
     # Numeric libraries read these before they start threads, and keep to the trial's cores.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         environment[name] = str(resources.cpus)
-    return environment | _gpu_settings(resources.gpus, gpu) if resources.gpus else environment
+    return environment
 
 
 def _gpu_settings(gpus: float, gpu: Budget | None) -> dict[str, str]:
     """What frameworks read before they touch a GPU, for trainables that set nothing themselves."""
+    if not gpus:
+        return {}
     settings = {
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # Numbers then mean the same to CUDA, nvidia-smi and Ray.
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # TensorFlow would take the whole GPU at once.

@@ -99,7 +99,8 @@ class Driver:
 def is_training(process: psutil.Process) -> bool:
     """Whether it is a training process."""
     try:
-        return "search.trial.child" in process.cmdline()
+        forked = "search.trial.fork_server" in process.cmdline() and process.cmdline() == process.parent().cmdline()
+        return forked or "search.trial.child" in process.cmdline()
     except psutil.Error:
         return False
 

@@ -23,7 +23,7 @@ ORDER_INSIDE = {
     "search.screen": "dry_run listing summary page live_view notebook_view snapshot",
     "search.planning": "make_plan checks resuming provenance plan dataset overrides smoke options option_values "
     "resources",
-    "search.trial": "runner process child attempt reads checkpoints messages out_of_memory gpu orphans",
+    "search.trial": "runner process fork_server child attempt reads checkpoints messages out_of_memory gpu orphans",
     "search.sampling": "sampling drawing samplers multi_fidelity expected_improvement gaussian_process learning_curves "
     "encoding thinned journal translation",
     "search.experiment": "disk folder schema parts remote existing damage manifest states lock atomic",

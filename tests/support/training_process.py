@@ -8,7 +8,9 @@ import time
 from pathlib import Path
 
 from search.space.loading import SpaceFile
-from search.trial.messages import Report, SearchContext, TrialSpec
+from search.trial.fork_server import ForkServer
+from search.trial.messages import ProcessResources, Report, SearchContext, TrialSpec
+from search.trial.process import import_path, training_environment
 from search.trial.runner import TrialRunner
 
 SPACE = """
@@ -68,6 +70,16 @@ SPACE = """
 
     space = Space(trainable=train_or_return, parameters={"act": Choice("good", "bad")}, metric="score", trials=2)
 """
+
+
+def warm_up() -> None:
+    """What a fork server of these tests imports: any module that nothing else does."""
+    import wave  # noqa: F401  # is all that is wanted
+
+
+def fork_server() -> ForkServer:
+    """A fork server; whoever asks for it closes it."""
+    return ForkServer(warm_up, 1, training_environment(import_path(), ProcessResources()))
 
 
 def context(root: Path, **changes: object) -> SearchContext:

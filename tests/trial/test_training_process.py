@@ -13,14 +13,23 @@ import pytest
 
 from search.experiment.states import TrialState
 from search.space.loading import SpaceFile
+from search.trial.fork_server import ForkServer
 from search.trial.messages import CLOSING, TrialSpec
 from search.trial.runner import TrialRunner
-from tests.support.training_process import SPACE, context, pid_of, run, scores
+from tests.support.training_process import SPACE, context, fork_server, pid_of, run, scores
 
 
-@pytest.fixture
-def runner(tmp_path: Path) -> Iterator[TrialRunner]:
-    one = TrialRunner(context(tmp_path), "here")
+@pytest.fixture(scope="module")
+def server() -> Iterator[ForkServer]:
+    one = fork_server()
+    yield one
+    one.close()
+
+
+@pytest.fixture(params=["started", "forked"])
+def runner(request: pytest.FixtureRequest, server: ForkServer, tmp_path: Path) -> Iterator[TrialRunner]:
+    forks = server.address if request.param == "forked" else None
+    one = TrialRunner(context(tmp_path, fork_server=forks), "here")
     yield one
     one.close()
 

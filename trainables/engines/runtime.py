@@ -18,7 +18,7 @@ def configure(cpus: int, gpus: float = 0.0, gpu_memory_mib: int | None = None) -
     Call it before any other module imports either. A process keeps the number of threads that it began with, so a later
     call with another number warns.
     """
-    _import_quietly()
+    import_quietly()
     import tensorflow as tf  # noqa: PLC0415  # set first, because TensorFlow reads the environment when it is loaded
 
     tf.get_logger().setLevel("ERROR")
@@ -36,7 +36,8 @@ def configure(cpus: int, gpus: float = 0.0, gpu_memory_mib: int | None = None) -
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
-def _import_quietly() -> None:
+def import_quietly() -> None:
+    """Import TensorFlow and Keras, which then have started nothing: a process may fork after that."""
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")

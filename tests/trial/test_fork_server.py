@@ -1,0 +1,123 @@
+"""Training processes that are forked: by whom, with what, and with whom they end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from search.space.loading import SpaceFile
+from search.trial.fork_server import ForkServer
+from search.trial.messages import ForkServerAddress, TrialSpec
+from search.trial.runner import TrialRunner
+from tests.support.training_process import context, fork_server, pid_of, run, scores
+
+ROOT = Path(__file__).parents[2]
+WHAT_IT_IS = """
+import os, random, sys
+import numpy
+from search.space import Choice, Space
+
+def train(config, trial):
+    values = {"warm": "wave" in sys.modules, "parent": os.getppid(), "descriptors": len(os.listdir("/proc/self/fd"))}
+    yield {"score": random.random(), "numpy": numpy.random.random(), **values}
+
+space = Space(trainable=train, parameters={"a": Choice(1, 2)}, metric="score", trials=2)
+"""
+WORKER = """
+import sys, time
+from pathlib import Path
+from search.trial.messages import ForkServerAddress, TrialSpec
+from search.trial.runner import TrialRunner
+from tests.support.training_process import context, pid_of
+
+runner = TrialRunner(context(Path(sys.argv[1]), fork_server=ForkServerAddress(sys.argv[2], 1)), "here")
+runner.begin(TrialSpec("00000", {"act": "hang"}, seed=0, proposed_at=0.0))
+print(pid_of([runner.proceed()]), flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[ForkServer]:
+    one = fork_server()
+    yield one
+    one.close()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.02)
+
+
+def is_gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_each_worker_gets_a_process_of_its_own_that_has_what_the_server_imported(
+    server: ForkServer, tmp_path: Path
+) -> None:
+    space_file = SpaceFile(str(tmp_path / "what.py"), WHAT_IT_IS)
+    forks = context(tmp_path, fork_server=server.address, space_file=space_file)
+    first, second, third = (TrialRunner(forks, "here") for _ in range(3))
+    reports = [run(runner, a=1) for runner in (first, second, third)]
+    found = [one[0].epochs[0] for one in reports]
+    assert len({pid_of(one) for one in reports}) == 3
+    assert [values["warm"] for values in found] == [1.0, 1.0, 1.0]
+    assert {values["parent"] for values in found} == {psutil.Process(pid_of(reports[0])).ppid()}
+    assert {values["parent"] for values in found} != {os.getpid()}
+    assert len({values["score"] for values in found}) == 3, "also what is drawn without a seed"
+    assert len({values["numpy"] for values in found}) == 3
+    assert len({values["descriptors"] for values in found}) == 1, "none holds what belongs to another"
+    for runner in (first, second, third):
+        runner.close()
+    wait_until(lambda: all(is_gone(pid_of(one)) for one in reports))
+
+
+def test_a_worker_that_needs_other_threads_starts_its_process_itself(server: ForkServer, tmp_path: Path) -> None:
+    other = ForkServerAddress(server.address.name, cpus=2)
+    runner = TrialRunner(context(tmp_path, fork_server=other), "here")
+    assert psutil.Process(pid_of(run(runner, act="good"))).ppid() == os.getpid()
+    runner.close()
+
+
+def test_where_there_is_no_server_a_worker_starts_its_process_itself(tmp_path: Path) -> None:
+    runner = TrialRunner(context(tmp_path, fork_server=ForkServerAddress("nobody", 1)), "here")
+    assert psutil.Process(pid_of(run(runner, act="good"))).ppid() == os.getpid()
+    runner.close()
+
+
+def test_a_killed_worker_takes_its_process_along_in_the_middle_of_an_epoch(server: ForkServer, tmp_path: Path) -> None:
+    words = [sys.executable, "-c", WORKER, str(tmp_path), server.address.name]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout is not None
+        pid = int(worker.stdout.readline())
+        assert not is_gone(pid)
+        worker.kill()
+    wait_until(lambda: is_gone(pid))
+
+
+def test_a_killed_server_costs_no_trial(server: ForkServer, tmp_path: Path) -> None:
+    runner = TrialRunner(context(tmp_path, fork_server=server.address, checkpoint_every_s=0.0), "here")
+    runner.begin(TrialSpec("00000", {"act": "slow", "epochs": 6}, seed=0, proposed_at=time.time()))
+    reports = [runner.proceed(), runner.proceed()]
+    forked = pid_of(reports)
+    os.kill(psutil.Process(forked).ppid(), signal.SIGKILL)
+    while reports[-1].end is None:
+        reports.append(runner.proceed())
+    runner.close()
+    assert reports[-1].end.error is None
+    assert scores(reports)[-1] == 6.0
+    assert [event for report in reports for event in report.events] == [
+        f"worker here:{forked} was killed by signal 9 in trial 00000"
+    ]
+    assert is_gone(forked)
