@@ -6,7 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -102,21 +102,24 @@ def _search(plan: Plan, console: Console, server: ForkServerAddress | None) -> E
     page = SearchPage(experiment.root) if plan.options.page else None
     try:
         # Ray takes a second to import, which no refusal should wait for.
-        from search.cluster.execution import execute  # noqa: PLC0415
+        from search.cluster.execution import executed  # noqa: PLC0415
         from search.driver.search import snapshot  # noqa: PLC0415
 
-        with LiveView(console, _opening(plan)) as view:
+        with ExitStack() as cluster:
+            with LiveView(console, _opening(plan)) as view:
 
-            def watch(search: Search, slots: int) -> None:
-                search.recorder.note(experiment.copy.news() if experiment.copy is not None else ())
-                if page is not None and (line := page.news()) is not None:
-                    console.result(line)
-                view.show(lambda: snapshot(search, slots, begun))
+                def watch(search: Search, slots: int) -> None:
+                    search.recorder.note(experiment.copy.news() if experiment.copy is not None else ())
+                    if page is not None and (line := page.news()) is not None:
+                        console.result(line)
+                    view.show(lambda: snapshot(search, slots, begun))
 
-            outcome = execute(plan, experiment, watch, console, server)
-        experiment.compact()
-        _close_manifest(experiment, outcome)
-        unsent = experiment.copy.settle() if experiment.copy is not None else None
+                outcome = cluster.enter_context(executed(plan, experiment, watch, console, server))
+            experiment.compact()
+            _close_manifest(experiment, outcome)
+            unsent = experiment.copy.settle() if experiment.copy is not None else None
+            result = _result(outcome, time.monotonic() - begun)
+            print_summary(console, result)  # Before the cluster is left, which nobody should have to wait for.
     except StorageLost:
         raise
     except (SearchError, KeyboardInterrupt):
@@ -126,8 +129,6 @@ def _search(plan: Plan, console: Console, server: ForkServerAddress | None) -> E
         if page is not None:
             page.close()
         experiment.close()
-    result = _result(outcome, time.monotonic() - begun)
-    print_summary(console, result)
     if unsent is not None:
         raise unsent
     return Ended(plan, outcome.end, _fault(outcome, succeeded=bool(result.ranked) or result.on_a_part > 0))

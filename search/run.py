@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import NoReturn
 
 from search.carry_out import Ended, carry_out
 from search.console import Console
@@ -55,5 +58,13 @@ def _exit_code(console: Console, ended: Ended) -> int:
     return INTERRUPTED if ended.end is SearchEnd.INTERRUPTED else DONE
 
 
+def _leave(code: int) -> NoReturn:
+    """End the process at once: all is stored and closed, and Python takes a quarter of a second to tidy its memory."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # Nobody reads any more.
+            stream.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _leave(main())

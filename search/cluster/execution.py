@@ -8,8 +8,8 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import ray
@@ -58,10 +58,14 @@ Watch = Callable[[Search, int], None]
 """Called many times a second with the search and the number of trials that can run at once."""
 
 
-def execute(
+@contextmanager
+def executed(
     plan: Plan, experiment: Experiment, watch: Watch, console: Console, fork_server: ForkServerAddress | None = None
-) -> Outcome:
-    """Run the search; raises SearchError where the cluster or the plan does not allow it."""
+) -> Iterator[Outcome]:
+    """Run the search, and leave the cluster when the context ends: what was found can be told before.
+
+    Raises SearchError where the cluster or the plan does not allow it.
+    """
     search = open_search(plan, experiment)
     (experiment.root / CLOSING).unlink(missing_ok=True)
     with Interrupts() as interrupts, connected(plan.options.address) as nodes:
@@ -75,7 +79,7 @@ def execute(
         interrupts.arm()
         context = context_of(plan, experiment.root, experiment.token, search.rule.rungs())
         run.tune(dispatcher, dataclasses.replace(context, fork_server=fork_server), checked)
-    return Outcome(run.end(), search.queue.fault, search)
+        yield Outcome(run.end(), search.queue.fault, search)
 
 
 def shapes_of(plan: Plan) -> tuple[Shape, ...]:

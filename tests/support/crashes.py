@@ -99,8 +99,9 @@ class Driver:
 def is_training(process: psutil.Process) -> bool:
     """Whether it is a training process."""
     try:
-        forked = "search.trial.fork_server" in process.cmdline() and process.cmdline() == process.parent().cmdline()
-        return forked or "search.trial.child" in process.cmdline()
+        command, parent = process.cmdline(), process.parent()
+        forked = "search.trial.fork_server" in command and parent is not None and parent.cmdline() == command
+        return forked or "search.trial.child" in command
     except psutil.Error:
         return False
 

@@ -1,0 +1,44 @@
+"""The end of a command: what was found is told first, then the cluster is left, and nothing stays behind."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.crashes import ROOT
+
+SEARCH = """
+import sys
+import psutil, ray
+from search import run
+
+shutdown = ray.shutdown
+
+def leave():
+    children = psutil.Process().children(recursive=True)
+    print("LEAVES", *(child.pid for child in children))
+    print("RUNS", *(word for child in children for word in child.cmdline()), flush=True)
+    shutdown()
+
+ray.shutdown = leave
+run._leave(run.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+def test_all_is_stored_and_told_before_the_cluster_is_left_and_no_process_stays(tmp_path: Path) -> None:
+    words = ["spaces/branin.py", "--trials", "2", "--set", "epochs=2", "--set", "sleep_s=0", "--results", str(tmp_path)]
+    done = subprocess.run([sys.executable, "-c", SEARCH, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told, leaves, runs = done.stdout.partition("LEAVES")[0], *done.stdout.splitlines()[-2:]
+    assert "best" in told
+    assert json.loads((tmp_path / "branin/manifest.json").read_text())["state"] == "finished"
+    processes = [int(word) for word in leaves.split()[1:]]
+    assert processes
+    assert not any(daemon in runs for daemon in ("dashboard/dashboard.py", "log_monitor.py", "autoscaler"))
+    left = [psutil.Process(pid) for pid in processes if psutil.pid_exists(pid)]
+    _, alive = psutil.wait_procs(left, timeout=30)
+    assert not alive
