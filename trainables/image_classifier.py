@@ -16,6 +16,7 @@ from trainables.datasets.find import find_dataset, find_images, no_images
 from trainables.datasets.load import load_data
 from trainables.datasets.settings import DATA_SETTINGS
 from trainables.engines.runtime import configure, import_quietly
+from trainables.errors import TrainableError
 from trainables.setting_table import OF_THE_SEARCH, check_settings
 from trainables.settings.backbones import BACKBONES
 from trainables.settings.checks import check_image_settings, check_known_image_settings, check_training_settings
@@ -122,6 +123,8 @@ def train_with(
         from trainables.training.fitting import fit as epochs_of  # noqa: PLC0415  # likewise
 
         if fit is not None:
+            if trial.refits:
+                raise TrainableError("a `fit` of the user's own chooses by validation images; it cannot train on them.")
             from trainables.training.users_fit import train_by_users_fit  # noqa: PLC0415  # needs TensorFlow, see above
 
             yield from train_by_users_fit(build, fit, data, config, trial)

@@ -72,6 +72,9 @@ class Trial:
     asked: Mapping[str, object] = field(default_factory=dict)
     """`dataset`, `metric` and `mode` of the search; the configuration has them too, unless it gives these names to
     settings of its own."""
+    refits: bool = False
+    """Whether validation images are trained on too, when a configuration has been chosen: the training then goes on to
+    its last epoch, whose weights are kept, since nothing is left to tell which epoch is the best."""
     facts: dict[str, str] = field(default_factory=dict)
     """Words about the trial, each a column of `trials` under its name; set by the trainable before its first yield."""
     save: Callable[[Path], None] | None = None

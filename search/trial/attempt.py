@@ -134,6 +134,7 @@ class Attempt:
             gpu_memory_mib=resources.gpu_memory_mib,
             growth=spec.growth,
             contents=context.contents,
+            refits=context.refits,
             checkpoint=checkpoint,
         )
         link.send(Began(time.time()))

@@ -90,6 +90,8 @@ class SearchContext:
     """`dataset`, `metric` and `mode`, which a configuration may hold as settings of its own."""
     fork_server: ForkServerAddress | None = None
     """Who forks the training processes of the driver's machine; None: workers start them."""
+    refits: bool = False
+    """Whether trials train on the validation images too: see `Trial.refits`."""
     report_every_s: float = 0.25
     """Longest time for which finished epochs are held back to be reported together."""
     trial_timeout_s: float | None = None

@@ -1,4 +1,4 @@
-"""The command line: python -m search.use {predict,export,card,reproduce} RESULTS [options]."""
+"""The command line: python -m search.use {predict,export,card,reproduce,refit} RESULTS [options]."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from search.console import Console
 from search.errors import SearchError
 from search.from_python import Experiment
 from search.planning.dataset import data_folder
-from search.planning.option_values import folder
+from search.planning.option_values import count, folder
 from search.planning.options import Options
 from search.use.card import card
 from search.use.export import NAMES, export
 from search.use.predict import predict
+from search.use.refit import refit
 from search.use.reproduce import reproduce
 from search.use.stored_trial import stored_trial
 from trainables.errors import TrainableError
@@ -47,12 +48,14 @@ def main(words: Sequence[str] | None = None) -> int:
 def _run(given: argparse.Namespace, console: Console) -> int:
     trial = stored_trial(Experiment(given.results), given.trial)
     if given.command == "predict":
-        return predict(trial, given.files, given.output, console)
+        return predict(trial, given.files, given.output, console, given.model)
     if given.command == "card":
         return card(trial, given.output, console)
     data_dir = data_folder(Options(data_dir=given.data_dir))
     if given.command == "export":
         return export(trial, given.format, given.output, data_dir, console)
+    if given.command == "refit":
+        return refit(trial, given.seeds, data_dir, console)
     return reproduce(trial, data_dir, console)
 
 
@@ -61,6 +64,9 @@ def parser() -> argparse.ArgumentParser:
     whole = _Parser(prog="python -m search.use", description="Use what a search found.", allow_abbrev=False)
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     predicts = _command(commands, "predict", "classify image files")
+    predicts.add_argument(
+        "--model", type=folder, metavar="FILE", help="another .keras file of it (default: the trial's)"
+    )
     predicts.add_argument("files", nargs="+", type=folder, metavar="FILE", help="image files, or folders of them")
     _output(predicts, "a .csv or .parquet file (default: csv on standard output)")
     exports = _command(commands, "export", "write the model in another format, checked on the test images")
@@ -71,6 +77,9 @@ def parser() -> argparse.ArgumentParser:
         _command(commands, "card", "describe the model: data, configuration, metrics, versions"),
         "(default: RESULTS/card.md)",
     )
+    refits = _command(commands, "refit", "train it on training and validation images together")
+    refits.add_argument("--seeds", type=count, default=3, metavar="K", help="how many models (default: 3)")
+    _data_dir(refits)
     _data_dir(_command(commands, "reproduce", "train the trial again, and compare every metric"))
     return whole
 

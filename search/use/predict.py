@@ -21,15 +21,20 @@ SUFFIXES = frozenset(
 _SHOWN = 5
 
 
-def predict(trial: StoredTrial, given: Sequence[Path], output: Path | None, console: Console) -> int:
+def predict(
+    trial: StoredTrial, given: Sequence[Path], output: Path | None, console: Console, model: Path | None = None
+) -> int:
     """Write a row for each file, as csv or Parquet by the suffix of `output`, or show it as csv; the exit code.
 
-    The code is 1 where no file can be read; raises SearchError where there is none.
+    `model`: another file than the trial's own. The code is 1 where no file can be read; raises SearchError where there
+    is none.
     """
     files = list(_files(given))
     if output is not None and output.suffix not in (".csv", ".parquet"):
         raise SearchError(f"--output {output} names no format; expected a name that ends in .csv or .parquet.")
-    classifier = open_classifier(trial.model, trial.load, usable_cpus(), trial.image_size)
+    if model is not None and not model.is_file():
+        raise SearchError(f"{model} is not there; expected a .keras file of the experiment, like one of refit/.")
+    classifier = open_classifier(model or trial.model, trial.load, usable_cpus(), trial.image_size)
     found = list(classified(classifier, files))
     table = as_table(found, trial.class_names)
     if output is None:

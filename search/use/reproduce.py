@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +56,7 @@ def reproduce(trial: StoredTrial, data_dir: Path | None, console: Console) -> in
     if trial.row["state"] == TrialState.FAILED:
         raise SearchError(f"trial {trial.trial_id} failed ({trial.row['error']}); expected a complete or a pruned one.")
     plan = plan_of(trial, data_dir, console)
-    spec = _spec(trial, plan)
+    spec = spec_of(trial, plan)
     console.note(f"training trial {trial.trial_id} again: {counted(int(trial.row['epochs']), 'epoch')}")
     epochs, summary = train_again(trial, plan, spec)
     compared, differences = _compared(trial, epochs, summary)
@@ -78,7 +80,8 @@ def plan_of(trial: StoredTrial, data_dir: Path | None, console: Console) -> Plan
     return make_plan(options, (), warn=console.warning, space_file=trial.experiment.searched())
 
 
-def _spec(trial: StoredTrial, plan: Plan) -> TrialSpec:
+def spec_of(trial: StoredTrial, plan: Plan) -> TrialSpec:
+    """The trial as a worker is handed it, to be run once more."""
     settings = plan.trial_config(configuration_of(trial.row, plan.space))
     rule = make_rule(plan.space.stopping, plan.space.mode, plan.space.stopping_options, plan.max_epochs)
     growth = ALL_AT_ONCE if trial.row.get("repeat_of") and rule.growth().anew else rule.growth()
@@ -96,19 +99,30 @@ def _spec(trial: StoredTrial, plan: Plan) -> TrialSpec:
 
 def train_again(trial: StoredTrial, plan: Plan, spec: TrialSpec) -> tuple[list[dict[str, float]], dict[str, float]]:
     """Metrics of each epoch and of the whole trial; a pruned one is stopped where it was. Raises SearchError."""
-    with tempfile.TemporaryDirectory(prefix="search-reproduce-") as scratch:
-        context = context_of(plan, Path(scratch), token="", rungs=(int(trial.row["epochs"]),))
-        runner = TrialRunner(context, "this machine", spec.shape, closing=lambda: False)
-        try:
-            runner.begin(spec)
-            epochs: list[dict[str, float]] = []
-            while True:
-                report = runner.proceed()
-                epochs += report.epochs
-                if report.end is not None or report.waits:
-                    return epochs, _summary(trial, report)
-        finally:
-            runner.close()
+    with (
+        tempfile.TemporaryDirectory(prefix="search-reproduce-") as scratch,
+        runner_of(plan, Path(scratch), spec, rungs=(int(trial.row["epochs"]),)) as runner,
+    ):
+        runner.begin(spec)
+        epochs: list[dict[str, float]] = []
+        while True:
+            report = runner.proceed()
+            epochs += report.epochs
+            if report.end is not None or report.waits:
+                return epochs, _summary(trial, report)
+
+
+@contextmanager
+def runner_of(
+    plan: Plan, scratch: Path, spec: TrialSpec, rungs: tuple[int, ...], refits: bool = False
+) -> Iterator[TrialRunner]:
+    """What runs trials of the search without Ray, as its workers do; they write to a folder of their own."""
+    context = dataclasses.replace(context_of(plan, scratch, token="", rungs=rungs), refits=refits)
+    runner = TrialRunner(context, "this machine", spec.shape, closing=lambda: False)
+    try:
+        yield runner
+    finally:
+        runner.close()
 
 
 def _summary(trial: StoredTrial, report: Report) -> dict[str, float]:

@@ -31,7 +31,7 @@ ORDER_INSIDE = {
     "search.space": "server loading space_process hypermodel exploration unloaded definition per_trial pinned_function "
     "parameters values",
     "search.stopping": "enough expectation rules fidelity",
-    "search.use": "__main__ card export predict reproduce stored_trial",
+    "search.use": "__main__ card export predict refit reproduce stored_trial",
     "trainables": "hypermodel tailored finished image_classifier training backbones own_models networks compiled "
     "engines settings datasets branin data setting_table trial wording errors durable",
     "trainables.finished": "formats measure classifier",

@@ -117,6 +117,21 @@ def test_complete_and_pruned_trials_and_repeats_come_out_the_same(
 
 
 @pytest.mark.slow
+def test_refit_trains_on_the_validation_images_too_and_its_models_can_be_used(
+    best: StoredTrial, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = best.experiment.path
+    assert main(["refit", str(root), "--seeds", "2"]) == 0
+    assert "test_accuracy: mean " in capsys.readouterr().out
+    rows = json.loads((root / "refit" / f"{best.trial_id}.json").read_text())
+    assert [row["seed"] for row in rows] == [0, 1]
+    assert {row["sample_size"] for row in rows} == {600 + 359}
+    model = str(root / "refit" / f"{best.trial_id}-1.keras")
+    assert main(["predict", str(root), str(pictures), "--model", model]) == 0
+    assert "7.png," in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_trial_that_comes_out_otherwise_is_told_with_the_value(
     best: StoredTrial, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -172,4 +187,4 @@ def test_interval_is_wilson_s() -> None:
 def test_commands_that_the_page_shows_can_be_given() -> None:
     commands = re.findall(r"python -m search\.use ([^`\n#]+)", PAGE.read_text())
     given = [parser().parse_args(command.split()).command for command in commands if "COMMAND" not in command]
-    assert given == ["predict", "export", "card", "reproduce"]
+    assert given == ["predict", "export", "card", "reproduce", "refit"]

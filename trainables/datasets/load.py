@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data import Data, Inputs, Split
@@ -71,6 +72,8 @@ def _divided(arrays: tuple[Inputs, NDArray[Any]], found: Named, config: Mapping[
     sample_size = sample_size_of(config.get("sample_size"))
     most = sample_size_of(config.get("evaluation_size"))
     parts = (rows.train[:sample_size], at_most(rows.validation, most), at_most(rows.test, most))
+    if trial.refits:
+        parts = (np.concatenate(parts[:2]), *parts[1:])
     train, validation, test = (Split(*arrays, index) for index in parts)
     return Data(train, validation, test, info)
 

@@ -88,7 +88,7 @@ def train_stage(
             metrics["train_images"] = len(seen.train)
         first_loss = metrics.get("loss") if first_loss is None else first_loss
         check_loss(metrics, int(metrics["epoch"]), first_loss)
-        if trial.growth.share(epoch) == 1:
+        if trial.growth.share(epoch) == 1 and not trial.refits:
             stopping.after_epoch(epoch, metrics)
         if engine.can_be_saved:
             trial.save = _saver(engine, stopping, epoch, first_loss, stage)

@@ -1,0 +1,91 @@
+"""Trains the best configuration on training and validation images together, with several seeds: the models to use."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+
+from search.console import Console
+from search.errors import SearchError
+from search.experiment.atomic import write_text
+from search.experiment.states import TrialState
+from search.planning.plan import Plan
+from search.trial.messages import TrialSpec
+from search.use.reproduce import plan_of, runner_of, spec_of
+from search.use.stored_trial import StoredTrial
+from search.wording import counted, show_value
+from trainables.trial import ALL_AT_ONCE
+
+Row = dict[str, float]
+
+
+def refit(trial: StoredTrial, seeds: int, data_dir: Path | None, console: Console) -> int:
+    """Train as many epochs as the trial's best one, with each of so many seeds; the exit code.
+
+    Models and what they score on the test images go to `refit/` in the experiment's folder.
+    """
+    if trial.row["state"] != TrialState.COMPLETE:
+        raise SearchError(f"trial {trial.trial_id} is {trial.row['state']}; expected a complete one.")
+    if any(row.get("stage") == 2 for row in trial.epochs):
+        raise SearchError(f"trial {trial.trial_id} trained in two stages; refit takes trainings of one. Use its model.")
+    plan = plan_of(trial, data_dir, console)
+    folder = trial.experiment.path / "refit"
+    folder.mkdir(exist_ok=True)
+    spec = _spec(trial, plan)
+    console.note(
+        f"training on training and validation images together: {counted(int(str(spec.config['epochs'])), 'epoch')}"
+    )
+    rows = []
+    for seed in range(int(trial.row["seed"]), int(trial.row["seed"]) + seeds):
+        rows.append(_trained(trial, plan, dataclasses.replace(spec, seed=seed), folder))
+        console.result(f"seed {seed}: {_told(rows[-1])}; {folder / f'{trial.trial_id}-{seed}.keras'}")
+    write_text(folder / f"{trial.trial_id}.json", json.dumps(rows, indent=2) + "\n")
+    _conclude(trial, rows, console)
+    return 0
+
+
+def _spec(trial: StoredTrial, plan: Plan) -> TrialSpec:
+    spec = spec_of(trial, plan)
+    config = {"epochs": int(trial.row["best_epoch"]), **spec.config}
+    if config.get("schedule", "constant") == "constant" and not config.get("warmup_epochs"):
+        config["epochs"] = int(trial.row["best_epoch"])  # A schedule would be another one over fewer epochs.
+    config.pop("patience", None)
+    if config.pop("reduce_on_plateau", None) is not None:
+        raise SearchError(
+            f"trial {trial.trial_id} reduced its learning rate by the validation images, on which refit trains. "
+            "Use its model."
+        )
+    return dataclasses.replace(spec, config=config, growth=ALL_AT_ONCE, keep_above=None, decides=False)
+
+
+def _trained(trial: StoredTrial, plan: Plan, spec: TrialSpec, folder: Path) -> Row:
+    with tempfile.TemporaryDirectory(prefix="search-refit-") as scratch:
+        with runner_of(plan, Path(scratch), spec, rungs=(), refits=True) as runner:
+            runner.begin(spec)
+            while (report := runner.proceed()).end is None:
+                pass
+        if report.end.state is not TrialState.COMPLETE:
+            raise SearchError(f"training with seed {spec.seed} failed: {report.end.error}")
+        model = Path(scratch) / "models" / f"{spec.trial_id}.keras"
+        shutil.copyfile(model, folder / f"{trial.trial_id}-{spec.seed}.keras")
+    return {"seed": spec.seed, **report.end.summary}
+
+
+def _told(row: Row) -> str:
+    return ", ".join(f"{name} {show_value(value)}" for name, value in row.items() if name.startswith("test_"))
+
+
+def _conclude(trial: StoredTrial, rows: Sequence[Row], console: Console) -> None:
+    for name in [name for name in rows[0] if name.startswith("test_")]:
+        values = [row[name] for row in rows]
+        spread = f", standard deviation {stdev(values):.2g}" if len(values) > 1 else ""
+        before = trial.row.get(name)
+        console.result(
+            f"{name}: mean {show_value(fmean(values))} of {counted(len(values), 'seed')}{spread}; "
+            f"{show_value(before)} without the validation images"
+        )
