@@ -154,7 +154,7 @@ def _result(outcome: Outcome, seconds: float) -> Result:
         enough=outcome.search.queue.enough if outcome.end is SearchEnd.ENOUGH else None,
         on_a_part=count_on_a_part(ended),
         ahead=stopped.row if (stopped := trials.stopped_leader()) else None,
-        unread=outcome.search.recorder.unread.lines(),
+        unread=[*outcome.search.recorder.unread.lines(), *outcome.search.recorder.alike.lines()],
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +27,16 @@ class Contestant:
     """Whether it also runs the larger number of trials."""
 
 
-def _ours(trials: int, folder: Path, sampler: str = "tpe") -> list[list[str]]:
-    words = ["benchmarks/spaces/digits_cnn.py", "--trials", str(trials), "--sampler", sampler]
+_CNN = ("benchmarks/spaces/digits_cnn.py",)
+_HYPERMODEL = (
+    *("benchmarks/peers/keras_tuner_random.py:build", "--dataset", "digits", "--metric", "val_accuracy"),
+    *("--stopping", "none", "--set", "epochs=5", "--set", "batch_size=64"),
+)
+"""What the KerasTuner peer searches, as it stands there."""
+
+
+def _ours(trials: int, folder: Path, sampler: str = "tpe", space: Sequence[str] = _CNN) -> list[list[str]]:
+    words = [*space, "--trials", str(trials), "--sampler", sampler]
     return [[sys.executable, "-m", "search.run", *words, "--results", str(folder), "--name", "ours"]]
 
 
@@ -65,6 +73,16 @@ CONTESTANTS = {
     "ours": Contestant("**this system**, TPE, 2 workers", _ours, _read_ours, many=True),
     "ours-random": Contestant(
         "this system, random", lambda trials, folder: _ours(trials, folder, "random"), _read_ours
+    ),
+    "hypermodel": Contestant(
+        "this system, the HyperModel of the KerasTuner peer, random",
+        lambda trials, folder: _ours(trials, folder, "random", _HYPERMODEL),
+        _read_ours,
+    ),
+    "hypermodel-fit": Contestant(
+        "the same, trained by Keras' `fit`",
+        lambda trials, folder: _ours(trials, folder, "random", (*_HYPERMODEL, "--set", "engine=fit")),
+        _read_ours,
     ),
     "tune-reused": Contestant(
         "Ray Tune + OptunaSearch, reused actors", _peer("tune_optuna", "--reuse"), _read_peer, 0.78

@@ -16,7 +16,7 @@ from search.experiment.folder import Experiment
 from search.experiment.schema import CONFIG_PREFIX, read_epochs, read_trials
 from search.experiment.states import TrialState
 from search.sampling import Finished
-from search.sampling.translation import translate
+from search.sampling.translation import Translation, translate
 from search.space import Space
 
 
@@ -57,7 +57,7 @@ def read_history(experiment: Experiment, space: Space, retry_failed: bool) -> Hi
             if first_run:
                 history.running[trial_id] = _settings(row)
             continue
-        ended = _ended(row, translation.read(_settings(row)), row.get(space.metric))
+        ended = _ended(row, _configuration(row, space, translation), row.get(space.metric))
         history.ended.append(ended)
         if first_run:
             history.finished[trial_id] = Finished(
@@ -75,9 +75,16 @@ def ended_trials(root: Path, metric: str) -> list[EndedTrial]:
     return [_ended(row, _active(_settings(row)), row.get(metric)) for row in over]
 
 
+def _configuration(row: dict[str, object], space: Space, translation: Translation) -> dict[str, object]:
+    """The configuration of a row, what no table of parameters showed among it."""
+    settings = _settings(row)
+    shown_late = {name: value for name, value in settings.items() if space.declared and name not in space.parameters}
+    return {**_active(shown_late), **translation.read(settings)}
+
+
 def configuration_of(row: Mapping[str, object], space: Space) -> dict[str, object]:
     """The configuration of a row of the table, with options and numbers as the space has them."""
-    return translate(space).read(_settings(dict(row)))
+    return _configuration(dict(row), space, translate(space))
 
 
 def _active(settings: dict[str, object]) -> dict[str, object]:

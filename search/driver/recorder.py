@@ -18,9 +18,11 @@ from search.experiment.folder import Experiment
 from search.experiment.states import TrialState
 from search.planning.plan import Plan
 from search.sampling import Sampling
+from search.space.loading import builds_of
+from search.space.space_process import BuildApart
 from search.stopping import Decision, StoppingRule
 from search.trial.messages import Metrics, Report, TrialEnd, WorkerId
-from search.trial.reads import Unread
+from search.trial.reads import Alike, Unread
 
 STORE_EVERY_S = 2.0
 """Longest time for which the epochs of running trials are held in memory only."""
@@ -39,7 +41,10 @@ class Recorder:
         self._plan, self._experiment, self._trials = plan, experiment, trials
         self._sampling, self._rule = sampling, rule
         self.faults = Faults()
-        self.unread = Unread()
+        self._builds: BuildApart | None = None
+        self._grows = getattr(plan.space.trainable, "builds", False) and plan.space.sampler != "grid"
+        self.unread = Unread("later trials search it") if self._grows else Unread()
+        self.alike = Alike()
         self.models = KeptModels(experiment, keep=1 if plan.space.repeats == 1 else LEADERS, mode=plan.space.mode)
         self.events: list[str] = []
         """What befell workers and trials, one line each, oldest first."""
@@ -136,6 +141,16 @@ class Recorder:
             self.latest_failure = (trial_id, error)
         self.models.offer(ended)
         self.note(self.unread.take({**self._plan.space.fixed, **trial.config}, end))
+        if end.added:
+            self.grow()
+        if end.state is TrialState.COMPLETE and trial.repeat_of is None:
+            self.note(self.alike.take(trial_id, trial.config, trial.epochs))
+
+    def grow(self) -> None:
+        """A model asks for what no build before the search showed: a build tells what each later trial has."""
+        if self._grows and self._builds is None:
+            self._builds = builds_of(self._plan.space_file, self._plan.space.fixed)
+            self._sampling.grow(self._builds)
 
     # Workers that are gone
 
@@ -190,6 +205,8 @@ class Recorder:
         for trial_id, trial in {**self._trials.running, **self._trials.queued}.items():
             if trial.repeat_of is None:
                 self._sampling.requeue(trial_id)
+        if self._builds is not None:
+            self._builds.process.close()
         self.best_model = self.models.name_best(best(self._trials.ended.values(), self._plan.space.mode))
 
     def seconds_per_trial(self) -> float | None:

@@ -58,6 +58,10 @@ def _restore(search: Search, sampling: Sampling, history: History) -> None:
         search.rule.decide(trial_id, epoch, value)
     # Of settings that a function makes up, a table cannot tell a list from its text.
     proposed = {} if search.plan.space.declared else sampling.configurations()
+    if search.plan.space.declared and any(
+        config.keys() - search.plan.space.parameters.keys() for config in sampling.configurations().values()
+    ):
+        search.recorder.grow()
     for stored in history.ended:
         config = proposed.get(stored.repeat_of or stored.trial_id, stored.config)
         ended = dataclasses.replace(stored, config=config)

@@ -116,6 +116,10 @@ class Drawing:
             self._study.sampler = make_sampler(self._sampler, seed, self._max_epochs)
             self._chance = np.random.default_rng(seed)
 
+    def grow(self, translation: Translation) -> None:
+        """Draw by another translation from here on, which may show further parameters."""
+        self._translation, self._size = translation, None
+
     def seen(self, config: Config) -> None:
         """Take note of a configuration, which is then never drawn."""
         self._drawn.add(fingerprint(config))

@@ -20,8 +20,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.sampling.drawing import Draw, Drawing
 from search.sampling.journal import Record
-from search.sampling.translation import translate
+from search.sampling.translation import Built, Translation, translate
 from search.space import Config, Space
+from search.space.space_process import BuildApart
 from search.space.values import text_of
 
 State = Literal["complete", "pruned", "failed"]
@@ -67,7 +68,7 @@ class Sampling:
     def __init__(self, space: Space, journal: Path | None, *, sampler: str, seed: int, name: str = "search") -> None:
         # Optuna would print each trial as it ends, which the live view does here.
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._translation = translate(space)
+        self._translation: Translation = translate(space)
         self._drawing = Drawing(space, self._translation, sampler, seed)
         self._record = Record(journal, space.mode, space.metric, name)
         self._running: dict[str, _Running] = {}
@@ -108,6 +109,11 @@ class Sampling:
         self._next = 1 + max((proposal.number for proposal, _ in known.values()), default=-1)
         unfinished = [known[trial_id] for trial_id in known if trial_id not in finished]
         self._again.extend(sorted(unfinished, key=lambda pair: pair[0].number))
+
+    def grow(self, build: BuildApart) -> None:
+        """Let a build tell, from here on, what each configuration has beside the declared parameters."""
+        self._translation = Built(build, self._translation)
+        self._drawing.grow(self._translation)
 
     def ask(self) -> Proposal | None:
         """Return the next configuration, or None when the space has no other one."""
@@ -185,6 +191,8 @@ class Sampling:
         known = {}
         for trial in self._record.trials():
             config = self._translation.restore(trial.params)
+            noted = json.loads(trial.user_attrs.get("config", "{}"))
+            config |= {name: value for name, value in noted.items() if name not in config}  # What no table showed.
             proposal = Proposal(trial.user_attrs["number"], trial.user_attrs["trial_id"], config)
             known[proposal.trial_id] = (proposal, Draw(config, trial.params, trial.distributions, None))
         return known

@@ -145,7 +145,7 @@ class DefinedByRun:
 
     def read(self, row: Mapping[str, object]) -> Config:
         """Return the row as it is, without what is null."""
-        return {name: value for name, value in row.items() if not _is_null(value)}
+        return _without_null(row)
 
 
 class Strict:
@@ -174,15 +174,22 @@ class Strict:
 
 
 class Built:
-    """Translates a HyperModel, which tells its hyperparameters as it is built for each trial."""
+    """A HyperModel that is built for each trial, which tells its hyperparameters beside the `declared` ones."""
 
-    def __init__(self, build: BuildApart) -> None:
-        self._build = build
+    def __init__(self, build: BuildApart, declared: Translation | None = None) -> None:
+        self._build, self._declared = build, declared
         self._restored: dict[str, Config] = {}
 
     def draw(self, trial: BaseTrial) -> Config:
         """Return what a build asks for, with each value as suggested."""
-        return self._build(lambda name, p: _restored(p, _suggest(trial, _key(name, p), distribution(p))))
+        known = self._declared.draw(trial) if self._declared else {}
+
+        def suggest(name: str, parameter: Parameter) -> object:
+            if name in known:
+                return known[name]
+            return _restored(parameter, _suggest(trial, _key(name, parameter), distribution(parameter)))
+
+        return self._build(suggest)
 
     def store(self, config: Config) -> tuple[Stored, dict[str, BaseDistribution]]:
         """Return what a build asks for when it is answered with the configuration, or nothing if it asks for more."""
@@ -201,15 +208,20 @@ class Built:
         return stored, distributions
 
     def restore(self, stored: Stored) -> Config:
-        """Return what a build asks for when it is answered with the stored values; each is built once."""
-        text = fingerprint(stored)
-        if text not in self._restored:
+        """Return what a build asks for when it is answered with the stored values; what is declared where that is."""
+        if self._declared:
+            return self._declared.restore(stored)
+        if (text := fingerprint(stored)) not in self._restored:
             self._restored[text] = self._build(lambda name, p: _restored(p, stored[_key(name, p)]))
         return self._restored[text]
 
     def read(self, row: Mapping[str, object]) -> Config:
         """Return the row as it is, without what is null."""
-        return {name: value for name, value in row.items() if not _is_null(value)}
+        return (
+            self._declared.read(row)
+            if self._declared
+            else {name: value for name, value in row.items() if not _is_null(value)}
+        )
 
 
 def _key(name: str, parameter: Parameter) -> str:
@@ -278,6 +290,10 @@ def _read(name: str, parameter: Parameter, value: Any) -> object:
         if value in known:
             return parameter.options[known.index(value)]
     raise SearchError(f"the stored trials have {name}={value!r}, which is none of its options {parameter.describe()}.")
+
+
+def _without_null(row: Mapping[str, object]) -> Config:
+    return {name: value for name, value in row.items() if not _is_null(value)}
 
 
 def _is_null(value: object) -> bool:

@@ -44,7 +44,7 @@ class Result:
     enough: str | None = None
     """Why it ended by itself, before its number of trials; None where it did not."""
     unread: Sequence[str] = ()
-    """Lines on settings that no trial has read."""
+    """Lines on settings without effect."""
     on_a_part: int = 0
     """How many trials were stopped while they trained on a part of their training set."""
     ahead: Mapping[str, object] | None = None

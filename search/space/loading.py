@@ -11,7 +11,7 @@ import pickle
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -22,10 +22,13 @@ from search.space import Space
 from search.space.hypermodel import is_build
 from search.space.space_process import BuildApart, FunctionApart, SpaceProcess, TrainableApart, made_of
 from search.space.unloaded import FrameworkNeeded, frameworks_unloaded
+from search.space.values import foreign
 from search.wording import did_you_mean, error_text, users_line
 
 SPACE = "space"
 """The name of the Space in a space file."""
+MODULE = "space_file_"
+"""What the name of a space file's module begins with."""
 TRIALS = 10
 """Trials of a search without a space file, as KerasTuner has them by default."""
 DEFAULT_TRAINABLE = "trainables.hypermodel:train_hypermodel"
@@ -75,7 +78,7 @@ class SpaceFile:
         """As `execute`, but for the trainable, which may be missing where `parameters` is no dict."""
         if self.packed:
             return self._made(self._unpacked())
-        module = ModuleType(f"space_{self.sha256[:12]}")
+        module = ModuleType(f"{MODULE}{self.sha256[:12]}")
         module.__file__ = self.path
         # Dataclasses and pickle look a module up by its name.
         sys.modules[module.__name__] = module
@@ -91,7 +94,9 @@ class SpaceFile:
             raise SearchError(f"{where} is not Python: {error.msg}. Mend that line.") from None
         except (Exception, SystemExit) as error:
             raise self.line_of(error) from error
-        return self._space_of(module)
+        space = self._space_of(module)
+        self._check_values(space)
+        return space
 
     def _unpacked(self) -> Any:
         try:
@@ -108,6 +113,19 @@ class SpaceFile:
         if isinstance(error, SearchError):
             return SearchError(f"{where}: {error}")
         return SearchError(f"{where}: {error_text(error)}{_origin(error, self.path)}")
+
+    def _check_values(self, space: Space) -> None:
+        """Raise SearchError for a value that no process but the training's own would know."""
+        options = (
+            {name: getattr(one, "options", ()) for name, one in space.parameters.items()} if space.declared else {}
+        )
+        for name, values in {**options, **{name: (value,) for name, value in space.fixed.items()}}.items():
+            found = foreign(values, MODULE)
+            if found is not None:
+                raise SearchError(
+                    f"{self.path}: {name!r} may be {found!r}, which is made of the space file's own class or function; "
+                    "expected values that any process knows. Give names or numbers, and make it in the trainable."
+                )
 
     def _space_of(self, module: ModuleType) -> Space:
         value = getattr(module, self.name, None)
@@ -220,6 +238,13 @@ def space_of(space_file: SpaceFile, say: Callable[[str], None] = lambda line: No
     except FrameworkNeeded:
         pass
     return _checked(_space_apart(space_file, say))
+
+
+def builds_of(space_file: SpaceFile, fixed: Mapping[str, object]) -> BuildApart:
+    """The builds of a space file's HyperModel, in a process apart: each tells what one configuration has."""
+    process = SpaceProcess(space_file, explores=False)
+    process.described()
+    return BuildApart(process, dict(fixed))
 
 
 def _checked(space: Space) -> Space:

@@ -30,20 +30,21 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The driver decides what Ctrl-C means.
     link = Connection(int(sys.argv[1]))
     try:
-        space_file = link.recv()
+        space_file, explores = link.recv()
         assert isinstance(space_file, SpaceFile)
-        _serve(space_file, link)
+        _serve(space_file, explores, link)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 
 
-def _serve(space_file: SpaceFile, link: Connection) -> None:
+def _serve(space_file: SpaceFile, explores: bool, link: Connection) -> None:
     try:
         space = space_file.execute()
         builds = not space.declared and is_build(space.parameters)
         if builds:
             leave_weights_out()
-        link.send(_described(space, builds))
+        described = _described(space, builds)
+        link.send(_explored(space, described) if builds and explores else described)
     except SearchError as error:
         link.send(error)
         return
@@ -66,14 +67,13 @@ def _described(space: Space, builds: bool) -> Described:
         if field.name not in ("trainable", "parameters")
     }
     trainable = space.trainable
-    described = Described(
+    return Described(
         values=values,
         parameters=_plain_parameters(space.parameters) if space.declared else None,
         builds=builds,
         trainable=(trainable.__module__, getattr(trainable, "__qualname__", "trainable")),
         declaration=declaration_of(trainable),
     )
-    return _explored(space, described) if builds else described
 
 
 def _plain(value: object) -> object:

@@ -57,6 +57,8 @@ class TrainableApart:
     def __init__(self, described: Described) -> None:
         self.__module__, self.__qualname__ = described.trainable
         self.declaration = described.declaration
+        self.builds = described.builds
+        """Whether the parameters were found by building a HyperModel, which may ask for more where nobody looked."""
 
     def __call__(self, config: object, trial: object) -> Any:
         """Never called: trials run in training processes, which run the space file themselves."""
@@ -66,7 +68,8 @@ class TrainableApart:
 class SpaceProcess:
     """The process; ends with the driver, or when it is closed."""
 
-    def __init__(self, space_file: object) -> None:
+    def __init__(self, space_file: object, *, explores: bool = True) -> None:
+        """Start it; `explores`: whether it finds out what a HyperModel asks for before it answers."""
         self._output = tempfile.TemporaryFile("w+b")  # noqa: SIM115  # closed with the process
         ours, theirs = socketpair()
         self._process = subprocess.Popen(
@@ -79,7 +82,7 @@ class SpaceProcess:
         )
         theirs.close()
         self._link = Connection(ours.detach())
-        self._link.send(space_file)
+        self._link.send((space_file, explores))
 
     def described(self) -> Described:
         """What the space file's space is; raises SearchError for what its author can mend."""

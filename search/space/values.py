@@ -46,3 +46,17 @@ def read_only(values: Mapping[Any, Any]) -> MappingProxyType[Any, Any]:
 
 # Python can copy every part of a space to another process but these.
 copyreg.pickle(MappingProxyType, lambda values: (read_only, (dict(values),)))
+
+
+def foreign(value: Any, module: str) -> object | None:
+    """Return the value, or the one within it, that is made in a module whose name begins so; else None.
+
+    Such a module is a space file, which only training processes run: a value on its way to them passes others.
+    """
+    if isinstance(value, Mapping):
+        parts: tuple[Any, ...] = (*value.keys(), *value.values())
+    else:
+        parts = tuple(value) if type(value) in (tuple, list, set, frozenset) else ()
+    if str(getattr(value, "__module__", type(value).__module__)).startswith(module):
+        return value  # type: ignore[no-any-return]  # the caller's
+    return next((found for part in parts if (found := foreign(part, module)) is not None), None)

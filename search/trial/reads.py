@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from search.experiment.states import TrialState
 from search.trial.messages import TrialEnd
 from search.wording import near_names
 
+_OF_THE_EPOCH = frozenset({"epoch", "stage", "seconds", "learning_rate", "train_images"})
+"""What is reported of an epoch and says nothing of what was learned."""
 TOLD_AFTER = 3
 """So many complete trials must have had a setting, and none have read it, before it is told."""
 
@@ -95,7 +97,9 @@ class Config(dict[str, object]):
 class Unread:
     """Takes the ends of trials; only complete ones have read all that they will."""
 
-    def __init__(self) -> None:
+    def __init__(self, then: str = "its default is kept") -> None:
+        """`then`: what becomes of a hyperparameter that shows while the search runs."""
+        self._then = then
         self._had: dict[str, int] = {}
         self._read: set[str] = set()
         self._missed: set[str] = set()
@@ -114,10 +118,7 @@ class Unread:
                 self._read.add(name)
         new = [name for name in self._names(TOLD_AFTER) if name not in self._told]
         self._told.update(new)
-        found = [
-            f"the model asks for {name!r}, which no build before the search did: its default is kept"
-            for name in unknown
-        ]
+        found = [f"the model asks for {name!r}, which no build before the search did: {self._then}" for name in unknown]
         return [*found, *(self._line(name) for name in new)]
 
     def lines(self) -> list[str]:
@@ -133,3 +134,40 @@ class Unread:
         near = near_names(name, {*self._read, *self._missed} - {name})
         hint = f" They read {' and '.join(map(repr, near))}." if near else ""
         return f"setting {name!r} has no effect: {trials}.{hint}"
+
+
+class Alike:
+    """Takes complete trials of one seed; two that report the same to the last digit have trained the same.
+
+    So a setting without effect is told also where a trainable goes through its whole configuration, which then counts
+    as read.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[object, ...], tuple[str, dict[str, object]]] = {}
+        self._told: dict[frozenset[str], str] = {}
+
+    def take(self, trial_id: str, config: Mapping[str, object], epochs: Sequence[Mapping[str, float]]) -> list[str]:
+        """Lines to tell now: which trials are alike, and in what they differ; each difference once."""
+        values = [(name, value) for one in epochs for name, value in one.items() if name not in _OF_THE_EPOCH]
+        if len({value for _, value in values if value % 1 != 0}) < _FRACTIONS:
+            return []  # Counts, and scores of few trials, may well be equal.
+        other, other_config = self._first.setdefault((len(epochs), *values), (trial_id, dict(config)))
+        names = {*config, *other_config}
+        differ = frozenset(name for name in names if config.get(name, self) != other_config.get(name, self))
+        if not differ or differ in self._told:
+            return []
+        has = "it has" if len(differ) == 1 else "they have"
+        self._told[differ] = (
+            f"trials {other} and {trial_id} differ in {' and '.join(sorted(differ))} only, and trained the same to the "
+            f"last digit: {has} no effect there."
+        )
+        return [self._told[differ]]
+
+    def lines(self) -> list[str]:
+        """What was told so far."""
+        return list(self._told.values())
+
+
+_FRACTIONS = 3
+"""So many different values that are no whole numbers make it sure that two trials are alike by no chance."""

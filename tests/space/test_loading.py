@@ -124,3 +124,12 @@ def test_space_that_cannot_be_loaded_on_a_node_fails_its_trials_with_the_reason(
     assert end.state == "failed"
     assert end.error == f"{space_file.path}, line 1: ModuleNotFoundError: No module named 'only_on_the_driver'"
     assert "Traceback" in end.traceback
+
+
+@pytest.mark.parametrize(
+    "values", ['{"x": Choice(Kind.A, Kind.B)}, ', '{"x": Choice(1, 2)}, fixed={"y": ((Kind.A,),)}, ']
+)
+def test_value_of_a_class_of_the_space_file_is_refused_since_no_worker_knows_it(tmp_path: Path, values: str) -> None:
+    own = "import enum\nclass Kind(enum.Enum):\n    A = 1\n    B = 2\n"
+    with pytest.raises(SearchError, match=r"may be <Kind.A: 1>, which is made of the space file's own class"):
+        load_space(write(tmp_path, own + OWN.replace('{"x": Choice(0, 1)}, ', values)))

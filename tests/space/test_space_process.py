@@ -7,10 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from search.driver.search import open_search
+from search.experiment.folder import Experiment
+from search.experiment.states import TrialState
+from search.planning.make_plan import make_plan
+from search.planning.options import parse
 from search.sampling import Finished, Sampling
 from search.space import Choice, Float, Int
 from search.space.loading import load_space
 from search.space.space_process import BuildApart
+from search.trial.messages import Report, TrialEnd, TrialSpec, WorkerId
 
 FILE = """
 import keras
@@ -61,18 +67,6 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
-def test_driver_reads_such_a_file_without_tensorflow_and_its_chatter(file: str) -> None:
-    code = (
-        "import sys; from search.space.loading import load_space; space = load_space(sys.argv[1])[1]; "
-        "assert not {'keras', 'tensorflow', 'keras_tuner'} & set(sys.modules); "
-        "print(dict(space.parameters), space.trainable.declaration.smoke['epochs'] == 1)"
-    )
-    done = subprocess.run([sys.executable, "-c", code, file], capture_output=True, text=True, check=True)
-    assert done.stdout.endswith("True\n")
-    assert "options=(8, 16)" in done.stdout
-    assert done.stderr == ""
-
-
 def test_build_function_needs_no_space_and_what_its_fit_asks_for_is_found(file: str) -> None:
     source, space = load_space(f"{file}:WithFit")
     assert source.stem == "given-WithFit"
@@ -107,13 +101,15 @@ def test_hypermodel_that_no_table_can_show_is_proposed_and_resumed_by_builds(fil
     space.parameters.process.close()
 
 
-DRAWS = """
+DRIVER = """
 import sys
 from search.errors import SearchError
 from search.sampling import Sampling
 from search.space.loading import load_space
 from search.space.space_process import FunctionApart
 
+space = load_space(sys.argv[1])[1]
+print(dict(space.parameters), space.trainable.declaration.smoke['epochs'] == 1)
 space = load_space(f"{sys.argv[1]}:function")[1]
 assert isinstance(space.parameters, FunctionApart)
 sampling = Sampling(space, None, sampler="random", seed=0)
@@ -123,10 +119,59 @@ try:
 except SearchError as error:
     print(error)
 space.parameters.process.close()
+assert not {'keras', 'tensorflow', 'keras_tuner'} & set(sys.modules)
 """
 """In a process of its own: where Keras is loaded already, as in that of other tests, a file is read without another."""
 
 
-def test_function_in_such_a_file_is_drawn_from_there_and_its_error_names_its_line(file: str) -> None:
-    done = subprocess.run([sys.executable, "-c", DRAWS, file], capture_output=True, text=True, check=True)
-    assert re.search(r"given.py, line \d+: AttributeError: .*'suggest_integer'", done.stdout)
+def test_driver_reads_such_a_file_and_draws_from_its_function_without_tensorflow_and_its_chatter(file: str) -> None:
+    done = subprocess.run([sys.executable, "-c", DRIVER, file], capture_output=True, text=True, check=True)
+    declared, error = done.stdout.splitlines()
+    assert declared.endswith("True")
+    assert "options=(8, 16)" in declared
+    assert re.search(r"given.py, line \d+: AttributeError: .*'suggest_integer'", error)
+    assert done.stderr == ""
+
+
+GROWING = """
+from pathlib import Path
+import keras_tuner
+
+class Growing(keras_tuner.HyperModel):
+    def build(self, hp):
+        hp.Float("known", 0.0, 1.0)
+        if hp.Boolean("deep") and Path(__file__).with_suffix(".grown").exists():
+            hp.Choice("shown_late", ["a", "b"])
+            hp.Float("rate", 0.1, 0.3, step=0.1)
+"""
+
+
+def test_hyperparameter_that_shows_while_the_search_runs_is_searched_and_resumed(tmp_path: Path) -> None:
+    path = tmp_path / "given.py"
+    path.write_text(GROWING)
+    words = (f"{path}:Growing", "--dataset", "digits", "--sampler", "random", "--results", str(tmp_path / "results"))
+    plan = make_plan(parse(words), words, warn=print)
+    assert plan.space.parameters.keys() == {"known", "deep"}
+    path.with_suffix(".grown").touch()
+    experiment = Experiment.create(plan.root, plan.space, "", {"name": plan.name})
+    search = open_search(plan, experiment)
+    first, ended = search.queue.next(), TrialEnd(TrialState.COMPLETE, unread=(), added=("shown_late", "rate"))
+    assert isinstance(first, TrialSpec)
+    epoch = [{"epoch": 1.0, "val_accuracy": 0.5}]
+    search.recorder.take(Report(first.trial_id, epoch, 1.0, WorkerId("node", 1), "node", end=ended))
+    assert any("asks for 'rate'" in line and "later trials search it" in line for line in search.recorder.events)
+    configs = {spec.trial_id: spec.config for _ in range(8) if isinstance(spec := search.queue.next(), TrialSpec)}
+    assert {config["deep"] for config in configs.values()} == {False, True}
+    for config in configs.values():
+        assert ("shown_late" in config) == ("rate" in config) == config["deep"]
+    search.recorder.close()
+    experiment.close()
+
+    experiment = Experiment.reopen(plan.root, plan.space, {"name": plan.name})
+    search = open_search(plan, experiment)
+    again = {spec.trial_id: spec.config for _ in range(9) if isinstance(spec := search.queue.next(), TrialSpec)}
+    assert {trial_id: again[trial_id] for trial_id in configs} == configs
+    (new,) = again.keys() - configs.keys()
+    assert ("rate" in again[new]) == again[new]["deep"]
+    search.recorder.close()
+    experiment.close()

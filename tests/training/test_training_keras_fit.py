@@ -145,6 +145,23 @@ def test_compiled_metrics_are_reported_and_choose_the_best_epoch() -> None:
     assert epochs[-1]["val_accuracy"] > 0.3
 
 
+def test_a_step_is_traced_once() -> None:
+    traced: list[str] = []
+
+    class Counted(keras.Sequential):
+        def train_step(self, data: Any) -> Any:
+            traced.append("step")
+            return super().train_step(data)
+
+    def build(*_: Any) -> keras.Model:
+        model = Counted([keras.Input(PIXELS), layers.Flatten(), layers.Dense(10)])
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+        return model
+
+    trained(build, epochs=2)
+    assert traced == ["step"]
+
+
 def numbers_only(y: Any, outputs: Any) -> Any:
     return keras.losses.sparse_categorical_crossentropy(y, outputs)
 

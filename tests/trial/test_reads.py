@@ -8,7 +8,7 @@ import pytest
 
 from search.experiment.states import TrialState
 from search.space import Choice, Float
-from search.trial.reads import Config
+from search.trial.reads import Alike, Config
 from tests.support.search_world import World
 
 
@@ -36,6 +36,24 @@ def test_hyperparameter_that_no_build_showed_before_is_told_once(tmp_path: Path)
         "the model asks for 'rare', which no build before the search did: its default is kept"
     ]
     world.close()
+
+
+def test_trials_that_differ_in_a_setting_only_and_train_the_same_are_told_once() -> None:
+    alike = Alike()
+    same = [{"epoch": 1, "loss": 0.51, "val_loss": 0.62, "seconds": 1.0}, {"epoch": 2, "loss": 0.41, "val_loss": 0.55}]
+    other = [{**one, "loss": one["loss"] + 1e-9, "seconds": 3.0} for one in same]
+    assert alike.take("00000", {"units": 8, "name": "a"}, same) == []
+    assert alike.take("00001", {"units": 9, "name": "a"}, other) == []
+    line = "trials 00000 and 00002 differ in name only, and trained the same to the last digit: it has no effect there."
+    assert alike.take("00002", {"units": 8, "name": "b"}, same) == [line]
+    assert alike.take("00003", {"units": 8, "name": "c"}, same) == []
+    assert alike.lines() == [line]
+
+
+def test_scores_that_may_be_equal_by_chance_say_nothing() -> None:
+    alike = Alike()
+    for number in range(3):
+        assert alike.take(str(number), {"a": number}, [{"epoch": 1, "val_accuracy": 0.95, "images": 12}]) == []
 
 
 def test_failed_trial_says_nothing_of_what_it_would_have_read(tmp_path: Path) -> None:

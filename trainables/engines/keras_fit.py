@@ -11,7 +11,7 @@ those of the best epoch, by moving averages of the weights (`use_ema`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import keras
@@ -91,6 +91,8 @@ class KerasFit:
     def train_epoch(self, data: Data, order: NDArray[np.int64], settings: ImageSettings) -> Metrics:
         """Train one epoch by `fit` on the training images in this order, validate, and return the logs of `fit`."""
         examples = self._batches(data.train, settings.batch_size, order)
+        if isinstance(data.train, Split):
+            _make_variables(self.model, examples.element_spec)
         with _goes_on(self.model), self._callbacks.one_epoch() as callbacks:
             history = self.model.fit(
                 examples if self._mixing is None else examples.map(self._mixing),
@@ -143,6 +145,15 @@ class KerasFit:
         self.set_weights([state[f"weight_{i}"] for i in range(len(self.model.weights))])
         for i, variable in enumerate(self.optimizer.variables if self.optimizer is not None else []):
             variable.assign(state[f"optimizer_{i}"])
+
+
+def _make_variables(model: keras.Model, batch: Any) -> None:
+    """Let Keras make the variables of metrics and losses now, as it does where models are spread over devices.
+
+    By itself it makes them while it traces the first step, which TensorFlow then traces a second time.
+    """
+    with suppress(Exception):  # `fit` itself tells what is wrong with a model.
+        model._symbolic_build(data_batch=batch)
 
 
 @contextmanager
