@@ -23,6 +23,7 @@ from trainables.compiled.program import Program  # noqa: E402
 from trainables.engines.initial_weights import initial_weights  # noqa: E402
 from trainables.engines.layers import BatchNormalization, Dropout, plain  # noqa: E402
 from trainables.networks.build import build_model  # noqa: E402
+from trainables.training import prepared  # noqa: E402
 from trainables.training.prepared import prepared_program  # noqa: E402
 
 
@@ -50,6 +51,24 @@ def test_one_program_serves_other_rates_batches_optimizer_settings_and_amounts_o
         assert second is first
     with prepared_program(config | {"filters": 9}, digits(), seed=0) as third:
         assert third is not first
+
+
+def test_a_kept_program_begins_each_trial_with_the_weights_of_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed = []
+
+    def counted(model: keras.Model, seed: int) -> Any:
+        computed.append(seed)
+        return initial_weights(model, seed)
+
+    monkeypatch.setattr(prepared, "initial_weights", counted)
+    config = {"filters": 11, "head_units": 16}
+    for seed in (0, 0, 1, 0):
+        with prepared_program(config, digits(), seed) as program:
+            own = settings(filters=11)
+            for ours, its in zip(program.get_weights(), initial_weights(program.model, seed), strict=True):
+                np.testing.assert_array_equal(ours, its)
+            program.train(chunks(digits().train, own.batch_size), own.batch_size)
+    assert computed == [0, 1, 0]
 
 
 def test_program_that_is_dropped_leaves_no_graph_behind() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from weakref import WeakKeyDictionary
 
 import keras
 
@@ -14,7 +15,7 @@ from trainables.compiled.program import Program
 from trainables.compiled.schedules import schedule_of
 from trainables.data import Data
 from trainables.engines.contract import COMPILED, FIT
-from trainables.engines.initial_weights import initial_weights
+from trainables.engines.initial_weights import Weights, initial_weights
 from trainables.engines.keras_fit import KerasFit
 from trainables.engines.layers import Dropout, in_precision, leaves, plain
 from trainables.errors import TrainableError
@@ -50,8 +51,23 @@ def prepared_program(config: Config, data: Data, seed: int) -> Iterator[Program]
         return Program(model, optimizer_of(settings), image_shape, objective=objective)
 
     with program_for((settings.structure(), image_shape, num_classes), build) as program:
-        program.start(initial_weights(program.model, seed), settings)
+        program.start(_first_weights(program, seed), settings)
         yield program
+
+
+_REMEMBERED = 1_000_000
+"""Parameters of a network whose initial weights are kept: those of a large one cost little beside its training."""
+_begun: WeakKeyDictionary[Program, tuple[int, Weights]] = WeakKeyDictionary()
+"""Seed and initial weights of the last trial of each kept program: most trials of a search have one seed."""
+
+
+def _first_weights(program: Program, seed: int) -> Weights:
+    known, weights = _begun.get(program, (None, []))
+    if known != seed:
+        weights = initial_weights(program.model, seed)
+        if program.model.count_params() <= _REMEMBERED:
+            _begun[program] = seed, weights
+    return weights
 
 
 def prepared_fit(config: Config, data: Data, seed: int, cpus: int, callbacks: Callbacks | None = None) -> KerasFit:
