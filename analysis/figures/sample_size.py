@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from analysis.configurations import configurations
-from analysis.figures.drawing.style import group_style, label, panels, shorten, style
+from analysis.figures.drawing.style import group_style, label, legend, panels, shorten, style, title
 from analysis.load import Results
 from analysis.wording.columns import shown
 from analysis.wording.formats import cell
@@ -84,9 +84,9 @@ def draw_sample_size(axes: Axes, data: pd.DataFrame) -> None:
         colour = group_style(index)["color"]
         sides = np.nan_to_num(np.clip([group["value"] - group["low"], group["high"] - group["value"]], 0, None))
         law = fit(group["sample_size"], group["value"])
-        told = shorten(str(name)) or "best configuration of each size"
+        told = shorten(str(name)).replace("$", r"\$") or "best configuration of each size"
         if law is not None:
-            told += f": {law.limit:.4g} − {law.gain:.3g} · n^−{law.rate:.2g}"
+            told += f": {law.limit:.4g} − {law.gain:.3g} · $n^{{−{law.rate:.2g}}}$"
         axes.errorbar(
             group["sample_size"], group["value"], sides, fmt="o", color=colour, capsize=3, linewidth=1, label=told
         )
@@ -111,5 +111,7 @@ def figure(results: Results, by: Sequence[str] = ()) -> Figure:
             )
             axes.set_xticks([], minor=True)
         axes.set(xlabel="training images", ylabel=label(measure))
-        axes.legend(loc="lower right")
+        legend(whole, [axes], columns=1)
+        told = "its 95 % interval over seeds, or binomial on the images of its one run"
+        title(whole, f"Of each number of images the configuration with the best {label(results.metric)}; {told}")
     return whole

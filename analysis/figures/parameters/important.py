@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.drawing.style import BLUE, SKY, annotate_bar, label, panels, style, title
+from analysis.figures.drawing.style import BLUE, SKY, annotate_bar, label, narrow, panels, style, title
 from analysis.findings import constants
 from analysis.load import Results
 from analysis.numbers.importance import importance, on_what
@@ -33,7 +33,7 @@ def figure(results: Results) -> Figure:
     with style():
         whole, (axes,) = panels(width=6.4, height=1.3 + 0.42 * len(data))
         draw_importance(axes, data)
-        axes.set_xlabel("share of the variation that it explains (fANOVA)")
+        axes.set_xlabel("share explained (fANOVA)" if narrow() else "share of the variation that it explains (fANOVA)")
         told = [f"What {label(results.metric)} depended on, over {on_what(data)}", *constants(results)]
         told += ["Light: among the configurations that have the parameter"] * bool((data["where"] != "").any())
         title(whole, *told)

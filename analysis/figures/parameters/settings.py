@@ -93,7 +93,10 @@ def learning_rate_figure(results: Results) -> Figure:
         axes[0].set(xlabel=shown(column).replace("_", " "), ylabel=label(results.metric))
         if has_curves:
             drawn = draw_loss_by_rate(axes[1], results, column)
-            whole.colorbar(drawn, ax=axes[1], label=shown(column).replace("_", " "), aspect=30)
+            bar = whole.colorbar(drawn, ax=axes[1], label=shown(column).replace("_", " "), aspect=30)
+            ticks = np.geomspace(*drawn.get_clim(), 4).tolist()
+            bar.set_ticks(ticks, labels=[f"{tick:.2g}" for tick in ticks], minor=False)
+            bar.minorticks_off()
         legend(whole, axes[:1])
         done = table[table["state"] == "complete"]
         title(whole, f"Configurations ({runs_told(done)}){crosses(data.pruned)}", *edge(data, results))

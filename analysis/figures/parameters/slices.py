@@ -90,7 +90,7 @@ def _draw_means(axes: Axes, data: Slice, values: Values) -> None:
         sides = [[interval.value - interval.low], [interval.high - interval.value]]
         axes.errorbar(
             tick, interval.value, sides, fmt="s", markersize=4, color="#222222", capsize=3, linewidth=1, zorder=4,
-            label="mean of the complete ones, 95 %",
+            label="mean complete, 95 %",
         )  # fmt: skip
 
 

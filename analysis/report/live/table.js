@@ -47,11 +47,12 @@ export class TrialTable {
   }
 
   drawHead(metric, mode) {
+    this.numeric = new Set(this.columns.filter((name) => this.isNumeric(name)));
     if (!this.sorted || !this.columns.includes(this.sorted.name)) this.sorted = {name: metric, up: mode === "min"};
     this.table.tHead.rows[0].replaceChildren(...this.columns.map((name) => {
       const head = document.createElement("th");
       head.scope = "col";
-      if (!["trial_id", "state", "experiment", "worker", "error"].includes(name) && this.isNumeric(name)) head.className = "number";
+      if (this.numeric.has(name)) head.className = "number";
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = name;
@@ -123,7 +124,7 @@ export class TrialTable {
       cell.append(mark, value);
     } else {
       cell.textContent = name === "train_seconds" && value !== null ? value.toFixed(1) : short(value);
-      if (typeof value === "number") cell.className = "number";
+      if (this.numeric.has(name)) cell.className = "number";
       else if (value) cell.title = value;
     }
     return cell;
