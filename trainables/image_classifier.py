@@ -140,23 +140,32 @@ def train_with(
 
 
 def load_model(
-    path: Path | str, build: Callable[[Config, Data], Any] | None = None, data_dir: Path | None = None
+    path: Path | str,
+    build: Callable[[Config, Data], Any] | None = None,
+    data_dir: Path | None = None,
+    dataset: Callable[..., Any] | None = None,
 ) -> Any:
     """Return a stored model, even one of `train_with(build)` whose class Keras cannot make from the file alone.
 
     Such a model is built anew from the configuration of its trial, which is in the file, and gets the saved weights.
-    `data_dir` is the folder of its data set; None stands for the cache of Keras.
+    `data_dir` is the folder of its data set; None stands for the cache of Keras. `dataset` is the function that gave
+    its data, where one did.
     """
     from trainables.own_models.saved_models import from_file  # noqa: PLC0415  # needs TensorFlow, see above
 
-    return from_file(Path(path), None if build is None else lambda: _rebuilt(Path(path), build, data_dir))
+    return from_file(Path(path), None if build is None else lambda: _rebuilt(Path(path), build, data_dir, dataset))
 
 
-def _rebuilt(path: Path, build: Callable[[Config, Data], Any], data_dir: Path | None) -> Any:
+def _rebuilt(path: Path, build: Callable[[Config, Data], Any], data_dir: Path | None, dataset: Any) -> Any:
     from trainables.own_models.choice import built_model  # noqa: PLC0415  # needs TensorFlow, see above
     from trainables.own_models.saved_models import read_about, with_weights  # noqa: PLC0415  # likewise
 
     about = read_about(path)
+    known = about["asked"].get("dataset")
+    if dataset is not None:
+        about["asked"]["dataset"] = dataset
+    elif str(known).endswith("()"):
+        raise TrainableError(f"the data of {path} came from the function {known}; expected it as dataset=.")
     trial = Trial(split_seed=about["split_seed"], data_dir=data_dir)
     data = load_data({**of_data(about["config"]), **about["asked"]}, trial)
     return with_weights(built_model(build, about["config"], data, trial).model, path)

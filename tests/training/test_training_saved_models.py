@@ -13,7 +13,7 @@ import pytest
 from tests.support.small_data import digits
 from trainables.engines.runtime import configure
 from trainables.errors import TrainableError
-from trainables.image_classifier import train_on
+from trainables.image_classifier import load_model, train_on, train_with
 from trainables.trial import Metrics, Trial
 
 configure(cpus=1)
@@ -138,3 +138,25 @@ def test_a_class_within_build_loads_in_another_process(tmp_path: Path, monkeypat
     loss, accuracy = (float(word) for word in done.stdout.split()[-2:])
     assert accuracy == pytest.approx(reports[-1]["test_accuracy"])
     assert loss == pytest.approx(reports[-1]["test_loss"], rel=1e-4)
+
+
+def test_a_model_whose_data_a_function_gave_is_built_anew_with_that_function(tmp_path: Path) -> None:
+    def shapes(config: Any, trial: Trial) -> Any:
+        return digits().train.take()
+
+    def build(_config: Any, data: Any) -> keras.Model:
+        class Net(keras.Sequential):
+            pass
+
+        return Net([keras.Input(data.input_shape), layers.Flatten(), layers.Dense(data.info.num_classes)])
+
+    trial = Trial(asked={"dataset": shapes, "metric": "val_accuracy", "mode": "max"})
+    assert len(list(train_with(build)({"epochs": 1}, trial))) == 2
+    assert trial.save_model is not None
+    path = tmp_path / "model.keras"
+    trial.save_model(path)
+    images, _ = digits().test.take()
+    outputs = load_model(path, build, dataset=shapes).predict(images, verbose=0)
+    assert outputs.shape == (len(images), 10)
+    with pytest.raises(TrainableError, match=r"came from the function shapes\(\); expected it as dataset="):
+        load_model(path, build)

@@ -166,7 +166,12 @@ def with_weights(model: keras.Model, path: Path) -> keras.Model:
 def add_about(path: Path, about: Mapping[str, object]) -> None:
     """Keep beside the weights what `build` was given; Keras does not look at it."""
     with zipfile.ZipFile(path, "a") as file:
-        file.writestr(_ABOUT, json.dumps(about, default=str))
+        file.writestr(_ABOUT, json.dumps(about, default=_text))
+
+
+def _text(value: object) -> str:
+    """Return a value that JSON does not know as text; a function by its name, with brackets behind it."""
+    return f"{getattr(value, '__name__', type(value).__name__)}()" if callable(value) else str(value)
 
 
 def read_about(path: Path) -> dict[str, Any]:
