@@ -79,6 +79,7 @@ def search(data: Data, configs: list[dict[str, object]], rule: StoppingRule, see
             if rule.decide(str(number), epoch, value) is Decision.STOP:
                 running.close()
                 break
+        rule.end(str(number))
     return spent
 
 

@@ -85,6 +85,7 @@ def search(curves: np.ndarray, rule: StoppingRule, seed: int, slots: int, budget
         if epoch == curves.shape[1]:
             best, completed = max(best, float(curves[network].max())), completed + 1
         if epoch == curves.shape[1] or decision is Decision.STOP:
+            rule.end(str(network))
             running.remove(trial)
     return Found(best, completed, len(curves) - len(waiting))
 

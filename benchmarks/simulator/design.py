@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks.simulator.plain_networks import plain_networks
 from benchmarks.simulator.task import Task, positions
 from search.space import Choice, Config, Float, Int, Parameter
 
@@ -222,4 +223,5 @@ FAMILIES: dict[str, Callable[[int], Task]] = {
     "late_rise": late_rise,
     "steady": steady,
     "few_matter": few_matter,
+    "plain_networks": plain_networks,
 }

@@ -30,11 +30,13 @@ class Product:
         self._sampling.report(trial_id, epoch, value)
         stopped = self._rule.decide(trial_id, epoch, value) is Decision.STOP
         if stopped:
+            self._rule.end(trial_id)
             self._sampling.tell(trial_id, "pruned", None)
         return stopped
 
     def end(self, trial_id: str, value: float | None) -> None:
         """Tell a complete trial, or a failed one, which the rule forgets."""
+        self._rule.end(trial_id)
         if value is None or math.isnan(value):
             self._rule.forget(trial_id)
         self._sampling.tell(trial_id, "failed" if value is None else "complete", value)

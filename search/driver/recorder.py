@@ -136,6 +136,7 @@ class Recorder:
         self._first_end = self._first_end or time.monotonic()
         self._ended_here += ended.repeat_of is None
         self.faults.take(end.state, error, end.diverged)
+        self._rule.end(trial_id)
         if end.state is TrialState.FAILED:
             self._rule.forget(trial_id)
             self.latest_failure = (trial_id, error)

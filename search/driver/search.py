@@ -65,6 +65,7 @@ def _restore(search: Search, sampling: Sampling, history: History) -> None:
     for stored in history.ended:
         config = proposed.get(stored.repeat_of or stored.trial_id, stored.config)
         ended = dataclasses.replace(stored, config=config)
+        search.rule.end(stored.trial_id)
         search.trials.end(ended)
         search.recorder.models.offer(ended)
 

@@ -46,7 +46,7 @@ class Options:
         _searched(
             "--sampler",
             "what proposes configurations (default: the space's, else mfgp, which learns from stopped trials as well; "
-            "tpe with a stopping rule finds less than random)",
+            "with a stopping rule tpe, qmc and cmaes find about as much as random)",
             choices=SAMPLERS,
         ),
     ] = None

@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from search.errors import SearchError
 from search.sampling.learning_curves import DISCARDED
 from search.sampling.samplers import make_sampler
-from search.sampling.thinned import ThinnedStorage
+from search.sampling.thinned import FAILED, ThinnedStorage
 from search.sampling.translation import Stored, Translation
 from search.space import Config, Space, fingerprint
 
@@ -109,6 +109,7 @@ class Drawing:
                         params=trial.params,
                         distributions=trial.distributions,
                         intermediate_values=trial.intermediate_values,
+                        user_attrs={FAILED: True} if trial.number in failed else {},
                     )
                 )
         if trials:
@@ -192,9 +193,9 @@ class Drawing:
     def finish(self, number: int, state: TrialState, value: float | None, failed: bool) -> None:
         """Let the sampler see the end of a trial; `failed` says that it failed by itself and was not cut off."""
         state, value = self._shown(state, value, failed)
-        if state == TrialState.FAIL and not failed:
+        if failed or state == TrialState.FAIL:
             trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
-            self._storage.set_trial_user_attr(trial_id, DISCARDED, True)
+            self._storage.set_trial_user_attr(trial_id, FAILED if failed else DISCARDED, True)
         self._study.tell(number, value if state == TrialState.COMPLETE else None, state)
 
     def _shown(self, state: TrialState, value: float | None, failed: bool) -> tuple[TrialState, float | None]:

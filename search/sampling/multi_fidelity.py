@@ -25,7 +25,7 @@ from search.sampling.gaussian_process import Observations, Posterior, Process
 from search.sampling.learning_curves import Curve, Curves, curve_of, standardized
 
 _FIRST = 8
-"""Trials by chance before there is a model."""
+"""Trials that have ended or reported before there is a model; until then proposals are by chance."""
 _BY_CHANCE, _WITHOUT_TRUST = 0.125, 0.6
 """Share of proposals by chance, while the model predicts better than chance and while it does not."""
 _GROWTH = 1.2
@@ -83,7 +83,8 @@ class MultiFidelitySampler(BaseSampler):
         """Values of all parameters that the proposal has; none where chance is to propose."""
         self._take_in(study)  # Again: Optuna asks for values when the first is needed, and more may have come in.
         share = _BY_CHANCE if self._trust >= 0 else _WITHOUT_TRUST
-        if len(self._ended) < _FIRST or self._chance.random() < share or not self._encoding.axes:
+        reported = len(self._ended) + sum(bool(curve.points) for curve in self._running)
+        if reported < _FIRST or self._chance.random() < share or not self._encoding.axes:
             return {}
         try:
             with self._blas.limit(limits=1, user_api="blas"):  # More threads cost time, and trials need the cores.

@@ -7,7 +7,7 @@ again rebuilds it, which is how a resumed search does it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from itertools import islice
 from statistics import fmean, median
@@ -42,6 +42,9 @@ class StoppingRule(Protocol):
     def decide(self, trial_id: str, epoch: int, value: float) -> Decision:
         """Return what becomes of the trial after this report; an epoch that was reported before gives CONTINUE."""
 
+    def end(self, trial_id: str) -> None:
+        """Take note that the trial reports nothing more; what it has reported remains."""
+
     def forget(self, trial_id: str) -> None:
         """Drop what the trial reported, so that others are no longer measured against it."""
 
@@ -65,6 +68,9 @@ class NoStopping:
         """Return CONTINUE."""
         return Decision.CONTINUE
 
+    def end(self, trial_id: str) -> None:
+        """Do nothing, because nothing is remembered."""
+
     def forget(self, trial_id: str) -> None:
         """Do nothing, because nothing is remembered."""
 
@@ -75,7 +81,10 @@ class SuccessiveHalving:
     Rungs stand at min_epochs * reduction_factor ** k. A trial that arrives at one goes on if it is in the best
     1 / reduction_factor of the latest `window` that have arrived there, itself included, measured by its best value up
     to the rung; ties go on. (As published, all are compared; of a sampler that improves, the latest trials are all
-    among the best of all, and less and less is cut.) Until min_records trials have arrived at a rung, it cuts nobody.
+    among the best of all, and less and less is cut.) Running trials that are on the way from the rung before, or better
+    already, count as if they had arrived: else the first at a rung would go on whatever follows it. While there are
+    fewer than min_records trials to compare at a rung, it cuts nobody.
+
     With a fidelity other than epochs (see `search.stopping.fidelity`) the best value is that on the part of the images
     that belongs to the rung.
     """
@@ -97,7 +106,9 @@ class SuccessiveHalving:
         self._factor = reduction_factor
         self._min_records, self._window = min_records, window
         self._best: dict[str, tuple[float, float]] = {}
-        """Share of the training images -> best score of a trial on that share."""
+        """Trial -> share of the training images, best score of the trial on that share."""
+        self._running: dict[str, int] = {}
+        """Latest epoch of each trial that has not ended."""
         self._arrived: dict[int, dict[str, float]] = {rung: {} for rung in self._ladder.rungs}
 
     def rungs(self) -> tuple[int, ...] | None:
@@ -118,25 +129,39 @@ class SuccessiveHalving:
         share = self._ladder.growth.share(epoch)
         before, best = self._best.get(trial_id, (share, score))
         best = max(best, score) if before == share else score
-        self._best[trial_id] = share, best
+        self._best[trial_id], self._running[trial_id] = (share, best), epoch
         decision = Decision.CONTINUE
         for rung, arrived in self._arrived.items():
             if rung <= epoch and trial_id not in arrived:
                 arrived[trial_id] = best
-                if not self._goes_on(best, arrived):
+                latest = list(islice(reversed(arrived.values()), self._window))
+                if not self._goes_on(best, [*latest, *self._on_the_way(rung, share, best)]):
                     decision = Decision.STOP
         return decision
 
-    def _goes_on(self, score: float, arrived: dict[str, float]) -> bool:
-        if len(arrived) < self._min_records:
+    def _on_the_way(self, rung: int, share: float, score: float) -> list[float]:
+        """Return the scores of the running trials that are yet to come to the rung.
+
+        Those that have not come to the rung before it count only if they are better than `score` already.
+        """
+        before = max((other for other in self._arrived if other < rung), default=0)
+        coming = ((epoch, *self._best[trial_id]) for trial_id, epoch in self._running.items() if epoch < rung)
+        return [other for epoch, on, other in coming if on == share and (epoch >= before or other > score)]
+
+    def _goes_on(self, score: float, compared: Sequence[float]) -> bool:
+        if len(compared) < self._min_records:
             return True
-        latest = list(islice(reversed(arrived.values()), self._window))
-        kept = max(1, math.floor(len(latest) / self._factor))
-        return sum(other > score for other in latest) < kept
+        kept = max(1, math.floor(len(compared) / self._factor))
+        return sum(other > score for other in compared) < kept
+
+    def end(self, trial_id: str) -> None:
+        """Count the trial only at the rungs that it has come to."""
+        self._best.pop(trial_id, None)
+        self._running.pop(trial_id, None)
 
     def forget(self, trial_id: str) -> None:
         """Drop the records of the trial at all rungs."""
-        self._best.pop(trial_id, None)
+        self.end(trial_id)
         for arrived in self._arrived.values():
             arrived.pop(trial_id, None)
 
@@ -182,6 +207,9 @@ class MedianStopping:
         if len(means) < self._min_records or max(scores.values()) >= median(means):
             return Decision.CONTINUE
         return Decision.STOP
+
+    def end(self, trial_id: str) -> None:
+        """Do nothing: a trial is measured against the others whether or not they still run."""
 
     def forget(self, trial_id: str) -> None:
         """Drop the reports of the trial."""

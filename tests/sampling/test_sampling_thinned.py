@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import optuna
 import pytest
 from optuna.trial import TrialState
 
-from search.sampling.thinned import BEST, LATEST, SELECTED, ThinnedStorage
+from search.sampling.samplers import PartlyRandomTPE
+from search.sampling.thinned import BEST, ENOUGH, FAILED, LATEST, SELECTED, ThinnedStorage
 
 SHORT = BEST + LATEST + SELECTED
 
@@ -64,9 +66,75 @@ def test_pruned_trials_rank_behind_complete_ones_by_how_far_they_came() -> None:
     assert [number for _, number in storage._best][-3:] == [14, 13, 12]
 
 
+def rungs(mode: str, trials: list[tuple[TrialState, list[float]]]) -> list[tuple[int, TrialState, float | None]]:
+    """Number, state and value under which each trial is shown; given are their ends, and reports from epoch 1 on."""
+    found = optuna.create_study(storage=ThinnedStorage(mode), direction="minimize" if mode == "min" else "maximize")
+    for state, reports in trials:
+        trial = found.ask()
+        for epoch, value in enumerate(reports, 1):
+            trial.report(value, epoch)
+        if state is not TrialState.RUNNING:
+            found.tell(trial, reports[-1] if state is TrialState.COMPLETE else None, state)
+    shown = found.get_trials(deepcopy=False)
+    return [(t.number, t.state, t.values[0] if t.values else None) for t in shown]
+
+
+STOPPED, COMPLETE, RUNNING = TrialState.PRUNED, TrialState.COMPLETE, TrialState.RUNNING
+
+
+def test_stopped_and_complete_trials_are_compared_where_enough_of_them_have_come() -> None:
+    early = [(STOPPED, [0.9])] * 30
+    third = [(STOPPED, [0.1, 0.5, 0.3])] * (ENOUGH - 2)
+    whole = [(COMPLETE, [0.2, 0.4, 0.3, 0.8]), (COMPLETE, [0.1, 0.2, 0.1, 0.1])]
+    shown = rungs("max", [*early, *third, *whole, (RUNNING, [0.7])])
+    assert [number for number, *_ in shown] == list(range(30, 30 + ENOUGH + 1))
+    assert {(state, value) for _, state, value in shown[: ENOUGH - 2]} == {(COMPLETE, 0.5)}
+    assert [value for *_, value in shown[-3:-1]] == [0.4, 0.2]
+    assert shown[-1][1] is RUNNING
+
+
+def test_complete_trials_are_seen_with_their_values_where_there_are_enough_of_them() -> None:
+    shown = rungs("min", [(STOPPED, [0.1]), *[(COMPLETE, [0.1, 0.7])] * ENOUGH])
+    assert shown == [(number, COMPLETE, 0.7) for number in range(1, ENOUGH + 1)]
+
+
+def test_a_trial_without_a_usable_value_is_the_worst_wherever_it_came() -> None:
+    shown = rungs("max", [(STOPPED, [math.nan]), (STOPPED, [0.5]), (STOPPED, [math.nan, math.nan])])
+    assert shown == [(0, STOPPED, None), (1, COMPLETE, 0.5), (2, STOPPED, None)]
+
+
+@pytest.mark.parametrize("taken_in", [False, True])
+def test_a_failed_trial_is_the_worst_also_where_it_began_well(taken_in: bool) -> None:
+    storage = ThinnedStorage("max")
+    found = optuna.create_study(storage=storage, direction="maximize")
+    if taken_in:
+        attrs = {FAILED: True}
+        found.add_trial(optuna.trial.create_trial(state=STOPPED, intermediate_values={1: 0.9}, user_attrs=attrs))
+    else:
+        trial = found.ask()
+        trial.report(0.9, 1)
+        trial.set_user_attr(FAILED, True)
+        found.tell(trial, state=STOPPED)
+    (shown,) = found.get_trials(deepcopy=False)
+    assert (shown.state, shown.values, shown.intermediate_values) == (STOPPED, None, {})
+
+
 def test_a_study_that_is_taken_in_whole_is_thinned_too() -> None:
     again = optuna.create_study(storage=ThinnedStorage("min"), direction="minimize")
     for number in range(SHORT + 100):
         again.add_trial(optuna.trial.create_trial(state=TrialState.COMPLETE, value=float(number)))
     assert set(range(BEST)) <= set(numbers(again))
     assert len(numbers(again)) <= SHORT
+
+
+@pytest.mark.parametrize(("first_end", "least", "most"), [(COMPLETE, 300, 300), (STOPPED, 160, 240)])
+def test_once_a_trial_was_stopped_tpe_proposes_a_third_by_chance(first_end: TrialState, least: int, most: int) -> None:
+    found = optuna.create_study(storage=ThinnedStorage("min"), sampler=PartlyRandomTPE(0), direction="minimize")
+    for end in [first_end, *[COMPLETE] * 39, *[TrialState.FAIL] * 300]:
+        trial = found.ask()
+        value = trial.suggest_float("x", 0, 1)
+        trial.report(value, 1)
+        found.tell(trial, value if end is COMPLETE else None, end)
+    # Optuna notes on a trial what was sampled jointly.
+    jointly = [any("relative_params" in note for note in t.system_attrs) for t in found.get_trials()[-300:]]
+    assert least <= sum(jointly) <= most

@@ -33,5 +33,6 @@ def test_what_is_expected_is_about_what_the_rule_does_with_trials_by_chance() ->
         for trial in range(81):
             value = chance.random()
             reached = next((r for r in (1, 3, 9) if rule.decide(str(trial), r, value) is Decision.STOP), 27)
+            rule.end(str(trial))
             epochs.append(reached)
     assert np.mean(epochs) * 81 == pytest.approx(expect((1, 3, 9), 1 / 3, 27, 81, None).epochs, rel=0.2)

@@ -103,6 +103,29 @@ def test_halving_measures_a_trial_by_its_best_epoch_so_far() -> None:
     assert decisions(rule, 3, [0.8, 0.95, 0.9]) == [STOP, GO, STOP]
 
 
+def test_halving_counts_running_trials_that_are_better_before_they_have_come_to_the_rung() -> None:
+    rule = make_rule("asha", "max", {}, 27)
+    assert [rule.decide("first", 1, 0.5), rule.decide("second", 1, 0.6)] == [GO, GO]
+    assert rule.decide("second", 2, 0.3) is GO
+    assert rule.decide("first", 3, 0.55) is STOP  # The second had 0.6 already.
+    rule.end("first")
+    assert rule.decide("second", 3, 0.5) is GO
+
+
+def test_halving_counts_a_trial_that_has_ended_only_where_it_came_to() -> None:
+    rule = make_rule("asha", "max", {}, 27)
+    assert [rule.decide("first", 1, 0.5), rule.decide("second", 1, 0.6)] == [GO, GO]
+    rule.end("second")
+    rule.end("unknown")
+    assert rule.decide("first", 3, 0.55) is GO
+
+
+def test_halving_is_not_held_up_by_running_trials_on_fewer_images() -> None:
+    rule = make_rule("asha", "max", {"fidelity": "both"}, 27)
+    assert [rule.decide("first", 1, 0.5), rule.decide("second", 1, 0.6)] == [GO, GO]
+    assert rule.decide("first", 3, 0.55) is GO  # On three times the images of the second.
+
+
 def test_halving_compares_a_trial_with_the_latest_arrivals_only() -> None:
     risen = [0.1] * 40 + [0.5 + number / 100 for number in range(18)]
     assert decisions(make_rule("asha", "max", {}, 27), 1, [*risen, 0.55]) == [GO] * 58 + [STOP]

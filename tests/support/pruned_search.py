@@ -69,6 +69,7 @@ def _halved(values: Values, rng: np.random.Generator) -> tuple[NDArray[np.int64]
             Decision.STOP
         )
         if pruned[trial] or lengths[trial] == EPOCHS:
+            rule.end(str(trial))
             running.remove(trial)
     return lengths, pruned
 
