@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -17,7 +16,12 @@ import pytest
 from search.experiment.manifest import read_manifest
 from search.run import main
 from trainables.datasets.load import load_data
+from trainables.engines.runtime import configure
 from trainables.trial import Trial
+
+configure(cpus=1)
+
+import keras  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
