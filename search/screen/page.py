@@ -31,7 +31,7 @@ class SearchPage:
         self._is_told = False
 
     def news(self) -> str | None:
-        """The line that says where the page is, or that it could not be started, once; None before and afterwards."""
+        """Return, once, the line that says where the page is, or that it could not be started; else None."""
         if self._is_told:
             return None
         line = self._output.readline()

@@ -66,44 +66,53 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 def watched(window: Page, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     results = tmp_path_factory.mktemp("results")
     words = ["-m", "search.run", curve_space.__file__, "--name", "watched", "--results", str(results), "--page"]
-    hurry = results / "hurry"
     search = subprocess.Popen(
         [sys.executable, *words],
-        env={**os.environ, "CURVES_HURRY": str(hurry)},
+        env={**os.environ, "CURVES_HURRY": str(results / "hurry")},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+    again = None
+    try:
+        address, printed = _address(search)
+        window.open(address)
+        window.wait(f"{DONE} >= 1", seconds=180)  # Ray's workers have the least claim to a busy machine.
+        worker = window.wait("document.querySelector('#workers tbody').innerText")
+        counts, curves = [], []
+        for _ in range(3):
+            counts.append(window.value(DONE))
+            curves.append(points(window))
+            window.wait(f"{DONE} > {counts[-1]}")
+        [server] = children(search.pid, "analysis.report")
+        os.kill(server, signal.SIGKILL)
+        lost = window.wait("document.getElementById('connection').textContent")
+        lines = window.value(LINES)
+        (results / "hurry").touch()
+        again = serve(results / "watched", int(address.rstrip("/").rpartition(":")[2]))
+        window.wait("document.getElementById('connection').textContent === ''")
+        rest, _ = search.communicate(timeout=120)
+        last = window.wait("document.getElementById('left').textContent.match(/finished/)?.[0]")
+        yield Watched(
+            results / "watched", search.returncode, printed + rest, counts, curves, worker, lost, lines, last,
+            window.requests,
+        )  # fmt: skip
+    finally:
+        for process in (search, again):
+            if process is not None and process.poll() is None:
+                process.terminate()
+                process.communicate(timeout=60)
+
+
+def _address(search: subprocess.Popen[str]) -> tuple[str, str]:
+    """Where the page is, as the command says, and all that it has printed until then."""
     assert search.stdout
-    printed = []
+    printed = ""
     for line in search.stdout:
-        printed.append(line)
+        printed += line
         if line.startswith("page:"):
-            break
-    address = printed[-1].split()[-1]
-    window.open(address)
-    window.wait(f"{DONE} >= 1")
-    worker = window.wait("document.querySelector('#workers tbody').innerText")
-    counts, curves = [], []
-    for _ in range(3):
-        counts.append(window.value(DONE))
-        curves.append(points(window))
-        window.wait(f"{DONE} > {counts[-1]}")
-    [server] = children(search.pid, "analysis.report")
-    os.kill(server, signal.SIGKILL)
-    lost = window.wait("document.getElementById('connection').textContent")
-    lines = window.value(LINES)
-    hurry.touch()
-    again = serve(results / "watched", int(address.rstrip("/").rpartition(":")[2]))
-    window.wait("document.getElementById('connection').textContent === ''")
-    rest, _ = search.communicate(timeout=120)
-    last = window.wait("document.getElementById('left').textContent.match(/finished/)?.[0]")
-    yield Watched(
-        results / "watched", search.returncode, "".join([*printed, rest]), counts, curves, worker, lost, lines, last,
-        window.requests,
-    )  # fmt: skip
-    again.terminate()
-    again.communicate(timeout=30)
+            return line.split()[-1], printed
+    raise AssertionError(printed)
 
 
 def serve(root: Path, port: int) -> subprocess.Popen[str]:

@@ -21,7 +21,7 @@ def train(config: dict[str, float], trial: object) -> Iterator[dict[str, float]]
     final = 0.95 - 0.06 * (math.log10(rate) + 2.5) ** 2
     for epoch in range(1, 10):
         if not Path(os.environ["CURVES_HURRY"]).exists():
-            time.sleep(0.4)
+            time.sleep(1.2)
         value = final * (1 - math.exp(-0.4 * epoch))
         yield {"epoch": epoch, "accuracy": value + 0.01, "val_accuracy": value}
 
