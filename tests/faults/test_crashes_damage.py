@@ -55,9 +55,9 @@ BOUNDED = """
 import sys
 from functools import partial
 from search.run import main
-from search.cluster import execution
+from search.driver import search
 
-execution.SearchContext = partial(execution.SearchContext, recycle_bytes=160 << 20)
+search.SearchContext = partial(search.SearchContext, recycle_bytes=160 << 20)
 sys.exit(main())
 """
 """The command, with a lower bound of a training process's growth than its 2 GiB."""
