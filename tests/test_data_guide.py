@@ -7,7 +7,7 @@ import pytest
 
 from search.planning.make_plan import make_plan
 from search.planning.options import parse
-from search.space.loading import load_space
+from search.space.loading import read_space, space_of
 from trainables.trial import Trial
 
 TEXT = (Path(__file__).parents[1] / "docs" / "data.md").read_text()
@@ -21,7 +21,7 @@ def test_example_of_other_data_than_images_learns(tmp_path: Path, text: str) -> 
     words = (str(file), "--results", str(tmp_path))
     plan = make_plan(parse(words), words, warn=print)
     assert plan.dataset is None
-    space = load_space(str(file))[1]
+    space = space_of(read_space(str(file)))
     drawn = {name: parameter.bounds()[1] for name, parameter in space.parameters.items()}
     config = {**space.fixed, **drawn, "epochs": 4, "learning_rate": 0.02, "dataset": space.dataset}
     reports = list(space.trainable(config, Trial(seed=1)))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from search.planning.options import parse
-from search.space.loading import load_space
+from search.space.loading import read_space, space_of
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -29,7 +29,10 @@ def test_example_is_a_space_that_can_be_planned(text: str, tmp_path: Path) -> No
 
 def test_first_example_is_the_file_that_it_names(tmp_path: Path) -> None:
     (tmp_path / "shown.py").write_text(SPACES[0])
-    shown, there = load_space(str(tmp_path / "shown.py"))[1], load_space(str(ROOT / "spaces/digits_filters.py"))[1]
+    shown, there = (
+        space_of(read_space(str(tmp_path / "shown.py"))),
+        space_of(read_space(str(ROOT / "spaces/digits_filters.py"))),
+    )
     assert shown == dataclasses.replace(there, trainable=shown.trainable)
 
 

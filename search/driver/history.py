@@ -47,9 +47,10 @@ def read_history(experiment: Experiment, space: Space, retry_failed: bool) -> Hi
         for trial_id, epoch, value in zip(*columns, strict=True):
             if value is not None:
                 values[trial_id][epoch] = value
-    history = History({}, [], [], {}, set(), _epochs_of_first_runs(trials.table, epochs.table))
+    rows = trials.table.to_pylist()
+    history = History({}, [], [], {}, set(), _epochs_of_first_runs(rows, epochs.table))
     translation = translate(space)
-    for row in sorted(trials.table.to_pylist(), key=lambda row: str(row.get("finished_at"))):
+    for row in sorted(rows, key=lambda row: str(row.get("finished_at"))):
         trial_id, first_run = row["trial_id"], row.get("repeat_of") is None
         if row["state"] == TrialState.RUNNING:
             history.begun.add(trial_id)
@@ -91,8 +92,8 @@ def _active(settings: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in settings.items() if value is not None}
 
 
-def _epochs_of_first_runs(trials: pa.Table, epochs: pa.Table) -> int:
-    repeats = {row["trial_id"] for row in trials.to_pylist() if row.get("repeat_of") is not None}
+def _epochs_of_first_runs(trials: list[dict[str, Any]], epochs: pa.Table) -> int:
+    repeats = {row["trial_id"] for row in trials if row.get("repeat_of") is not None}
     return sum(trial_id not in repeats for trial_id in epochs["trial_id"].to_pylist()) if epochs.num_rows else 0
 
 

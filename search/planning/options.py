@@ -215,11 +215,12 @@ class Options:
         }
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """A parser that raises SearchError, so that what is wrong is said in one line."""
 
     def error(self, message: str) -> NoReturn:
-        raise SearchError(f"{message}. See `python -m search.run --help`.")
+        """Raise SearchError with the message and where help is."""
+        raise SearchError(f"{message}. See `{self.prog} --help`.")
 
 
 def parse(words: Sequence[str]) -> Options:
@@ -235,7 +236,7 @@ def parse(words: Sequence[str]) -> Options:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="python -m search.run",
         description="Search the space of a space file; results go to RESULTS/NAME.",
         allow_abbrev=False,

@@ -10,7 +10,7 @@ from search.console import Console
 from search.planning.plan import Plan
 from search.planning.resources import local_resources, slots
 from search.space import Space
-from search.stopping import expect, make_rule
+from search.stopping import StoppingRule, expect, make_rule
 from search.wording import counted, show_value
 
 
@@ -69,8 +69,9 @@ def _lines(plan: Plan) -> list[tuple[str, str]]:
     lines.append(
         ("trials", f"{counted(plan.trials, 'configuration')}{repeats}; sampler {space.sampler}, seed {plan.seed}")
     )
-    lines.append(("stopping", _stopping(plan)))
-    lines += [("expected", text) for text in _expected(plan)]
+    rule = make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs)
+    lines.append(("stopping", _stopping(space.stopping, rule)))
+    lines += [("expected", text) for text in _expected(plan, rule)]
     if plan.options.address == "local":
         count = slots(local_resources(), space.shapes(), plan.options.max_concurrent)
         where = f"{'' if len(space.shapes()) == 1 else 'up to '}{counted(count, 'trial')} at once on this machine"
@@ -82,27 +83,23 @@ def _lines(plan: Plan) -> list[tuple[str, str]]:
     return lines
 
 
-def _expected(plan: Plan) -> list[str]:
+def _expected(plan: Plan, rule: StoppingRule) -> list[str]:
     """How many trials come how far, where every trial sees all its images and its length is known."""
-    space, epochs = plan.space, plan.max_epochs
-    rule = make_rule(space.stopping, space.mode, space.stopping_options, epochs)
-    rungs, kept = rule.rungs(), rule.kept_share()
+    epochs, rungs = plan.max_epochs, rule.rungs()
     if epochs is None or rungs is None or rule.growth().steps:
         return []
-    found = expect(rungs, kept, epochs, plan.trials, plan.options.epoch_budget)
+    found = expect(rungs, rule.kept_share(), epochs, plan.trials, plan.options.epoch_budget)
     arrivals = [f"{max(1, round(trials)):,} to epoch {epoch}" for epoch, trials in found.arrivals]
     return [f"about {', '.join(arrivals)}; {round(found.epochs):,} epochs in all"]
 
 
-def _stopping(plan: Plan) -> str:
-    space = plan.space
-    rule = make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs)
+def _stopping(name: str, rule: StoppingRule) -> str:
     rungs = rule.rungs()
     if rungs is None:
-        return f"{space.stopping}, decides after every epoch"
+        return f"{name}, decides after every epoch"
     if not rungs:
         return "none: every trial runs to its end"
-    told = f"{space.stopping}, decides after epoch {', '.join(map(str, rungs[:8]))}{', ...' if len(rungs) > 8 else ''}"
+    told = f"{name}, decides after epoch {', '.join(map(str, rungs[:8]))}{', ...' if len(rungs) > 8 else ''}"
     shares = [f"{share:.2g} of the training images until epoch {last}" for last, share in rule.growth().steps]
     if rule.growth().anew:
         shares.append("the training begins anew behind each")

@@ -217,12 +217,6 @@ def _has_space(file: Path) -> bool:
         return False
 
 
-def load_space(path: str, say: Callable[[str], None] = lambda line: None) -> tuple[SpaceFile, Space]:
-    """Read and run a space file, `FILE` or `FILE:NAME`; see `space_of`."""
-    space_file = read_space(path)
-    return space_file, space_of(space_file, say)
-
-
 def space_of(space_file: SpaceFile, say: Callable[[str], None] = lambda line: None) -> Space:
     """Run a space file; raises SearchError. `say` is told what to know beforehand.
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 from search.console import Console
 from search.errors import SearchError
 from search.from_python import Experiment
 from search.planning.dataset import data_folder
 from search.planning.option_values import count, folder
-from search.planning.options import Options
+from search.planning.options import Options, Parser
 from search.use.card import card
 from search.use.export import NAMES, export
 from search.use.predict import predict
@@ -22,11 +21,6 @@ from search.use.stored_trial import stored_trial
 from trainables.errors import TrainableError
 
 DONE, USER_ERROR, INTERRUPTED = 0, 2, 130
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise SearchError(f"{message}. See `{self.prog} --help`.")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -61,7 +55,7 @@ def _run(given: argparse.Namespace, console: Console) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """What reads the words of the command line; raises SearchError."""
-    whole = _Parser(prog="python -m search.use", description="Use what a search found.", allow_abbrev=False)
+    whole = Parser(prog="python -m search.use", description="Use what a search found.", allow_abbrev=False)
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     predicts = _command(commands, "predict", "classify image files")
     predicts.add_argument(
@@ -84,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
-def _command(commands: argparse._SubParsersAction[_Parser], name: str, text: str) -> argparse.ArgumentParser:
+def _command(commands: argparse._SubParsersAction[Parser], name: str, text: str) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=text, description=text.capitalize() + ".", allow_abbrev=False)
     command.add_argument("results", type=folder, metavar="RESULTS", help="folder of an experiment, like results/NAME")
     command.add_argument("--trial", metavar="N", help="number or id of a trial (default: the best)")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -15,16 +14,6 @@ from search.experiment.states import TrialState
 from search.space import Choice
 from search.trial.messages import Report, TrialSpec
 from tests.support.search_world import World
-
-
-@pytest.fixture
-def make(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., World]:
-    def make_world(**changes: object) -> World:
-        world = World(tmp_path, **changes)
-        request.addfinalizer(world.close)
-        return world
-
-    return make_world
 
 
 def test_as_many_configurations_as_asked_end_once_each(make: Callable[..., World]) -> None:

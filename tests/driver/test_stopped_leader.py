@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-
-import pytest
 
 from search.driver.trial_queue import NoTrial
 from search.experiment.schema import read_epochs
 from search.experiment.states import TrialState
 from search.trial.messages import TrialSpec
 from tests.support.search_world import World
-
-
-@pytest.fixture
-def make(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., World]:
-    def make_world(**changes: object) -> World:
-        world = World(tmp_path, **changes)
-        request.addfinalizer(world.close)
-        return world
-
-    return make_world
 
 
 def stopped_ahead(world: World) -> TrialSpec:

@@ -11,7 +11,7 @@ import pytest
 
 from search.errors import SearchError
 from search.space import Space
-from search.space.loading import SpaceFile, load_space, read_space
+from search.space.loading import SpaceFile, read_space, space_of
 from search.trial.messages import SearchContext, TrialSpec
 from search.trial.runner import TrialRunner
 
@@ -41,7 +41,7 @@ def write(folder: Path, text: str, name: str = "given.py") -> str:
 
 
 def loaded(path: str) -> Space:
-    return load_space(path)[1]
+    return space_of(read_space(path))
 
 
 def test_question_is_the_first_line_of_the_docstring(tmp_path: Path) -> None:
@@ -57,13 +57,13 @@ def test_file_saved_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
 def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "given.py").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SearchError, match=r"given\.py cannot be read: .* Expected a Python file"):
-        load_space(str(tmp_path / "given.py"))
+        space_of(read_space(str(tmp_path / "given.py")))
 
 
 def test_notebook_is_refused_with_the_command_that_makes_a_file_of_it(tmp_path: Path) -> None:
     (tmp_path / "given.ipynb").write_text('{"cells": []}')
     with pytest.raises(SearchError, match=r"is a notebook; .* jupyter nbconvert --to script"):
-        load_space(str(tmp_path / "given.ipynb"))
+        space_of(read_space(str(tmp_path / "given.ipynb")))
 
 
 def test_space_imports_its_neighbours(tmp_path: Path) -> None:
@@ -132,4 +132,4 @@ def test_space_that_cannot_be_loaded_on_a_node_fails_its_trials_with_the_reason(
 def test_value_of_a_class_of_the_space_file_is_refused_since_no_worker_knows_it(tmp_path: Path, values: str) -> None:
     own = "import enum\nclass Kind(enum.Enum):\n    A = 1\n    B = 2\n"
     with pytest.raises(SearchError, match=r"may be <Kind.A: 1>, which is made of the space file's own class"):
-        load_space(write(tmp_path, own + OWN.replace('{"x": Choice(0, 1)}, ', values)))
+        space_of(read_space(write(tmp_path, own + OWN.replace('{"x": Choice(0, 1)}, ', values))))

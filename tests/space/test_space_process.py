@@ -14,7 +14,7 @@ from search.planning.make_plan import make_plan
 from search.planning.options import parse
 from search.sampling import Finished, Sampling
 from search.space import Choice, Float, Int
-from search.space.loading import load_space
+from search.space.loading import read_space, space_of
 from search.space.space_process import BuildApart
 from search.trial.messages import Report, TrialEnd, TrialSpec, WorkerId
 
@@ -68,7 +68,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_build_function_needs_no_space_and_what_its_fit_asks_for_is_found(file: str) -> None:
-    source, space = load_space(f"{file}:WithFit")
+    source = read_space(f"{file}:WithFit")
+    space = space_of(source)
     assert source.stem == "given-WithFit"
     assert dict(space.parameters) == {
         "units": Int(8, 24, step=8),
@@ -81,7 +82,7 @@ def test_build_function_needs_no_space_and_what_its_fit_asks_for_is_found(file: 
 
 def test_hypermodel_that_no_table_can_show_is_proposed_and_resumed_by_builds(file: str, tmp_path: Path) -> None:
     notes: list[str] = []
-    space = load_space(f"{file}:behind_a_float", notes.append)[1]
+    space = space_of(read_space(f"{file}:behind_a_float"), notes.append)
     assert "'width' has several ranges" in notes[0]
     assert isinstance(space.parameters, BuildApart)
     sampling = Sampling(space, tmp_path / "journal", sampler="tpe", seed=0)
@@ -105,12 +106,12 @@ DRIVER = """
 import sys
 from search.errors import SearchError
 from search.sampling import Sampling
-from search.space.loading import load_space
+from search.space.loading import read_space, space_of
 from search.space.space_process import FunctionApart
 
-space = load_space(sys.argv[1])[1]
+space = space_of(read_space(sys.argv[1]))
 print(dict(space.parameters), space.trainable.declaration.smoke['epochs'] == 1)
-space = load_space(f"{sys.argv[1]}:function")[1]
+space = space_of(read_space(f"{sys.argv[1]}:function"))
 assert isinstance(space.parameters, FunctionApart)
 sampling = Sampling(space, None, sampler="random", seed=0)
 assert sampling.ask().config.keys() == {"rate", "n", "twice"}

@@ -11,7 +11,7 @@ from search.planning.make_plan import make_plan
 from search.planning.options import parse
 from search.planning.plan import Plan
 from search.space import Space
-from search.space.loading import load_space
+from search.space.loading import read_space, space_of
 
 ROOT = Path(__file__).parents[2]
 SPACES = sorted(path for path in (ROOT / "spaces").glob("*.py") if path.name != "__init__.py")
@@ -21,7 +21,7 @@ STAND_INS = {"animals": "animals5", "realwaste": "waste9_standin"}
 @functools.cache
 def space_named(name: str) -> Space:
     """The space of a file of spaces/, as it stands there."""
-    return load_space(f"{ROOT}/spaces/{name}.py")[1]
+    return space_of(read_space(f"{ROOT}/spaces/{name}.py"))
 
 
 def words_for(path: Path) -> list[str]:
