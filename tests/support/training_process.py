@@ -107,6 +107,14 @@ def run(runner: TrialRunner, trial_id: str = "00000", decides: bool = True, **co
     return reports
 
 
+def until_it_waits(runner: TrialRunner) -> list[Report]:
+    """The reports of a trial that has begun up to its next rung, where it waits for a decision."""
+    reports = [runner.proceed()]
+    while not reports[-1].waits:
+        reports.append(runner.proceed())
+    return reports
+
+
 def scores(reports: list[Report]) -> list[float]:
     return [metrics["score"] for report in reports for metrics in report.epochs]
 

@@ -17,7 +17,7 @@ from search.space.loading import SpaceFile
 from search.trial.fork_server import ForkServer
 from search.trial.messages import ForkServerAddress, TrialSpec
 from search.trial.runner import TrialRunner
-from tests.support.training_process import context, fork_server, pid_of, run, scores
+from tests.support.training_process import context, fork_server, pid_of, run, scores, until_it_waits
 
 ROOT = Path(__file__).parents[2]
 WHAT_IT_IS = """
@@ -107,9 +107,10 @@ def test_a_killed_worker_takes_its_process_along_in_the_middle_of_an_epoch(serve
 
 
 def test_a_killed_server_costs_no_trial(server: ForkServer, tmp_path: Path) -> None:
-    runner = TrialRunner(context(tmp_path, fork_server=server.address, checkpoint_every_s=0.0), "here")
-    runner.begin(TrialSpec("00000", {"act": "slow", "epochs": 6}, seed=0, proposed_at=time.time()))
-    reports = [runner.proceed(), runner.proceed()]
+    at_its_rung = context(tmp_path, fork_server=server.address, checkpoint_every_s=0.0, rungs=(2,))
+    runner = TrialRunner(at_its_rung, "here")
+    runner.begin(TrialSpec("00000", {"act": "good", "epochs": 6}, seed=0, proposed_at=time.time()))
+    reports = until_it_waits(runner)
     forked = pid_of(reports)
     os.kill(psutil.Process(forked).ppid(), signal.SIGKILL)
     while reports[-1].end is None:

@@ -16,7 +16,7 @@ from search.space.loading import SpaceFile
 from search.trial.fork_server import ForkServer
 from search.trial.messages import CLOSING, TrialSpec
 from search.trial.runner import TrialRunner
-from tests.support.training_process import SPACE, context, fork_server, pid_of, run, scores
+from tests.support.training_process import SPACE, context, fork_server, pid_of, run, scores, until_it_waits
 
 
 @pytest.fixture(scope="module")
@@ -118,9 +118,9 @@ def test_a_trial_whose_process_keeps_dying_fails_after_three_attempts(runner: Tr
 
 
 def test_a_killed_process_costs_no_epoch_that_was_saved(tmp_path: Path) -> None:
-    runner = TrialRunner(context(tmp_path, checkpoint_every_s=0.0), "here")
-    runner.begin(TrialSpec("00000", {"act": "slow", "epochs": 6}, seed=0, proposed_at=time.time()))
-    reports = [runner.proceed(), runner.proceed()]
+    runner = TrialRunner(context(tmp_path, checkpoint_every_s=0.0, rungs=(2,)), "here")
+    runner.begin(TrialSpec("00000", {"act": "good", "epochs": 6}, seed=0, proposed_at=time.time()))
+    reports = until_it_waits(runner)
     os.kill(pid_of(reports), signal.SIGKILL)
     saved = max(int(path.name) for path in (tmp_path / "checkpoints/00000").glob("[0-9]*"))
     while reports[-1].end is None:
