@@ -186,6 +186,7 @@ class Dispatcher:
 
     def _hand_out(self, spec: TrialSpec) -> None:
         self.pending.remove(spec)
+        self._search.trials.running[spec.trial_id].has_worker = True
         self._passed.pop(spec.trial_id, None)
         self._passed.update(other.trial_id for other in self.pending)
 

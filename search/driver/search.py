@@ -102,6 +102,7 @@ def snapshot(search: Search, slots: int, begun: float) -> Snapshot:
             trial.config,
         )
         for trial in trials.running.values()
+        if trial.has_worker
     )
     return Snapshot(
         name=plan.name,

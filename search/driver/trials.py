@@ -25,6 +25,8 @@ class ActiveTrial:
     epochs: list[Metrics] = field(default_factory=list)
     started_at: float | None = None
     """When its first work began, in seconds since the epoch."""
+    has_worker: bool = False
+    """Whether a worker was given it; one that was proposed ahead waits until one is free."""
     lost_workers: int = 0
     """How many workers were lost, with their node or alone, while they trained it."""
     node: str = ""
@@ -81,6 +83,7 @@ class Trials:
         """
         trial = self.running.pop(trial_id)
         trial.spec = dataclasses.replace(trial.spec, begun=True, **changes)  # type: ignore[arg-type]  # mixed types
+        trial.has_worker = False
         self.queued[trial_id] = trial
 
     def begin_again(self) -> TrialSpec | None:

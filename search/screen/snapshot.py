@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RunningTrial:
-    """A trial that runs."""
+    """A trial that a worker has."""
 
     trial_id: str
     epochs: int

@@ -56,10 +56,7 @@ def print_summary(console: Console, result: Result) -> None:
     plan = result.plan
     counts = ", ".join(f"{n} {state}" for state, n in result.counts.items() if n) or "no trial ended"
     repeats = f", {counted(result.repeats, 'repeat')}" if result.repeats else ""
-    work = f"in {show_seconds(result.seconds)} on {counted(result.workers, 'worker')}"
-    if not result.workers and any(result.counts.values()):
-        work = "(no trial was left to do)"
-    console.result(f"\n{plan.name}: {counts}{repeats} {work}.")
+    console.result(f"\n{plan.name}: {counts}{repeats} {_work(result)}.")
     for line in result.unread:
         console.result(line)
     if result.on_a_part:
@@ -92,6 +89,18 @@ def print_summary(console: Console, result: Result) -> None:
     console.result(f"results: {plan.results_path}")
     if result.ranked:
         console.result(f"compare: python -m analysis.compare {shlex.quote(str(plan.results_path))}")
+
+
+def _work(result: Result) -> str:
+    """Return how long the search took on how many workers, or why no worker had anything to do."""
+    seconds = show_seconds(result.seconds)
+    if result.workers:
+        return f"in {seconds} on {counted(result.workers, 'worker')}"
+    if not any(result.counts.values()):
+        return f"in {seconds} (none had begun)"
+    if result.end in (SearchEnd.FINISHED, SearchEnd.EXHAUSTED):
+        return "(no trial was left to do)"
+    return "(no other trial had begun)"
 
 
 def stopped_on_a_part(count: int) -> str:

@@ -1,6 +1,7 @@
 """The page of a running search: what it says of a folder, when it reads it, and what its server answers to whom."""
 
 import json
+import os
 import re
 import threading
 import urllib.error
@@ -50,6 +51,8 @@ def test_page_says_what_each_worker_does(growing: Experiment) -> None:
     assert (training["worker"], training["key"], training["epochs"]) == ("n1:7", "t00006", 3)
     assert training["value"] == pytest.approx(epoch_rows({"trial_id": "", "epochs": 3})[-1]["val_accuracy"])
     assert (handed_out["worker"], handed_out["epochs"], handed_out["value"]) == (None, 0, None)
+    counts = standing.counts(load(growing.root))
+    assert (counts["running"], counts["begun"], counts["unfinished"]) == (1, 1, 0)
 
 
 def test_a_trial_of_an_earlier_driver_is_not_said_to_be_trained_still(tmp_path: Path) -> None:
@@ -78,6 +81,19 @@ def test_a_search_that_nobody_writes_to_any_more_was_cut_off(growing: Experiment
     assert standing.state(results.sources[0]) == "cut off"
     assert standing.workers(results) == []
     assert standing.times(results)["left"] is None
+    counts = standing.counts(results)
+    assert (counts["running"], counts["begun"], counts["unfinished"]) == (0, 0, 2)
+
+
+def test_page_of_a_search_that_was_cut_off_knows_when_it_was_last_written(growing: Experiment) -> None:
+    growing.close()
+    files = [growing.root / "manifest.json", *growing.root.glob("trials/*"), *growing.root.glob("epochs/*")]
+    for file in files:
+        os.utime(file, (1e9, 1e9))
+    os.utime(files[-1], (1e9 + 60, 1e9 + 60))
+    state = Answers(WatchedFolder([str(growing.root)])).state("")
+    assert state
+    assert (state["experiments"][0]["state"], state["written"]) == ("cut off", 1e9 + 60)
 
 
 def test_page_asks_a_folder_only_as_often_as_reading_it_allows(growing: Experiment) -> None:

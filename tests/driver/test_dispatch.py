@@ -14,6 +14,7 @@ import pytest
 
 from search.driver.dispatch import Dispatcher
 from search.driver.placement import FreeResources, Location, Packing, PlacedWorker
+from search.driver.search import snapshot
 from search.driver.trial_queue import NoTrial
 from search.experiment.states import TrialState
 from search.space import Choice, Float
@@ -211,6 +212,8 @@ def test_while_all_workers_are_busy_slow_proposals_are_made_ahead(make: Callable
         site.queue.proposal_s = 3600.0
     ahead = [spec.trial_id for spec in site.dispatcher.pending]
     assert len(ahead) == 4, "Never more than there are workers."
+    shown = {trial.trial_id for trial in snapshot(site.search, 4, 0.0).running}
+    assert shown == {trial_id for trial_id, _ in site.running.values()}, "What was proposed ahead does not run."
     worker = next(iter(site.running))
     site.end(site.running.pop(worker)[0])
     site.free(worker)

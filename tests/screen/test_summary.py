@@ -167,6 +167,15 @@ def test_resume_of_a_finished_search_says_that_nothing_was_left() -> None:
     assert "given: 2 complete, 1 failed (no trial was left to do)." in printed(result(workers=0))
 
 
+def test_a_budget_that_ended_before_any_trial_began_is_told_without_workers() -> None:
+    none: dict[str, object] = {"counts": {}, "ranked": [], "best_config": None, "best_runs": 0, "best_mean": None}
+    assert "given: no trial ended in 1 min 01 s (none had begun)." in printed(
+        result(workers=0, end=SearchEnd.TIME_BUDGET, **none)
+    )
+    resumed = printed(result(workers=0, end=SearchEnd.TIME_BUDGET))
+    assert "given: 2 complete, 1 failed (no other trial had begun)." in resumed
+
+
 def test_a_used_up_epoch_budget_is_told_with_the_way_on() -> None:
     lines = printed(result(plan=plan(options=Options(epoch_budget=200)), end=SearchEnd.EPOCH_BUDGET))
     assert "The epoch budget of 200 epochs is used up; with --resume a larger one goes on." in lines

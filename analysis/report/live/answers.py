@@ -51,6 +51,7 @@ class Answers:
             "token": token,
             "whole": known == 0,
             "now": time.time(),
+            "written": reading.written_at,
             "metric": results.metric,
             "mode": results.mode,
             "experiments": standing.experiments(results),

@@ -18,7 +18,7 @@ SHORTEST_S = 0.8
 SHARE = 0.1
 """Largest share of the time that may go into reading: a store, or a long search, is read less often."""
 
-Stamp = tuple[tuple[str, object, object], ...]
+Stamp = tuple[tuple[str, object, int | None], ...]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Reading:
     number: int
     read_at: float
     """Time of the reading, in seconds since the epoch."""
+    written_at: float | None
+    """When a file of the folder was last written, by the clock of where it lies, in seconds since the epoch."""
 
 
 class WatchedFolder:
@@ -58,7 +60,7 @@ class WatchedFolder:
                 results = load(*self._addresses)
                 self._stamp = stamp or self._stamp_of(results)
                 self._number += 1
-                self._reading = Reading(results, self._number, time.time())
+                self._reading = Reading(results, self._number, time.time(), _written_at(self._stamp))
             self._looked_at = self._clock()
             self._cost_s = self._looked_at - begun
             return self._reading
@@ -74,3 +76,9 @@ class WatchedFolder:
                 folder = pafs.FileSelector(f"{source.root}/{table}", allow_not_found=True)
                 found += source.files.get_file_info(folder)
         return tuple((info.path, info.size, info.mtime_ns) for info in found)
+
+
+def _written_at(stamp: Stamp) -> float | None:
+    """Return the latest time of a stamp, in seconds since the epoch, or None where no file has one."""
+    times = [nanoseconds / 1e9 for _, _, nanoseconds in stamp if nanoseconds is not None]
+    return max(times, default=None)

@@ -60,12 +60,12 @@ function drawHead() {
 }
 
 function drawNow() {
-  const {complete, pruned, failed, repeats} = state.counts;
+  const {complete, pruned, failed, running: trained, begun, unfinished, repeats} = state.counts;
   const done = complete + pruned + failed;
   text("done", state.wanted ? `${done} of ${state.wanted}` : `${done}`);
   by("bar").max = state.wanted ?? Math.max(done, 1);
   by("bar").value = done;
-  const told = [[complete, "complete"], [pruned, "pruned"], [failed, "failed"], [state.counts.running, "running"], [repeats, "repeats"]];
+  const told = [[complete, "complete"], [pruned, "pruned"], [failed, "failed"], [trained, "running"], [begun, "waiting or in the first epoch"], [unfinished, "not ended"], [repeats, "repeats"]];
   text("counts", told.filter(([count]) => count).map(([count, word]) => `${count} ${word}`).join(", ") || "none has begun");
   text("best-of", `Best ${state.metric} so far`);
   text("best", state.best ? short(state.best.value) : "–");
@@ -92,7 +92,9 @@ function tick() {
   const {elapsed, left} = state.times;
   text("elapsed", elapsed === null ? "–" : span(elapsed + passed));
   const done = state.counts.complete + state.counts.pruned + state.counts.failed;
-  const told = !running() ? state.experiments.map((one) => one.state).join(", ")
+  const cut = state.experiments.some((one) => one.state === "cut off") && state.written;
+  const ago = cut ? `; last written ${span(Math.max(0, state.now - state.written + (Date.now() - state.receivedAt) / 1000))} ago` : "";
+  const told = !running() ? state.experiments.map((one) => one.state).join(", ") + ago
     : left === null ? "time left not known yet" : done >= state.wanted ? "repeats of the leading ones" : `about ${span(Math.max(0, left - passed))} left`;
   text("left", told);
 }

@@ -1,8 +1,10 @@
-"""Tells where a search stands, from its tables and manifest alone: counts, time, the best, what each worker does."""
+"""Tells where a search stands, from its folder alone: state, counts, time, the best, what each worker does."""
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,13 @@ from analysis.wording.columns import shown
 from analysis.wording.formats import cell
 from search.errors import SearchError
 from search.experiment.lock import is_held
+from search.experiment.remote.claim import is_claimed
+from search.experiment.remote.store import Store, parse_results_path
 
 PACE_AFTER = 4
 """Number of trials that must have ended before their pace says anything."""
+LOOK_EVERY_S = 10.0
+"""Time for which it holds, in seconds, whether a driver writes to a store."""
 
 
 def experiments(results: Results) -> list[dict[str, Any]]:
@@ -37,19 +43,43 @@ def experiments(results: Results) -> list[dict[str, Any]]:
     ]
 
 
-def state(source: StoredExperiment) -> str:
-    """Return the manifest's state; a search that says `running`, but to which nobody here writes, was cut off."""
-    said = source.manifest.state
-    local = "://" not in source.address
-    return "cut off" if said == "running" and local and not is_held(Path(source.address)) else said
+def state(source: StoredExperiment, now_s: float | None = None) -> str:
+    """Return the manifest's state; a search that says `running`, but to which no driver writes, was cut off.
+
+    A driver holds the lock of a local folder, and renews a marker in a store, which is looked at now and then.
+    """
+    if source.manifest.state != "running":
+        return source.manifest.state
+    place = parse_results_path(source.address)
+    if isinstance(place, Path):
+        return "running" if is_held(place) else "cut off"
+    period = int((time.time() if now_s is None else now_s) / LOOK_EVERY_S)
+    return "running" if _is_claimed(source.address, period) else "cut off"
+
+
+@lru_cache(maxsize=32)
+def _is_claimed(address: str, period: int) -> bool:
+    """Return whether a driver writes to that store; the answer holds for one period of LOOK_EVERY_S."""
+    place = parse_results_path(address)
+    try:
+        return not isinstance(place, Store) or is_claimed(place)
+    except OSError:  # A store that does not answer says nothing of its search.
+        return True
 
 
 def counts(results: Results) -> dict[str, int]:
-    """Return configurations by state, and the `repeats` of some of them with further seeds that have ended."""
+    """Return configurations by state, and the `repeats` of some of them with further seeds that have ended.
+
+    Those that have not ended are `running` where a worker has told of them, `begun` where none has yet (they wait, or
+    are in their first epoch), and `unfinished` where the search does not run any more.
+    """
     first = results.first_runs["state"].value_counts()
-    found = {name: int(first.get(name, 0)) for name in ("complete", "pruned", "failed", "running")}
+    found = {name: int(first.get(name, 0)) for name in ("complete", "pruned", "failed")}
     again = results.trials.loc[~results.trials.index.isin(results.first_runs.index), "state"]
-    return {**found, "repeats": int((again != "running").sum())}
+    with_worker = [entry["worker"] is not None for entry in workers(results)]
+    open_ = {"running": sum(with_worker), "begun": len(with_worker) - sum(with_worker)}
+    unfinished = 0 if with_worker else int(first.get("running", 0))
+    return {**found, **open_, "unfinished": unfinished, "repeats": int((again != "running").sum())}
 
 
 def wanted(results: Results) -> int | None:
