@@ -95,7 +95,10 @@ def test_classes_may_be_written_in_several_ways(targets: NDArray[Any], names: tu
         ({"x_train": TABLE[:80], "y_train": CLASSES}, r"inputs \(80, 4\), targets \(90,\); expected the same number"),
         ({"x_train": TABLE, "y_train": CLASSES + 17}, r"whole numbers from 17 to 19, of which some have no example"),
         ({"x_train": TABLE.astype(complex), "y_train": CLASSES}, r"the inputs of .* are complex128"),
-        ({"x_train": TABLE[:2], "y_train": NUMBERS[:2]}, r"has 2 examples, which leave none for the"),
+        (
+            {"x_train": TABLE[:2], "y_train": NUMBERS[:2]},
+            r"has 2 examples \(2 different ones\), which leave none for the",
+        ),
     ],
 )
 def test_file_that_is_no_data_set_says_what_it_has_and_what_was_expected(

@@ -1,5 +1,7 @@
 """Classes and splits from paths, and the refusal of what has none."""
 
+from dataclasses import replace
+
 import pytest
 
 from trainables.datasets.containers.container import Listing
@@ -82,6 +84,9 @@ def test_images_in_folders_inside_a_class_belong_to_it() -> None:
         (["cat/0.jpg", "dog/0.jpg", "test/0.jpg"], r"If 'test' is a class, rename it, for example to 'test_class'"),
         (["bus/0.jpg", "car/0.jpg", "train/bus/0.jpg"], r"mixes splits with other folders.*If 'train' is a class"),
         (["expired/0.jpg", "valid/0.jpg"], r"If 'valid' is a class, rename it"),
+        (["seg_train/cat/0.jpg", "seg_test/cat/0.jpg", "seg_pred/0.jpg"], r"'seg_test', 'seg_train', which are called"),
+        (["TrainImages/0.jpg", "TestImages/0.jpg"], r"called like the splits.*Rename such folders, to 'train' and"),
+        ([".old/cat/0.jpg", ".old/dog/0.jpg"], r"2 in hidden folders are passed over, as \.old/cat/0\.jpg"),
     ],
 )
 def test_other_layouts_are_refused_with_the_one_that_is_expected(files: list[str], message: str) -> None:
@@ -106,6 +111,33 @@ def test_train_is_a_class_where_its_images_lie_directly_beside_two_other_classes
     assert found.class_names == ("bus", "car", "train")
     assert set(found.roles) == {TRAIN}
     assert found.notes == ("train/ of pets is taken as a class, as images lie directly in it beside other classes",)
+
+
+def test_splits_inside_each_class_are_splits_and_told() -> None:
+    found = layout("cat/train", "cat/test", "dog/train", "dog/test")
+    assert found.paths[0] == "test/cat/0.jpg"
+    assert (found.class_names, set(found.roles)) == (("cat", "dog"), {TRAIN, TEST})
+    assert found.notes == ("the folders 'test', 'train' inside each class of pets are splits",)
+
+
+def test_split_that_is_packed_inside_a_folder_of_its_name_is_read() -> None:
+    found = layout("train/train/cat", "train/train/dog", "test/test/cat", "test/test/dog")
+    assert found == replace(layout("train/cat", "train/dog", "test/cat", "test/dog"), members=found.members)
+
+
+@pytest.mark.parametrize("names", [("training_shoe", "test_tube"), ("trainer", "tester"), ("valley", "trail")])
+def test_classes_whose_names_begin_like_splits_are_classes(names: tuple[str, str]) -> None:
+    assert (layout(*names).class_names, layout(*names).notes) == (tuple(sorted(names)), ())
+
+
+@pytest.mark.parametrize("names", [("Cat", "cat"), ("cat", "cat "), ("ha\u0308user", "h\xe4user")])
+def test_names_that_one_reads_alike_are_two_classes_and_told(names: tuple[str, str]) -> None:
+    assert layout(*names, "dog").notes == (
+        f"{names[0]!a} and {names[1]!a} differ in capitals, blanks or accents only: two classes of pets, "
+        "unless one is renamed",
+    )
+    with pytest.raises(TrainableError, match=r"is missing from .*differ in capitals, blanks or accents only"):
+        layout(f"train/{names[0]}", "train/dog", f"test/{names[1]}", "test/dog")
 
 
 def test_train_is_a_class_inside_of_splits_too() -> None:

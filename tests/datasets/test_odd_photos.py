@@ -151,7 +151,14 @@ def test_what_no_picture_can_be_made_of_costs_itself(tmp_path: Path) -> None:
 def test_files_that_systems_leave_behind_are_no_images(tmp_path: Path) -> None:
     root = write_folder(tmp_path / "pets")
     expected = load(root).info
-    for left in ("cat/@eaDir/000.png/SYNO_THUMB.jpg", "__MACOSX/cat/._000.png", "cat/.000.png", "#recycle/old/1.png"):
+    for left in (
+        "cat/@eaDir/000.png/SYNO_THUMB.jpg",
+        "__MACOSX/cat/._000.png",
+        "cat/.000.png",
+        "#recycle/old/1.png",
+        "#snapshot/a/cat/1.png",
+        "cat/@__thumb/s1.jpg",
+    ):
         (root / left).parent.mkdir(parents=True, exist_ok=True)
         (root / left).write_bytes((root / "dog" / "000.png").read_bytes())
     for left in ("Thumbs.db", "desktop.ini", ".DS_Store", "Icon\r"):

@@ -47,7 +47,7 @@ ORDER_INSIDE = {
     "trainables.compiled": "kept_programs program objective eligible chunks optimizers schedules",
     "trainables.datasets.containers": "opening tar_file folder zip_file container",
     "trainables.datasets.arrays": "npz functions examples",
-    "trainables.datasets.photos": "source parallel layout resize picture",
+    "trainables.datasets.photos": "source parallel layout roles wording resize picture",
     "analysis": "report figures compare tables findings numbers listing configurations load statistics stored wording "
     "command",
     "analysis.wording": "formats columns",

@@ -83,7 +83,7 @@ def digest(*parts: str | bytes) -> str:
     return total.hexdigest()
 
 
-READING = 3
+READING = 4
 """Version in the names of cache entries; it is raised when their fields, or how files are read, change."""
 
 

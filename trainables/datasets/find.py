@@ -74,8 +74,9 @@ def checked_split(
     for split, members in (("training", rows.train), ("validation", rows.validation), ("test", rows.test)):
         if not len(members):
             raise TrainableError(
-                f"'{name}' has {len(catalogue.labels)} examples, which leave none for the {split} split; expected some "
-                "in training, validation and test. Add examples, or change validation_fraction or test_fraction."
+                f"'{name}' has {len(catalogue.labels)} examples ({len(np.unique(catalogue.contents))} different ones), "
+                f"which leave none for the {split} split; expected some in training, validation and test. "
+                "Add examples, or change validation_fraction or test_fraction."
             )
         counts = np.bincount(catalogue.labels[members], minlength=len(catalogue.class_names))
         if not counts.all():

@@ -9,9 +9,10 @@ Parts = tuple[str, ...]
 
 _OF_SYSTEMS = frozenset(
     {
-        "__macosx", "icon\r",  # macOS
-        "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information",  # Windows
-        "@eadir", "#recycle", "@recycle", "lost+found",  # network storage
+        "__macosx", "icon\r", "network trash folder", "temporary items",  # macOS
+        "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "recycler", "system volume information",  # Windows
+        "@eadir", "#recycle", "#snapshot", "@tmp", "@synoresource", "@sharebin", "@appstore",  # Synology
+        "@recycle", "@__thumb", "@recently-snapshot", "~snapshot", "lost+found",  # other network storage
         "picasa.ini",
     }
 )  # fmt: skip

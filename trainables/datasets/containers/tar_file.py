@@ -40,9 +40,10 @@ class Tar:
         for member in members:
             check_inside(member.name, self.path)
             if not (member.isreg() or member.isdir()) or member.issparse():
+                kind, option = _kind(member)
                 raise TrainableError(
-                    f"{shown(str(self.path))} holds '{shown(member.name)}', which is a link or a device; expected "
-                    "files and folders only. Pack it again with `tar --dereference`."
+                    f"{shown(str(self.path))} holds '{shown(member.name)}', which is {kind}; expected "
+                    f"files and folders only. Pack it again {option}."
                 )
             (folders if member.isdir() else files).append(member.name)
         return Listing(files, folders, tuple(f"{shown(str(self.path))} {note}" for note in notes))
@@ -87,6 +88,15 @@ class Tar:
         return TrainableError(
             f"{shown(str(self.path))} is a broken tar file{packed}: {reason(error)}. Copy or download it again."
         )
+
+
+def _kind(member: tarfile.TarInfo) -> tuple[str, str]:
+    """Return what a member is that is neither a file nor a folder, and how to pack without it."""
+    if member.issparse():
+        return "a file with holes", "without `--sparse`"
+    if member.islnk():
+        return "a second name of a file", "with `tar --hard-dereference`"
+    return "a link or a device", "with `tar --dereference`"
 
 
 class _StrictInfo(tarfile.TarInfo):
