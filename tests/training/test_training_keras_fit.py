@@ -18,6 +18,8 @@ configure(cpus=1)
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
+from trainables.engines.batches import Feed, Labels  # noqa: E402
+from trainables.engines.keras_fit import KerasFit  # noqa: E402
 from trainables.own_models.choice import own_engine  # noqa: E402
 from trainables.own_models.compile_settings import labels_of  # noqa: E402
 from trainables.training.fitting import fit  # noqa: E402
@@ -260,3 +262,30 @@ def test_what_a_user_sets_for_all_of_keras_ends_with_the_trial() -> None:
 def test_an_engine_that_would_train_something_else_is_refused() -> None:
     with pytest.raises(TrainableError, match=r"needs 'fit': layer 'normalization.*state outside its weights"):
         trained(with_normalization, engine="compiled")
+
+
+def test_a_pipeline_serves_all_epochs_splits_and_trials_of_one_form() -> None:
+    feed, data = Feed(Labels(10), cpus=1), digits()
+    order = np.arange(len(data.train))[::-1]
+    pipelines = [feed.batches(data.train, 32), feed.batches(data.train, 32, order)]
+    assert pipelines[0] is pipelines[1]
+    given = [targets.numpy() for _, targets in pipelines[0]]
+    assert np.array_equal(np.concatenate(given), data.train.labels[data.train.index[order]])
+    longer = feed.batches(data.train, 16)
+    assert longer is not pipelines[0]
+    assert len(list(longer)) == -(-len(order) // 16)
+
+
+@pytest.mark.parametrize("ending", [1, 2])
+def test_outputs_of_few_batches_are_those_of_predict(ending: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = keras.Input(PIXELS)
+    flat = layers.Dense(10, "softmax")(layers.BatchNormalization()(layers.Flatten()(given)))
+    model = keras.Model(given, flat if ending == 1 else {"a": flat, "b": flat})
+    model.compile("adam", CROSSENTROPY)
+    engine = KerasFit(model, Labels(10), 1, logits=False)
+    examples = Feed(Labels(10), 1).batches(digits().test, 64)
+    with monkeypatch.context() as patched:
+        patched.setattr(model, "predict", None)
+        few = engine._outputs(examples, 6.0)
+    many = engine._outputs(examples, 9.0)
+    keras.tree.map_structure(lambda *pair: np.testing.assert_allclose(*pair, rtol=1e-5), few, many)

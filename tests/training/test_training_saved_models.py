@@ -160,3 +160,30 @@ def test_a_model_whose_data_a_function_gave_is_built_anew_with_that_function(tmp
     assert outputs.shape == (len(images), 10)
     with pytest.raises(TrainableError, match=r"came from the function shapes\(\); expected it as dataset="):
         load_model(path, build)
+
+
+def plain_network(
+    path: Path, activation: str = "relu", units: int = 8, name: str | None = None, rate: float = 0.1
+) -> str:
+    given = keras.Input((4,))
+    hidden = layers.Dense(units, activation, name=name)(given)
+    model = keras.Model(given, layers.Add()([hidden, layers.Dropout(rate)(hidden)]))
+    model.compile(keras.optimizers.Adam(rate), "mse")
+    model.save(path)
+    return saved_models._configuration(path)
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ({"rate": 0.3}, True),
+        ({"name": "mine"}, True),
+        ({"units": 9}, False),
+        ({"activation": "tanh"}, False),
+        ({"activation": "tanh", "name": "tanh"}, False),
+    ],
+)
+def test_one_structure_has_one_configuration(other: dict[str, Any], same: bool, tmp_path: Path) -> None:
+    first = {"name": "relu"} if "name" in other else {}
+    found = [plain_network(tmp_path / "model.keras", **settings) for settings in (first, other)]  # type: ignore[arg-type]
+    assert (found[0] == found[1]) is same

@@ -50,6 +50,15 @@ def reason_for_fit(model: keras.Model, image_shape: tuple[int, ...]) -> str | No
     given = model.inputs[0]
     if tuple(given.shape) != (None, *image_shape) or given.dtype != "float32" or given.sparse:
         return f"its input is {tuple(given.shape)} of {given.dtype}, and not {(None, *image_shape)} of float32"
+    return _of_content(model)
+
+
+def is_its_weights(model: keras.Model) -> bool:
+    """Return whether models of this configuration differ in their weights only, as far as is known."""
+    return is_plain(model) and _of_content(model) is None
+
+
+def _of_content(model: keras.Model) -> str | None:
     reasons = (_of_operation(operation) for operation in operations(model))
     return next(filter(None, reasons), None) or _of_configuration(model)
 

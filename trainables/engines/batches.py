@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import keras
@@ -12,6 +13,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from trainables.data import Inputs, Split
+
+_MOST_PIPELINES = 8
+"""Number of pipelines that a feed keeps: a trial needs one for each length of a split."""
+Form = tuple[tf.DType, tuple[int, ...]]
+"""Type and shape of one example of an array."""
 
 
 @dataclass(frozen=True)
@@ -54,35 +60,68 @@ def first_inputs(split: Any, rows: int) -> Any:
     return keras.tree.map_structure(lambda array: np.asarray(array)[:rows], inputs)
 
 
-def batches(split: Any, batch_size: int, labels: Labels, cpus: int = 1, order: NDArray[np.int64] | None = None) -> Any:
-    """Return batches of (inputs as a model gets them, targets) of the split in `order`, or in its own order with None.
+@lru_cache(maxsize=4)
+def feeds(labels: Labels, cpus: int) -> tuple[Feed, Feed]:
+    """Return what feeds training, and what feeds validation and test; trials in one process take turns with them."""
+    return Feed(labels, cpus), Feed(labels, cpus)
 
-    What is not a Split, a tf.data data set or a PyDataset of Keras, is returned unchanged, for `fit` to read.
+
+class Feed:
+    """Batches for `fit`, by a pipeline that is made once for all epochs, splits and trials of one form.
+
+    A pipeline costs a trace, which would else be paid at every epoch. It asks the feed for each batch: what was asked
+    for last must be taken before anything else is asked for.
     """
-    if not isinstance(split, Split):
-        return split
-    rows = split.index if order is None else split.index[order]
-    names = list(split.inputs) if isinstance(split.inputs, Mapping) else None
 
-    def gathered(place: Any) -> Any:
-        inputs, targets = split.rows(rows[int(place) * batch_size : (int(place) + 1) * batch_size])
-        given = as_given(inputs)
-        arrays = [given] if names is None else [given[name] for name in names]
-        return [*arrays, targets.astype(np.int32 if labels.num_classes else np.float32)]
+    def __init__(self, labels: Labels, cpus: int) -> None:
+        """Give targets in the form of `labels`, by as many threads as there are cores."""
+        self._labels, self._cpus = labels, cpus
+        self._gathered: Callable[[int], list[NDArray[Any]]] = lambda _: []
+        self._pipelines: dict[object, Any] = {}
 
-    examples = gathered(0)
+    def batches(self, split: Any, batch_size: int, order: NDArray[np.int64] | None = None) -> Any:
+        """Return batches of (inputs as a model gets them, targets) of the split in `order`, or in its own with None.
 
-    def batch(place: Any) -> Any:
-        kinds = [tf.as_dtype("string" if array.dtype.kind == "S" else array.dtype) for array in examples]
-        parts = tf.numpy_function(gathered, [place], kinds, stateful=False)
-        *arrays, targets = (
-            tf.ensure_shape(part, (None, *array.shape[1:])) for part, array in zip(parts, examples, strict=True)
-        )
-        wanted = tf.one_hot(targets, labels.num_classes) if labels.one_hot else targets
-        return arrays[0] if names is None else dict(zip(names, arrays, strict=True)), wanted
+        What is not a Split, a tf.data data set or a PyDataset of Keras, is returned unchanged, for `fit` to read.
+        """
+        if not isinstance(split, Split):
+            return split
+        rows = split.index if order is None else split.index[order]
+        names = tuple(split.inputs) if isinstance(split.inputs, Mapping) else None
+        kind = np.int32 if self._labels.num_classes else np.float32
 
-    options = tf.data.Options()
-    options.threading.private_threadpool_size = cpus
-    options.threading.max_intra_op_parallelism = 1
-    steps = -(-len(rows) // batch_size)
-    return tf.data.Dataset.range(steps).map(batch).prefetch(1).with_options(options)
+        def gathered(place: int) -> list[NDArray[Any]]:
+            inputs, targets = split.rows(rows[place * batch_size : (place + 1) * batch_size])
+            given = as_given(inputs)
+            return [*([given] if names is None else [given[name] for name in names]), targets.astype(kind)]
+
+        self._gathered = gathered
+        forms = tuple((_kind_of(array), array.shape[1:]) for array in gathered(0))
+        steps = -(-len(rows) // batch_size)
+        key = (forms, names, steps)
+        if key not in self._pipelines:
+            if len(self._pipelines) == _MOST_PIPELINES:
+                del self._pipelines[next(iter(self._pipelines))]
+            self._pipelines[key] = self._pipeline(forms, names, steps)
+        return self._pipelines[key]
+
+    def _pipeline(self, forms: tuple[Form, ...], names: tuple[str, ...] | None, steps: int) -> Any:
+        def batch(place: Any) -> Any:
+            kinds = [kind for kind, _ in forms]
+            parts = tf.numpy_function(lambda at: self._gathered(int(at)), [place], kinds, stateful=False)
+            *arrays, targets = (
+                tf.ensure_shape(part, (None, *shape)) for part, (_, shape) in zip(parts, forms, strict=True)
+            )
+            wanted = tf.one_hot(targets, self._labels.num_classes) if self._labels.one_hot else targets
+            return arrays[0] if names is None else dict(zip(names, arrays, strict=True)), wanted
+
+        options = tf.data.Options()
+        options.threading.private_threadpool_size = self._cpus
+        options.threading.max_intra_op_parallelism = 1
+        options.autotune.enabled = False  # There is nothing to tune, and each epoch's iterator would be rewritten.
+        options.experimental_optimization.apply_default_optimizations = False
+        return tf.data.Dataset.range(steps).map(batch).prefetch(1).with_options(options)
+
+
+def _kind_of(array: NDArray[Any]) -> tf.DType:
+    return tf.as_dtype("string" if array.dtype.kind == "S" else array.dtype)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data import Data, Split
-from trainables.engines.batches import Labels, batches, is_arrays
+from trainables.engines.batches import Labels, feeds, is_arrays
 from trainables.engines.classes import balanced_weights
 from trainables.engines.contract import FIT, Evaluation, State, as_probabilities, evaluation_batch
 from trainables.engines.initial_weights import Weights
@@ -29,6 +29,9 @@ from trainables.engines.users_callbacks import UsersCallbacks
 from trainables.errors import TrainableError
 from trainables.settings.image import ImageSettings
 from trainables.trial import Metrics
+
+_FEW_BATCHES = 8
+"""Number of batches of a test up to which a plain model predicts without a trace."""
 
 
 class KerasFit:
@@ -54,7 +57,8 @@ class KerasFit:
         not known.
         """
         self.model = model
-        self.labels, self._cpus, self._logits, self._first_place = labels, cpus, logits, first_place
+        self.labels, self._logits, self._first_place = labels, logits, first_place
+        self._trained, self._evaluated = feeds(labels, cpus)
         self._mixing, self._callbacks, self._epoch = mixing, UsersCallbacks(callbacks), 0
         if model.optimizer is not None:
             model.optimizer.build(model.trainable_variables)  # A checkpoint then finds where its values belong.
@@ -90,13 +94,13 @@ class KerasFit:
 
     def train_epoch(self, data: Data, order: NDArray[np.int64], settings: ImageSettings) -> Metrics:
         """Train one epoch by `fit` on the training images in this order, validate, and return the logs of `fit`."""
-        examples = self._batches(data.train, settings.batch_size, order)
+        examples = self._trained.batches(data.train, settings.batch_size, order)
         if isinstance(data.train, Split):
             _make_variables(self.model, examples.element_spec)
         with _goes_on(self.model), self._callbacks.one_epoch() as callbacks:
             history = self.model.fit(
                 examples if self._mixing is None else examples.map(self._mixing),
-                validation_data=self._batches(data.validation, evaluation_batch(settings)),
+                validation_data=self._evaluated.batches(data.validation, evaluation_batch(settings)),
                 class_weight=self._class_weights(data) if settings.class_weight else None,
                 callbacks=callbacks,
                 initial_epoch=self._epoch - 1,
@@ -112,14 +116,19 @@ class KerasFit:
 
     def evaluation(self, split: Split, batch_size: int) -> Evaluation:
         """Return the logs of `evaluate` and the outputs of `predict`."""
-        examples = self._batches(split, batch_size)
+        examples = self._evaluated.batches(split, batch_size)
         metrics = self.model.evaluate(examples, verbose=0, return_dict=True)
-        outputs = self.model.predict(examples, verbose=0)
+        outputs = self._outputs(examples, len(split) / batch_size if isinstance(split, Split) else None)
         says_classes = is_arrays(outputs) and outputs.ndim == 2 and self.labels.fits(outputs.shape[1])
         return Evaluation(metrics, outputs, as_probabilities(outputs, logits=self._logits) if says_classes else None)
 
-    def _batches(self, split: Split, batch_size: int, order: NDArray[np.int64] | None = None) -> Any:
-        return batches(split, batch_size, self.labels, self._cpus, order)
+    def _outputs(self, examples: Any, num_batches: float | None) -> Any:
+        """Return the outputs of `predict`: its trace costs more than a few batches, which are predicted without it."""
+        foreign = not type(self.model).__module__.startswith("keras.")
+        if num_batches is None or num_batches > _FEW_BATCHES or foreign or self.model.jit_compile:
+            return self.model.predict(examples, verbose=0)
+        parts = [self.model.predict_step(batch) for batch in examples]
+        return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
 
     def _class_weights(self, data: Data) -> dict[int, float]:
         if not self.labels.num_classes or not isinstance(data.train, Split):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import warnings
 import zipfile
 from collections import Counter
@@ -34,6 +33,9 @@ _FLOAT32, _SHORTER = 1e-3, 5e-2
 
 LOAD_IT = "Load it with trainables.image_classifier.load_model(path, build)."
 """Advice in a trial's output where the file alone does not suffice to make the model."""
+
+_NAMING = {"name", "keras_history", "input_layers", "output_layers"}
+"""Entries of a configuration that name layers."""
 
 _proven: set[str] = set()
 """Configurations of whole models that this process has loaded again, without names and dropout rates."""
@@ -106,9 +108,23 @@ def save_checked(
 
 
 def _configuration(path: Path) -> str:
+    """Return what the file says of the network, without what it was compiled with, dropout rates and names.
+
+    Keras numbers names through a whole process, and finds weights by the places of their layers.
+    """
     with zipfile.ZipFile(path) as file:
-        text = file.read("config.json").decode()
-    return re.sub(r'"rate": [-+.e\d]+', '"rate"', text)
+        found = json.loads(file.read("config.json"))
+    found.pop("compile_config", None)
+    return json.dumps(_unnamed(found, {}))
+
+
+def _unnamed(value: Any, numbers: dict[str, int], key: str = "") -> Any:
+    """Return a part of a configuration with numbers for the names of layers, and no dropout rates."""
+    if isinstance(value, dict):
+        return {name: _unnamed(part, numbers, name) for name, part in value.items() if name != "rate"}
+    if isinstance(value, list):
+        return [_unnamed(part, numbers, key) for part in value]
+    return numbers.setdefault(value, len(numbers)) if isinstance(value, str) and key in _NAMING else value
 
 
 def _check_weights(path: Path, weights: list[Any]) -> None:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.compiled.eligible import is_its_weights
 from trainables.data import Data, Split
 from trainables.engines.classes import class_columns
 from trainables.engines.contract import COMPILED, Engine, Evaluation, evaluation_batch
@@ -37,9 +38,9 @@ def finish(
     """
     batch_size = evaluation_batch(settings)
     test = engine.evaluation(data.test, batch_size)
-    ours = own is None or engine.name == COMPILED
     if isinstance(data.test, Split):
-        measured = Measured.of(data.test, test, batch_size, by_weights_alone=ours)
+        by_weights = own is None or engine.name == COMPILED or is_its_weights(own.model)
+        measured = Measured.of(data.test, test, batch_size, by_weights_alone=by_weights)
     else:
         measured = Measured.of_batches(engine.model, data.test, batch_size)
     counted = {"sample_size": len(data.train)} if isinstance(data.train, Split) else {}
