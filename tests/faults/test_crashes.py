@@ -36,10 +36,10 @@ def test_a_search_starts_one_worker_for_each_slot_and_extends(tmp_path: Path) ->
     assert [session["end"] for session in read_manifest(driver.root)["sessions"]] == ["finished", "finished"]
 
 
-@pytest.mark.timeout(1200)  # A minute or so on a quiet machine.
+@pytest.mark.timeout(1200)  # Half a minute or so on a quiet machine.
 def test_a_driver_that_is_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
     """kill -9 at random moments, from imports to the end of the command; `benchmarks.crashes` does it for hours."""
-    assert kill_again_and_again(tmp_path, kills=20, seed=7).total() == 20
+    assert kill_again_and_again(tmp_path, kills=8, seed=7).total() == 8
 
 
 def test_a_driver_that_is_killed_before_its_first_trial_can_be_started_again(tmp_path: Path) -> None:
@@ -71,14 +71,13 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
 
 def test_a_killed_worker_costs_only_its_own_trial(tmp_path: Path) -> None:
     """A training process, then a whole Ray worker, killed in mid-trial."""
-    driver = Driver(tmp_path, *TWO, "--set", "epochs=5", "--set", "sleep_s=0.1", "--trials", "16")
+    driver = Driver(tmp_path, *TWO, "--set", "epochs=5", "--set", "sleep_s=0.1", "--trials", "24")
     driver.wait_for_ended(2)
     driver.training_processes()[0].kill()
-    driver.wait_for_ended(6)
+    said = driver.wait_for_words("was killed by signal 9")
     os.kill(driver.training_processes()[0].ppid(), signal.SIGKILL)
-    assert driver.finish() == 0, driver.output
-    assert "was killed by signal 9" in driver.output
-    check_whole(driver.root, trials=16, epochs=5)
+    assert driver.finish() == 0, said + driver.output
+    check_whole(driver.root, trials=24, epochs=5)
 
 
 def test_a_time_budget_ends_the_search_with_running_trials_saved(tmp_path: Path) -> None:

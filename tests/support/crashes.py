@@ -49,14 +49,14 @@ class Driver:
         self.output, _ = self.process.communicate(timeout=timeout_s)
         return self.process.returncode
 
-    def wait_for(self, holds: Callable[[], bool], timeout_s: float = 120) -> None:
-        """Wait until something holds; fails when the driver ends before, or in time."""
+    def wait_for(self, holds: Callable[[], bool], timeout_s: float = 120, poll_s: float = 0.01) -> None:
+        """Wait until something holds, looking every `poll_s` seconds; fails when the driver ends before, or in time."""
         end = time.monotonic() + timeout_s
         while not holds():
             if self.process.poll() is not None or time.monotonic() > end:
                 self.process.kill()
                 raise AssertionError(f"it never came to that: {self.process.communicate()[0]}")
-            time.sleep(0.01)
+            time.sleep(poll_s)
 
     def wait_for_ended(self, count: int) -> None:
         """Wait until so many trials have a final row."""

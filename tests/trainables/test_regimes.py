@@ -68,8 +68,6 @@ def test_what_is_cached_in_front_of_layers_that_train_is_the_same_to_the_last_bi
 @pytest.mark.slow
 @pytest.mark.parametrize("network", BACKBONES)
 def test_every_backbone_trains_and_its_saved_model_predicts_the_same(tmp_path: Path, network: str) -> None:
-    import keras
-
     known, trial = BACKBONES[network], Trial(cache_dir=tmp_path / "cache")
     data = random_images(known.smallest_side)
     own = {"network": network, "weights": "none", "unfreeze_depth": known.blocks[-1]} | HEAD
@@ -78,11 +76,7 @@ def test_every_backbone_trains_and_its_saved_model_predicts_the_same(tmp_path: P
     plain = list(train_on(data, settings | {"cache_features": False}, Trial(cache_dir=tmp_path / "other")))
     assert same(without_seconds(cached), without_seconds(plain))
     assert trial.save_model
-    trial.save_model(tmp_path / "model.keras")
-    model = keras.saving.load_model(tmp_path / "model.keras")
-    model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    loss, accuracy = model.evaluate(*data.test.take(), verbose=0)
-    assert (loss, accuracy) == pytest.approx((cached[-1]["test_loss"], cached[-1]["test_accuracy"]), rel=1e-3)
+    trial.save_model(tmp_path / "model.keras")  # Raises where Keras loads another model than the measured one.
 
 
 @pytest.mark.slow
