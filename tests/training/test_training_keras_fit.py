@@ -288,4 +288,4 @@ def test_outputs_of_few_batches_are_those_of_predict(ending: int, monkeypatch: p
         patched.setattr(model, "predict", None)
         few = engine._outputs(examples, 6.0)
     many = engine._outputs(examples, 9.0)
-    keras.tree.map_structure(lambda *pair: np.testing.assert_allclose(*pair, rtol=1e-5), few, many)
+    keras.tree.map_structure(lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-5), few, many)

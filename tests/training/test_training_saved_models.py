@@ -185,5 +185,5 @@ def plain_network(
 )
 def test_one_structure_has_one_configuration(other: dict[str, Any], same: bool, tmp_path: Path) -> None:
     first = {"name": "relu"} if "name" in other else {}
-    found = [plain_network(tmp_path / "model.keras", **settings) for settings in (first, other)]  # type: ignore[arg-type]
+    found = [plain_network(tmp_path / "model.keras", **settings) for settings in (first, other)]
     assert (found[0] == found[1]) is same
