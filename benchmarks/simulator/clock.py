@@ -6,7 +6,7 @@ import heapq
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -24,6 +24,9 @@ class Job:
     """Seed of the noise: a trial that is continued under another id has the seed of the first."""
     after: int = 0
     until: int | None = None
+
+
+Measure = Literal["epochs", "seconds"]
 
 
 class Search(Protocol):
@@ -62,17 +65,21 @@ class Found:
     first_epoch_only: int = 0
 
 
-def simulate(task: Task, search: Search, workers: int, budgets: Sequence[float], seed: int) -> Found:
-    """Run the search until the largest budget is spent; budgets are in epochs of whole trainings.
+def simulate(
+    task: Task, search: Search, workers: int, budgets: Sequence[float], seed: int, per: Measure = "epochs"
+) -> Found:
+    """Run the search until the largest budget is spent; budgets are in whole trainings.
 
-    The result counted is the report with the best value so far, and its regret is that of its value without noise.
+    By `epochs`, each report costs one. By `seconds`, what counts is the time for which all workers are held, in
+    trainings of the median configuration. The result counted is the report with the best value so far, and its regret
+    is that of its value without noise.
     """
     found, sign = Found([]), 1 if task.mode == "max" else -1
     limits = [math.ceil(budget * task.epochs) for budget in budgets]
     running: list[_Training] = []
-    spent, clock, best, in_hand = 0, 0.0, -math.inf, task.scale[1]
-    order = 0
-    while len(found.regret) < len(limits):
+    clock, best, in_hand = 0.0, -math.inf, task.scale[1]
+    order = taken = 0
+    while True:
         while len(running) < workers and (job := search.ask()) is not None:
             reports, true = task.training(job.config, seed * 100_003 + job.seed)
             order += 1
@@ -86,11 +93,14 @@ def simulate(task: Task, search: Search, workers: int, budgets: Sequence[float],
         training = heapq.heappop(running)
         clock, training.epoch = training.at, training.epoch + 1
         job, epoch = training.job, training.epoch
-        value, spent = training.reports[epoch - 1], spent + 1
+        value, taken = training.reports[epoch - 1], taken + 1
+        spent = taken if per == "epochs" else clock * workers / task.median_seconds
+        passed = sum(limit < spent for limit in limits[len(found.regret) :])
+        found.regret += [task.regret(in_hand)] * passed  # What is reported now comes too late for these.
+        if len(found.regret) == len(limits):
+            break
         if sign * value > best:
             best, in_hand = sign * value, sign * training.true[epoch - 1]
-        if spent >= limits[len(found.regret)]:
-            found.regret.append(task.regret(in_hand))
         last = epoch == (job.until or task.epochs)
         if np.isnan(value):
             search.end(job.trial_id, None)

@@ -1,4 +1,4 @@
-"""What searches find with the epochs of 5, 10 and 20 whole trainings, in simulated time, over tasks and seeds.
+"""What searches find in the epochs, or in the seconds, of 5, 10 and 20 whole trainings, in simulated time.
 
     python -m benchmarks.simulator.compare --families report --workers 4 --seeds 30 --store runs.jsonl
     python -m benchmarks.simulator.compare --store runs.jsonl --only-table
@@ -23,16 +23,21 @@ from pathlib import Path
 import numpy as np
 import optuna
 
-from benchmarks.simulator import design, report
-from benchmarks.simulator.clock import Search, simulate
+from benchmarks.simulator import costly, design, report
+from benchmarks.simulator.clock import Measure, Search, simulate
 from benchmarks.simulator.product import Product
 from benchmarks.simulator.task import Task
 
 BUDGETS = (5, 10, 20)
-FAMILIES = {"design": design.FAMILIES, "report": report.FAMILIES}
+FAMILIES = {
+    "design": design.FAMILIES,
+    "report": report.FAMILIES,
+    "costly-design": costly.DESIGN,
+    "costly-report": costly.REPORT,
+}
 Make = Callable[[Task, int], Search]
-Key = tuple[str, int, str]
-"""Families, workers, and search of a run."""
+Key = tuple[str, int, str, str]
+"""Families, workers, what was equal, and search of a run."""
 
 
 def searches() -> dict[str, Make]:
@@ -61,18 +66,20 @@ class Comparison:
     workers: int
     seeds: int
     searches: list[str]
+    per: Measure = "epochs"
+    """What is equal."""
 
     def run(self, store: Path) -> None:
         """Run what the store does not have, seed by seed, so that one that is broken off has compared all alike."""
-        fields = ("families", "task", "workers", "search", "seed")
+        fields = ("families", "task", "workers", "search", "seed", "per")
         done = {tuple(run[field] for field in fields) for run in read(store)}
         made = searches()
         tasks = [family(i) for family in FAMILIES[self.families].values() for i in range(self.instances)]
         with store.open("a") as file:
             for seed, task, name in product(range(self.seeds), tasks, self.searches or made):
-                key = (self.families, task.name, self.workers, name, seed)
+                key = (self.families, task.name, self.workers, name, seed, self.per)
                 if key not in done:
-                    found = simulate(task, made[name](task, seed), self.workers, BUDGETS, seed)
+                    found = simulate(task, made[name](task, seed), self.workers, BUDGETS, seed, self.per)
                     ends = {"started": found.started, "complete": found.complete}
                     line = dict(zip(fields, key, strict=True)) | {"regret": np.round(found.regret, 3).tolist()} | ends
                     file.write(json.dumps(line) + "\n")
@@ -82,31 +89,31 @@ class Comparison:
 def read(store: Path) -> Iterator[dict[str, object]]:
     """Yield the runs of the store."""
     if store.exists():
-        yield from map(json.loads, store.read_text().splitlines())
+        for line in store.read_text().splitlines():
+            yield {"per": "epochs", **json.loads(line)}
 
 
 def table(store: Path) -> str:
     """Return the runs as Markdown, best interquartile mean first."""
     runs: dict[Key, dict[str, list[list[float]]]] = defaultdict(lambda: defaultdict(list))
     for found in read(store):
-        key = str(found["families"]), int(str(found["workers"])), str(found["search"])
+        key = str(found["families"]), int(str(found["workers"])), str(found["per"]), str(found["search"])
         runs[key][str(found["task"])].append(found["regret"])  # type: ignore[arg-type]  # three numbers
     budgets = " | ".join(f"@{budget}" for budget in BUDGETS)
     lines = [
-        f"| families | workers | search | {budgets} | mean {budgets.replace('| @', '| mean @')} | worst task | runs |",
-        "|---|---:|---|" + "---:|" * (2 * len(BUDGETS) + 2),
+        f"| families | workers | equal | search | {budgets} | mean {budgets.replace('| @', '| mean @')} | worst task | runs |",
+        "|---|---:|---|---|" + "---:|" * (2 * len(BUDGETS) + 2),
     ]
     rows = []
-    for (families, workers, search), by_task in runs.items():
+    for (families, workers, per, search), by_task in runs.items():
         regrets = np.array([regret for found in by_task.values() for regret in found])
         ordered, cut = np.sort(regrets, axis=0), len(regrets) // 4
         middle = ordered[cut : len(regrets) - cut].mean(axis=0)
         worst = max(float(np.mean([regret[-1] for regret in found])) for found in by_task.values())
         cells = [*middle, *regrets.mean(axis=0), worst]
         shown = " | ".join(f"{cell:.1f}" for cell in cells)
-        rows.append(
-            (families, workers, middle[-1], f"| {families} | {workers} | {search} | {shown} | {len(regrets)} |")
-        )
+        row = f"| {families} | {workers} | {per} | {search} | {shown} | {len(regrets)} |"
+        rows.append((families, workers, per, middle[-1], row))
     return "\n".join([*lines, *(row for *_, row in sorted(rows))])
 
 
@@ -116,6 +123,9 @@ def main() -> None:
     parser.add_argument("--families", choices=FAMILIES, default="report")
     parser.add_argument("--instances", type=int, default=2, help="tasks of each family")
     parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument(
+        "--per", choices=("epochs", "seconds"), default="epochs", help="what is equal: epochs, or simulated seconds"
+    )
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--searches", nargs="+", default=[], help="names as the table has them (default: all)")
     parser.add_argument("--store", type=Path, required=True, help="a file of JSON lines, one a run")
@@ -124,9 +134,10 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     logging.disable(logging.WARNING)
     if not options.only_table:
-        Comparison(options.families, options.instances, options.workers, options.seeds, options.searches).run(
-            options.store
+        comparison = Comparison(
+            options.families, options.instances, options.workers, options.seeds, options.searches, options.per
         )
+        comparison.run(options.store)
     print(table(options.store))
 
 

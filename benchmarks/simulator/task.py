@@ -18,6 +18,7 @@ Seconds = Callable[[Config], float]
 
 _RANDOM = 3000
 _MOVES = 2500
+_TIMED = 500
 
 
 def _never(config: Config, trial: object) -> Iterator[dict[str, float]]:
@@ -84,6 +85,12 @@ class Task:
             if found > value:
                 best[move % len(best)] = (found, near)
         return max(value for value, _ in best), float(np.median([value for value in values if value > -math.inf]))
+
+    @cached_property
+    def median_seconds(self) -> float:
+        """The seconds of an epoch, by the median of random configurations."""
+        chance = np.random.default_rng(1)
+        return float(np.median([self.seconds(random_config(self.space, chance)) for _ in range(_TIMED)]))
 
     def regret(self, value: float) -> float:
         """Return the regret of a value (larger is better), times 100."""

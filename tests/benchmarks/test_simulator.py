@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.simulator import compare, design, report
+from benchmarks.simulator import compare, costly, design, report
 from benchmarks.simulator.clock import Job, simulate
 from benchmarks.simulator.product import Product
 from benchmarks.simulator.task import Task, random_config
@@ -64,6 +64,39 @@ def test_regret_is_that_of_the_value_in_hand_without_its_noise() -> None:
     assert noisy.regret(noisy.scale[1]) == 100
 
 
+class AtOnce:
+    """Proposes given values, each to be trained to its end."""
+
+    def __init__(self, values: list[float]) -> None:
+        self.left = [Job(str(i), {"x": value}, i) for i, value in enumerate(values)]
+
+    def ask(self) -> Job | None:
+        return self.left.pop(0) if self.left else None
+
+    def report(self, trial_id: str, epoch: int, value: float) -> bool:
+        return False
+
+    def end(self, trial_id: str, value: float | None) -> None:
+        pass
+
+
+def test_seconds_are_those_of_all_workers_and_what_comes_later_does_not_count() -> None:
+    slow = Task("slow", TASK.parameters, 4, rising, seconds=lambda config: 10.0 if config["x"] == 1.0 else 1.0)
+    by_epochs, by_seconds = (simulate(slow, AtOnce([0.5, 1.0]), 2, (1.25,), 0, per) for per in ("epochs", "seconds"))
+    # Five epochs are four of the first and one of the second; in five seconds of two workers the first has trained two.
+    assert by_epochs.regret == [pytest.approx(slow.regret(0.5))]
+    assert by_seconds.regret == [pytest.approx(slow.regret(0.25))]
+
+
+def test_what_an_epoch_takes_differs_within_each_costly_family() -> None:
+    chance = np.random.default_rng(0)
+    for make in {**costly.DESIGN, **costly.REPORT}.values():
+        task = make(0)
+        seconds = [task.seconds(random_config(task.space, chance)) for _ in range(50)]
+        assert max(seconds) > 5 * min(seconds), task.name
+        assert min(seconds) < task.median_seconds < max(seconds)
+
+
 @pytest.mark.parametrize("families", [design.FAMILIES, report.FAMILIES])
 def test_every_family_gives_curves_of_its_length_and_most_of_them_end(families: dict[str, object]) -> None:
     chance = np.random.default_rng(0)
@@ -91,4 +124,4 @@ def test_a_store_is_continued_and_summed_up(tmp_path: Path, monkeypatch: pytest.
     compare.Comparison("design", 1, 2, 1, []).run(store)
     compare.Comparison("design", 1, 2, 2, []).run(store)
     assert [run["seed"] for run in compare.read(store)] == [0, 1]
-    assert "| design | 2 | random + asha |" in compare.table(store)
+    assert "| design | 2 | epochs | random + asha |" in compare.table(store)

@@ -61,7 +61,7 @@ ORDER_INSIDE = {
     "benchmarks": "crashes scale profile_driver overhead measuring simulator samplers peers transfer analysis "
     "stopping_rules epoch spaces fidelity",
     "benchmarks.measuring": "scale_cell where command printed contestants",
-    "benchmarks.simulator": "compare product peers report design plain_networks clock task",
+    "benchmarks.simulator": "compare product peers costly report design plain_networks clock task",
     "benchmarks.peers": "bare_program tune_optuna keras_tuner_random optuna_alone bare_keras tune_nothing digits "
     "record",
     "benchmarks.spaces": "frozen_backbone nothing hartmann digits_cnn",
