@@ -66,7 +66,7 @@ class Found:
 
 
 def simulate(
-    task: Task, search: Search, workers: int, budgets: Sequence[float], seed: int, per: Measure = "epochs"
+    task: Task, search: Search, workers: int, budgets: Sequence[float], seed: int, *, per: Measure = "epochs"
 ) -> Found:
     """Run the search until the largest budget is spent; budgets are in whole trainings.
 

@@ -79,7 +79,7 @@ class Comparison:
             for seed, task, name in product(range(self.seeds), tasks, self.searches or made):
                 key = (self.families, task.name, self.workers, name, seed, self.per)
                 if key not in done:
-                    found = simulate(task, made[name](task, seed), self.workers, BUDGETS, seed, self.per)
+                    found = simulate(task, made[name](task, seed), self.workers, BUDGETS, seed, per=self.per)
                     ends = {"started": found.started, "complete": found.complete}
                     line = dict(zip(fields, key, strict=True)) | {"regret": np.round(found.regret, 3).tolist()} | ends
                     file.write(json.dumps(line) + "\n")
@@ -100,8 +100,9 @@ def table(store: Path) -> str:
         key = str(found["families"]), int(str(found["workers"])), str(found["per"]), str(found["search"])
         runs[key][str(found["task"])].append(found["regret"])  # type: ignore[arg-type]  # three numbers
     budgets = " | ".join(f"@{budget}" for budget in BUDGETS)
+    means = budgets.replace("@", "mean @")
     lines = [
-        f"| families | workers | equal | search | {budgets} | mean {budgets.replace('| @', '| mean @')} | worst task | runs |",
+        f"| families | workers | equal | search | {budgets} | {means} | worst task | runs |",
         "|---|---:|---|---|" + "---:|" * (2 * len(BUDGETS) + 2),
     ]
     rows = []

@@ -23,7 +23,7 @@ def _number(config: Config, name: str) -> float:
 
 def _layers_and_units(config: Config) -> float:
     """An epoch of a dense network: a part that is always there, and one that grows with the weights."""
-    return 1 + _number(config, "layers") * (_number(config, "units") / 128) ** 1.5
+    return float(1 + _number(config, "layers") * (_number(config, "units") / 128) ** 1.5)
 
 
 def _batches(config: Config) -> float:
@@ -43,7 +43,7 @@ def _stack(config: Config) -> float:
 
 def _cells(config: Config) -> float:
     """An epoch of a network of cells."""
-    return 0.5 + 0.2 * _number(config, "cells") * (1 + (_number(config, "width") / 16) ** 1.3)
+    return float(0.5 + 0.2 * _number(config, "cells") * (1 + (_number(config, "width") / 16) ** 1.3))
 
 
 def _with_cost(make: Family, seconds: Seconds) -> Family:

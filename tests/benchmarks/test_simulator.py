@@ -82,7 +82,9 @@ class AtOnce:
 
 def test_seconds_are_those_of_all_workers_and_what_comes_later_does_not_count() -> None:
     slow = Task("slow", TASK.parameters, 4, rising, seconds=lambda config: 10.0 if config["x"] == 1.0 else 1.0)
-    by_epochs, by_seconds = (simulate(slow, AtOnce([0.5, 1.0]), 2, (1.25,), 0, per) for per in ("epochs", "seconds"))
+    by_epochs, by_seconds = (
+        simulate(slow, AtOnce([0.5, 1.0]), 2, (1.25,), 0, per=per) for per in ("epochs", "seconds")
+    )
     # Five epochs are four of the first and one of the second; in five seconds of two workers the first has trained two.
     assert by_epochs.regret == [pytest.approx(slow.regret(0.5))]
     assert by_seconds.regret == [pytest.approx(slow.regret(0.25))]
