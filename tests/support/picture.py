@@ -58,13 +58,14 @@ ORDER_INSIDE = {
     "analysis.stored": "source casts manifest journal",
     "analysis.figures.parameters": "parallel settings contour important slices",
     "analysis.figures.drawing": "scales surface style",
-    "benchmarks": "crashes scale profile_driver overhead measuring simulator samplers peers transfer analysis "
+    "benchmarks": "crashes scale profile_driver real overhead measuring simulator samplers peers transfer analysis "
     "stopping_rules epoch spaces fidelity",
     "benchmarks.measuring": "scale_cell where command printed contestants",
+    "benchmarks.real": "__main__ figure results timed systems keras_tuner_hyperband optuna_hyperband ray_asha problem",
     "benchmarks.simulator": "compare product peers costly report design plain_networks clock task",
     "benchmarks.peers": "bare_program tune_optuna keras_tuner_random optuna_alone bare_keras tune_nothing digits "
     "record",
-    "benchmarks.spaces": "frozen_backbone nothing hartmann digits_cnn",
+    "benchmarks.spaces": "frozen_backbone nothing hartmann digits_cnn real_mnist real_digits",
 }
 """The files and rooms of each room, from the top down: each imports only those that stand behind it."""
 
