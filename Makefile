@@ -13,7 +13,7 @@ endif
 NAME ?= $(notdir $(basename $(SPACE)))-$(shell date +%Y%m%d-%H%M%S)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup search dashboard test fast lint clean
+.PHONY: help setup search dashboard docs test fast lint clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,6 +40,10 @@ dashboard: setup  ## Open Optuna's dashboard on the study of a search, RESULTS=r
 	  "make dashboard RESULTS=results/NAME" >&2; exit 2; }
 	@test -x $(BIN)/optuna-dashboard || $(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dashboard]'
 	$(BIN)/optuna-dashboard --storage-class JournalFileStorage '$(RESULTS)/study.journal'
+
+docs: setup  ## Build the documentation as a site into build/site; SERVE=1 shows it while it is written
+	@test -x $(BIN)/mkdocs || $(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[docs]'
+	$(BIN)/mkdocs $(if $(SERVE),serve,build --strict --quiet)
 
 # What the slow tests do depends on the machine's speed; one that fails is run once more, and the summary names it (RERUN).
 test: lint  ## Run every check: lint, types and the whole test suite

@@ -15,7 +15,7 @@ def checked_function(parameters: Any) -> Any:
         raise SearchError(
             f"parameters={parameters!r} is a tuner, whose `run_trial` a search does not call; expected what it tunes. "
             "Write its loop as a trainable: a generator `train(config, trial)` that yields metrics after each "
-            "epoch; see docs/kerastuner.md."
+            "epoch; see docs/coming_from/keras_tuner.md."
         )
     if isinstance(parameters, type) and hasattr(parameters, "build"):
         try:

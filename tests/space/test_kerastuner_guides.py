@@ -1,4 +1,4 @@
-"""Guides of KerasTuner: the same hyperparameters as its oracle finds (table: docs/kerastuner.md)."""
+"""Guides of KerasTuner: the same hyperparameters as its oracle finds (table: docs/coming_from/keras_tuner.md)."""
 
 import functools
 from pathlib import Path
