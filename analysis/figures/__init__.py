@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -67,13 +68,22 @@ def make(kind: str, results: Results, by: Sequence[str] = ()) -> Figure:
     return drawn
 
 
-def lighten(figure: Figure) -> None:
-    """Let an SVG hold crowds of points or lines as images, because thousands of elements make viewers slow."""
+def finish(figure: Figure) -> None:
+    """Make a figure ready for its files: crowds become images in an SVG, and its parts are placed once for all files.
+
+    Thousands of elements make viewers slow, and each save would place the parts anew, for which it draws the crowds.
+    """
     for axes in figure.axes:
         for artist in axes.collections:
             size = max(np.shape(artist.get_offsets())[0], len(artist.get_paths()))
             if size > MANY:
                 artist.set_rasterized(True)
+        for line in axes.lines:
+            if np.size(line.get_xdata()) > MANY:
+                line.set_rasterized(True)
+    figure.set_dpi(float(mpl.rcParams["savefig.dpi"]))
+    figure.draw_without_rendering()
+    figure.set_layout_engine(None)
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
@@ -82,7 +92,7 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with style():
-            lighten(figure)
+            finish(figure)
             for path in paths:
                 figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     except OSError as error:

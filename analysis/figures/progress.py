@@ -96,7 +96,8 @@ def draw_progress(axes: Axes, data: pd.DataFrame, against: str, mode: str) -> No
         )  # fmt: skip
     for index, (_, part) in enumerate(data.groupby("experiment", sort=False)):
         name = "best so far" if index == 0 else None
-        axes.step(part[against], part["best"], where="post", color=BEST, linewidth=1.8, label=name)
+        steps = part[part["best"].ne(part["best"].shift()) | (part[against] == part[against].max())]
+        axes.step(steps[against], steps["best"], where="post", color=BEST, linewidth=1.8, label=name)
     if shown:
         axes.set_ylim(*shown)
 

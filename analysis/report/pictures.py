@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from analysis.figures import lighten, make
+from analysis.figures import finish, make
 from analysis.figures.drawing.style import phone, style
 from analysis.load import Results
 
@@ -16,7 +16,7 @@ def embedded(name: str, results: Results) -> tuple[bytes, str]:
     """Return a figure as SVG, or as PNG where that is much smaller."""
     drawn = make(name, results)
     with style():
-        lighten(drawn)
+        finish(drawn)
         vectors = io.BytesIO()
         drawn.savefig(vectors, format="svg", metadata={"Date": None})
         if len(vectors.getvalue()) <= MOST_SVG:

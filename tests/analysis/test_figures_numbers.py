@@ -8,7 +8,7 @@ import pytest
 
 from analysis.figures.classes import images_per_class
 from analysis.figures.drawing.scales import scale
-from analysis.figures.drawing.style import robust_limits
+from analysis.figures.drawing.style import focus, robust_limits
 from analysis.figures.parameters.contour import contour
 from analysis.figures.parameters.parallel import parallel
 from analysis.figures.parameters.settings import best_by_range
@@ -119,6 +119,17 @@ def test_slice_and_contour_begin_with_the_best(tmp_path: Path) -> None:
     assert len(two.values) == trained["config.unfreeze_depth"].notna().sum()
     with pytest.raises(SearchError, match="two parameters, and 1"):
         contour(results, ["config.filters"])
+
+
+def test_mean_of_a_choice_is_that_of_its_values_where_the_axis_is_cut_too(tmp_path: Path) -> None:
+    good = [trial(n, 0.95 + n / 1000, {"filters": 32, "learning_rate": 0.01}) for n in range(9)]
+    bad = [trial(9 + n, 0.1, {"filters": 32, "learning_rate": 0.02}) for n in range(2)]
+    other = [trial(11 + n, 0.95 + n / 1000, {"filters": 64, "learning_rate": 0.01}) for n in range(3)]
+    results = load(write(tmp_path / "a", [*good, *bad, *other]))
+    (data,) = (one for one in slices(results) if one.column == "config.filters")
+    assert focus(data.values, "max")
+    own = [row["val_accuracy"] for row in (*good, *bad)]
+    assert data.means[0].value == pytest.approx(np.mean(own))
 
 
 def test_best_of_each_range_of_learning_rates(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
+from threadpoolctl import threadpool_limits
 
 Values = NDArray[np.float64]
 
@@ -34,10 +35,11 @@ def surface(points: Values, values: Values, grid: Values, discrete: Sequence[boo
     first = LENGTHS[:1] if discrete[0] else LENGTHS
     second = LENGTHS[:1] if discrete[1] else LENGTHS
     settings = list(product(first, second, NOISES))
-    lengths = max(settings, key=lambda setting: _likelihood(points, scaled, discrete, setting))
-    factor, weights = _solved(points, scaled, discrete, lengths)
-    across = _kernel(grid, points, discrete, lengths)
-    left = 1 - (solve_triangular(factor, across.T, lower=True) ** 2).sum(axis=0)
+    with threadpool_limits(1):  # Threads cost such small matrices more than they give.
+        lengths = max(settings, key=lambda setting: _likelihood(points, scaled, discrete, setting))
+        factor, weights = _solved(points, scaled, discrete, lengths)
+        across = _kernel(grid, points, discrete, lengths)
+        left = 1 - (solve_triangular(factor, across.T, lower=True) ** 2).sum(axis=0)
     return mean + size * across @ weights, np.clip(1 - left, 0, 1)
 
 

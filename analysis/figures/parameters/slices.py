@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -17,7 +17,7 @@ from analysis.figures.drawing.style import BEST, BLUE, GREY, LIGHT, focus, label
 from analysis.findings import constants
 from analysis.load import Results
 from analysis.numbers.expected import expected
-from analysis.statistics import bootstrap
+from analysis.statistics import Interval, bootstrap
 from analysis.wording.columns import shown
 from search.errors import SearchError
 
@@ -37,12 +37,19 @@ class Slice:
     deviations: Values
     pruned: NDArray[np.bool_]
 
+    @cached_property
+    def means(self) -> dict[float, Interval]:
+        """The mean of the complete configurations of each choice that has two, with its interval, by its tick."""
+        own = {tick: self.values[(self.scale.positions == tick) & ~self.pruned] for tick in self.scale.ticks}
+        return {tick: bootstrap(values, resamples=1000) for tick, values in own.items() if len(values) > 1}
 
-def slices(results: Results) -> list[Slice]:
+
+@lru_cache(maxsize=4)
+def slices(results: Results) -> tuple[Slice, ...]:
     """Return one slice for each setting that varied; raises SearchError where none did."""
     table = expected(results)
     columns = varied(results, table)
-    return [slice_of(results, name, table) for name in columns]
+    return tuple(slice_of(results, name, table) for name in columns)
 
 
 def varied(results: Results, table: pd.DataFrame) -> list[str]:
@@ -66,31 +73,36 @@ def draw_slice(axes: Axes, data: Slice, mode: str) -> None:
     if data.scale.discrete:
         places = places + np.random.default_rng(0).uniform(-0.22, 0.22, len(places))
     done, pruned = ~data.pruned, data.pruned
-    ends = np.stack([values - data.deviations, values + data.deviations], axis=1)
-    bars = [[(place, low), (place, high)] for place, (low, high) in zip(places[pruned], ends[pruned], strict=True)]
-    axes.add_collection(LineCollection(bars, colors=LIGHT, linewidths=0.8, zorder=1))
-    axes.scatter(places[pruned], values[pruned], s=16, marker="x", color=GREY, linewidths=0.9, label="pruned", zorder=2)
+    if pruned.any():
+        _draw_deviations(axes, places[pruned], values[pruned], data.deviations[pruned])
+        axes.scatter(
+            places[pruned], values[pruned], s=16, marker="x", color=GREY, linewidths=0.9, label="pruned", zorder=2
+        )
     axes.scatter(places[done], values[done], s=18, color=BLUE, alpha=0.75, linewidths=0, label="complete", zorder=3)
     axes.scatter(places[:1], values[:1], s=80, marker="*", color=BEST, edgecolors="white", label="best", zorder=5)
     if data.scale.discrete:
-        _draw_means(axes, data, values)
+        _draw_means(axes, data, limits)
     data.scale.apply(axes)
     if limits:
         room = 0.03 * (limits[1] - limits[0])
         axes.set_ylim(limits[0] - room, limits[1] + room)
 
 
-def _draw_means(axes: Axes, data: Slice, values: Values) -> None:
-    """Draw the mean of the complete configurations of each choice, on its tick."""
-    for tick in data.scale.ticks:
-        own = values[(data.scale.positions == tick) & ~data.pruned]
-        if len(own) < 2:
-            continue
-        interval = bootstrap(own, resamples=1000)
-        sides = [[interval.value - interval.low], [interval.high - interval.value]]
+def _draw_deviations(axes: Axes, places: Values, values: Values, deviations: Values) -> None:
+    """Draw a bar of a standard deviation to each side of each value: one line with gaps, as thousands are slow."""
+    gap = np.full(len(places), np.nan)
+    across = np.stack([places, places, gap], axis=1).ravel()
+    up = np.stack([values - deviations, values + deviations, gap], axis=1).ravel()
+    axes.plot(across, up, color=LIGHT, linewidth=0.8, solid_capstyle="butt", zorder=1)
+
+
+def _draw_means(axes: Axes, data: Slice, limits: tuple[float, float] | None) -> None:
+    """Draw the mean of the complete configurations of each choice on its tick, within the limits of the axis."""
+    for tick, mean in data.means.items():
+        value, low, high = np.clip([mean.value, mean.low, mean.high], *(limits or (-np.inf, np.inf)))
         axes.errorbar(
-            tick, interval.value, sides, fmt="s", markersize=4, color="#222222", capsize=3, linewidth=1, zorder=4,
-            label="mean complete, 95 %",
+            tick, value, [[value - low], [high - value]], fmt="s", markersize=4, color="#222222", capsize=3,
+            linewidth=1, zorder=4, label="mean complete, 95 %",
         )  # fmt: skip
 
 
