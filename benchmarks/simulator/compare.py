@@ -27,6 +27,7 @@ from benchmarks.simulator import costly, design, report
 from benchmarks.simulator.clock import Measure, Search, simulate
 from benchmarks.simulator.product import Product
 from benchmarks.simulator.task import Task
+from benchmarks.simulator.variants.thaw import Thaw
 
 BUDGETS = (5, 10, 20)
 FAMILIES = {
@@ -46,6 +47,8 @@ def searches() -> dict[str, Make]:
 
     return {
         **{f"{sampler} + {rule}": _product(sampler, rule) for sampler in ("mfgp", "random", "tpe") for rule in RULES},
+        "mfgp + asha, thawed": lambda task, seed: Thaw(task, seed, "asha"),
+        "mfgp, freeze-thaw": Thaw,
         **PEERS,
     }
 

@@ -1,0 +1,1 @@
+"""Searches that were tried and are not what the product does, on the same simulator."""
