@@ -31,8 +31,9 @@ def configurations(results: Results, metric: str | None = None) -> pd.DataFrame:
     The index is `configuration`. The columns are those of its first run, but everything measured is the mean over its
     runs. Added are `runs`, and `mean, std, low, high, iqm` of the metric (bootstrap over seeds, or the binomial
     interval on the images for a single accuracy); `test, test_low, test_high` likewise, where the test accuracy is
-    known; and `seconds`, the mean time of training. Every number of a configuration in a table, figure or sentence
-    comes from here.
+    known; and `seconds`, the mean time of training. With several objectives `on_front` says which no other dominates,
+    and these come first, the best by the first objective on top. Every number of a configuration in a table, figure or
+    sentence comes from here.
     """
     return _configurations(results, metric or results.metric).copy()
 
@@ -51,7 +52,19 @@ def _configurations(results: Results, metric: str) -> pd.DataFrame:
         table = table.join(test.set_axis(["test", "test_low", "test_high"], axis=1))
     if "train_seconds" in runs:
         table["seconds"] = table["train_seconds"]
-    return table.sort_values(["mean", "number"], ascending=[results.mode == "min", True], kind="stable")
+    table = table.sort_values(["mean", "number"], ascending=[results.mode == "min", True], kind="stable")
+    return _front_first(results, table)
+
+
+def _front_first(results: Results, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with the front of several objectives on top, as `on_front` says."""
+    goals = results.goals
+    if not goals.objectives or not set(goals.objectives) <= set(table):
+        return table
+    known = table[[*goals.objectives]].dropna().astype(float)
+    front = goals.front({str(key): tuple(row) for key, row in zip(known.index, known.to_numpy(), strict=True)})
+    rest = [key for key in table.index if key not in set(front)]
+    return table.assign(on_front=table.index.isin(front)).loc[[*front, *rest]]
 
 
 def _summary(runs: pd.DataFrame, metric: str, images: pd.Series | None) -> pd.DataFrame:

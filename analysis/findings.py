@@ -30,14 +30,26 @@ def _setting(value: object) -> str:
 def notes(results: Results) -> tuple[str, ...]:
     """Return the sentences that stand below every table."""
     said = [f"{results.told}: {states(results.trials)}."]
-    done = (results.trials["state"] == "complete").any() and results.metric in results.trials
-    if done and results.trials.loc[results.trials["state"] == "complete", results.metric].notna().any():
+    done = (results.trials["state"] == "complete") & ~results.violating
+    if results.metric in results.trials and results.trials.loc[done, results.metric].notna().any():
         table = configurations(results)
-        said += [best(results, table), *ties(results, table)]
+        said += [*front(results, table), best(results, table), *ties(results, table)]
         if "test_accuracy" in results.trials:
             said.append(f"{results.metric} chooses; the test set is shown and never chosen by.")
     said += cautions(results)
     return tuple(said)
+
+
+def front(results: Results, table: pd.DataFrame) -> list[str]:
+    """Return a sentence on the front of several objectives: how many, and what they span; none for a single metric."""
+    if "on_front" not in table:
+        return []
+    on, goals = table[table["on_front"]], results.goals
+    spans = [f"{name} {cell(float(on[name].min()))} to {cell(float(on[name].max()))}" for name in goals.objectives]
+    return [
+        f"{len(on)} of {len(table)} configurations are on the Pareto front of {goals.describe()}: {', '.join(spans)}. "
+        f"Which of them is best is yours to say; below, it is the best by {next(iter(goals.objectives))}."
+    ]
 
 
 def best(results: Results, table: pd.DataFrame) -> str:
@@ -70,7 +82,7 @@ def _images(results: Results, row: pd.Series) -> str:
 
 def ties(results: Results, table: pd.DataFrame, top: int = 50) -> list[str]:
     """Return a sentence on which configurations the noise does not tell from the best, or none for a single one."""
-    if len(table) < 2:
+    if len(table) < 2 or "on_front" in table:  # What is equal in one of several objectives differs in another.
         return []
     compared = verdicts(results, table, top)
     if (compared["high"] == float("inf")).all():
@@ -108,6 +120,11 @@ def cautions(results: Results) -> list[str]:
     if stopped:
         trials, verb = ("trial was", "is") if stopped == 1 else ("trials were", "are")
         said.append(f"{stopped} {trials} stopped on a part of the training set and {verb} not compared.")
+    violating = int(results.violating.loc[results.first_runs.index].sum())
+    if violating:
+        kept = ", ".join(f"{name} {text}" for name, text in results.goals.constraints.items()) or "a constraint"
+        trials, verb = ("trial violates", "is") if violating == 1 else ("trials violate", "are")
+        said.append(f"{violating} {trials} {kept} and {verb} not compared.")
     if results.skipped:
         said.append(f"Damaged files were left out: {', '.join(results.skipped)}.")
     return [*said, *results.wrong]

@@ -19,6 +19,7 @@ from search.errors import SearchError
 from search.experiment.existing import find_experiments
 from search.experiment.remote.store import Store, parse_results_path, reason
 from search.experiment.schema import CONFIG_PREFIX
+from search.goals import Goals
 from search.wording import counted
 
 
@@ -66,6 +67,13 @@ class Results:
         """`max` or `min`; raises SearchError where the experiments have different ones."""
         return self._only("mode")
 
+    @cached_property
+    def goals(self) -> Goals:
+        """The objectives and constraints that all experiments share; raises as `metric` does."""
+        told = [(source.space.objectives, source.space.constraints) for source in self.sources]
+        shared = told[0] if all(one == told[0] for one in told) else ({}, {})
+        return Goals(self.metric, self.mode, *map(dict, shared))
+
     def _only(self, entry: str) -> str:
         values = {source.name: str(getattr(source.space, entry)) for source in self.sources}
         if len(set(values.values())) > 1:
@@ -97,13 +105,19 @@ class Results:
         return [name for name in self.parameters if self.trials[name].nunique(dropna=False) > 1]
 
     def complete(self) -> pd.DataFrame:
-        """Return the trials that ran to their end and reported the metric; raises SearchError where there is none."""
-        trials = self.trials
+        """Return the trials that ran to their end, reported the metric and violate no constraint.
+
+        Raises SearchError where there is none.
+        """
+        trials, kept = self.trials, ""
         if self.metric in trials:
-            done = trials[(trials["state"] == "complete") & trials[self.metric].notna()]
+            done = trials[(trials["state"] == "complete") & trials[self.metric].notna() & ~self.violating]
             if len(done):
                 return done
-        raise SearchError(f"{self.told} has no finished trial yet ({states(trials)}); wait for one, or see its logs.")
+            kept = " that keeps the constraints" if self.violating.any() else ""
+        raise SearchError(
+            f"{self.told} has no finished trial yet{kept} ({states(trials)}); wait for one, or see its logs."
+        )
 
     @cached_property
     def first_runs(self) -> pd.DataFrame:
@@ -118,6 +132,13 @@ class Results:
         if "training_share" not in self.trials:
             return pd.Series(False, self.trials.index)
         return self.trials["training_share"].fillna(1.0) < 1
+
+    @cached_property
+    def violating(self) -> pd.Series:
+        """Which trials violate a constraint of their search; their values are compared with nothing."""
+        if "violates" not in self.trials:
+            return pd.Series(False, self.trials.index)
+        return self.trials["violates"].notna()
 
     @property
     def told(self) -> str:

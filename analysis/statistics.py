@@ -38,12 +38,14 @@ def wilson(proportion: ArrayLike, count: ArrayLike) -> tuple[Array, Array]:
 
 
 def iqm(values: ArrayLike) -> float:
-    """Return the interquartile mean, the mean of the middle half; of fewer than four values the plain mean.
+    """Return the interquartile mean, the mean of the middle half; of fewer than four values the mean, of none NaN.
 
     One bad seed moves it less than the mean, and it is less wasteful than the median: Agarwal et al., "Deep
     Reinforcement Learning at the Edge of the Statistical Precipice" (NeurIPS 2021).
     """
     ordered = np.sort(np.asarray(values, dtype=float))
+    if not len(ordered):
+        return math.nan
     cut = len(ordered) // 4
     return float(ordered[cut : len(ordered) - cut].mean())
 

@@ -32,8 +32,9 @@ def trial_table(results: Results, sort: str | None = None, top: int | None = Non
     trials, metric = results.trials, results.metric
     if trials.empty:
         raise SearchError(f"{results.told} has no trials yet; wait for the first, or see the search's own output.")
+    trials = _with_front(results, trials)
     order = pd.Categorical(trials["state"], _STATES, ordered=True)
-    columns = _trial_columns(results)
+    columns = _trial_columns(results, trials)
     share = trials["training_share"].fillna(1.0) if "training_share" in trials else 1.0
     ranked = trials.assign(_state=order, _share=share)
     by = [metric] if metric in trials else []
@@ -54,15 +55,28 @@ def trial_table(results: Results, sort: str | None = None, top: int | None = Non
     return Table(_with_test_interval(results, part[columns].reset_index(drop=True), part), said)
 
 
-def _trial_columns(results: Results) -> list[str]:
-    trials, metric = results.trials, results.metric
+def _with_front(results: Results, trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the trials with `on_front` for several objectives, also while the search runs; null for repeats."""
+    if not results.goals.objectives:
+        return trials
+    try:
+        table = configurations(results)
+    except SearchError:
+        return trials
+    known = table["on_front"].set_axis(table["key"]) if "on_front" in table else pd.Series(dtype=bool)
+    return trials.assign(on_front=trials["key"].map(known).astype("boolean"))
+
+
+def _trial_columns(results: Results, trials: pd.DataFrame) -> list[str]:
+    metric = results.metric
     many = ["experiment"] if len(results.sources) > 1 else []
     settings = results.varied or results.searched
-    measures = ["epochs", "best_epoch", metric, "val_loss", "test_accuracy", "test_loss"]
+    goals = [*results.goals.objectives, *results.goals.constraints]
+    measures = ["epochs", "best_epoch", metric, *goals, "violates", "val_loss", "test_accuracy", "test_loss"]
     sizes = [name for name in _sizes(trials) if trials[name].nunique() > 1]
     repeats = ["repeat_of", "seed"] if "repeat_of" in trials and trials["repeat_of"].notna().any() else []
     failures = ["error", "log"] if "error" in trials and trials["error"].notna().any() else []
-    wanted = [*many, "number", "state", *repeats, *settings, *measures, *sizes, "train_seconds", *failures]
+    wanted = [*many, "number", "state", "on_front", *repeats, *settings, *measures, *sizes, "train_seconds", *failures]
     return [name for name in dict.fromkeys(wanted) if name in trials and trials[name].notna().any()]
 
 
@@ -112,7 +126,8 @@ def configuration_table(results: Results, top: int | None = None) -> Table:
     table = configurations(results)
     many = ["experiment"] if len(results.sources) > 1 else []
     settings = results.varied or results.searched
-    kept = [*many, "number", *settings, "runs", "mean", "std", "low", "high", "iqm"]
+    goals = [n for n in ("on_front", *results.goals.objectives) if n in table and n != results.metric]
+    kept = [*many, "number", *goals, *settings, "runs", "mean", "std", "low", "high", "iqm"]
     measures = ("test", "test_low", "test_high", "test_loss", "seconds")
     frame = table[kept + [name for name in measures if name in table]]
     if not (table["runs"] > 1).any():

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from search.console import Console
-from search.driver.ranking import best, count_on_a_part, ranked, row_with_means, values_by_configuration
+from search.driver.ranking import best, count_on_a_part, front, ranked, row_with_means, values_by_configuration
 from search.errors import SearchError, StorageLost
 from search.experiment.folder import Experiment
 from search.experiment.manifest import read_manifest
@@ -131,19 +131,19 @@ def _search(plan: Plan, console: Console, server: ForkServerAddress | None) -> E
         experiment.close()
     if unsent is not None:
         raise unsent
-    return Ended(plan, outcome.end, _fault(outcome, succeeded=bool(result.ranked) or result.on_a_part > 0))
+    return Ended(plan, outcome.end, _fault(outcome, result))
 
 
 def _result(outcome: Outcome, seconds: float) -> Result:
     plan, trials = outcome.search.plan, outcome.search.trials
     ended = trials.ended.values()
-    leader = best(ended, plan.space.mode)
+    leader = best(ended, plan.space.goals)
     runs = values_by_configuration(ended).get(leader.trial_id, []) if leader else []
     return Result(
         plan=plan,
         counts=trials.counts(),
         repeats=trials.repeats(),
-        ranked=[row_with_means(trial, ended) for trial in ranked(ended, plan.space.mode)[:20]],
+        ranked=[row_with_means(trial, ended) for trial in ranked(ended, plan.space.goals)[:20]],
         best_config=leader.config if leader else None,
         best_runs=len(runs),
         best_mean=sum(runs) / len(runs) if runs else None,
@@ -153,6 +153,8 @@ def _result(outcome: Outcome, seconds: float) -> Result:
         end=outcome.end,
         enough=outcome.search.queue.enough if outcome.end is SearchEnd.ENOUGH else None,
         on_a_part=count_on_a_part(ended),
+        violating=sum(trial.violates is not None and trial.repeat_of is None for trial in ended),
+        front=front(ended, plan.space.goals) if plan.space.objectives else (),
         ahead=stopped.row if (stopped := trials.stopped_leader()) else None,
         unread=[*outcome.search.recorder.unread.lines(), *outcome.search.recorder.alike.lines()],
     )
@@ -190,9 +192,13 @@ def _close_manifest(experiment: Experiment, outcome: Outcome) -> None:
     if outcome.end is SearchEnd.ENOUGH:
         sessions[-1]["reason"] = outcome.search.queue.enough
     search = outcome.search
-    leader = best(search.trials.ended.values(), search.plan.space.mode)
+    leader = best(search.trials.ended.values(), search.plan.space.goals)
     model = search.recorder.best_model
-    found = {"trial_id": leader.trial_id, "value": leader.value, "model": model} if leader else None
+    found: dict[str, Any] | None = None
+    if leader is not None:
+        found = {"trial_id": leader.trial_id, "value": leader.value, "model": model}
+        if search.plan.space.objectives:
+            found["front"] = front(search.trials.ended.values(), search.plan.space.goals)
     experiment.update_manifest({"sessions": sessions, "state": _state(outcome.end), "best": found})
 
 
@@ -203,12 +209,14 @@ def _state(end: SearchEnd) -> str:
     return str(SearchEnd.INTERRUPTED if end is SearchEnd.TIME_BUDGET else end)
 
 
-def _fault(outcome: Outcome, succeeded: bool) -> str | None:
+def _fault(outcome: Outcome, result: Result) -> str | None:
     if outcome.reason is not None:
         return (
             f"the search was ended: {outcome.reason}. Mend that and go on with --resume --retry-failed, or, where the "
             "space file has changed, search again under another --name."
         )
-    if succeeded or outcome.end in (SearchEnd.INTERRUPTED, SearchEnd.TIME_BUDGET):
+    if result.ranked or result.on_a_part or outcome.end in (SearchEnd.INTERRUPTED, SearchEnd.TIME_BUDGET):
         return None
+    if result.violating:
+        return "no configuration keeps the constraints; the column `violates` of the table of trials has their values."
     return "no trial succeeded; the table of trials names the error of each."

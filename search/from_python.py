@@ -7,20 +7,22 @@ import tempfile
 import time
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from search.carry_out import Ended, carry_out
 from search.console import Console
 from search.driver.history import ended_trials
-from search.driver.ranking import best, values_by_configuration
+from search.driver.ranking import best, front, scores, values_by_configuration
 from search.errors import NothingSucceeded, SearchError
 from search.experiment.existing import is_experiment
 from search.experiment.manifest import read_manifest
 from search.experiment.schema import read_epochs, read_trials
 from search.experiment.states import SearchEnd
+from search.goals import Goals
 from search.keywords import keyword_words
 from search.packing import pack, written_out
 from search.planning.options import parse
@@ -45,6 +47,8 @@ class Best:
     value: float
     config: Mapping[str, object]
     """Its active parameters."""
+    values: Mapping[str, float] = field(default_factory=dict)
+    """Each of several objectives, likewise."""
 
 
 class Experiment:
@@ -84,14 +88,33 @@ class Experiment:
 
     @property
     def best(self) -> Best:
-        """The best configuration so far; raises SearchError while no trial is complete."""
-        space = self.manifest["space"]
-        ended = ended_trials(self.path, space["metric"])
-        leader = best(ended, space["mode"])
+        """The best configuration so far; of several objectives the one that leads their front by the first of them.
+
+        Raises SearchError while no trial is complete that keeps the constraints.
+        """
+        return self.front[0]
+
+    @property
+    def front(self) -> list[Best]:
+        """The configurations that no other dominates, best by the first objective first; of one metric the best alone.
+
+        Raises SearchError as `best` does.
+        """
+        goals = Goals.of(self.manifest["space"])
+        ended = ended_trials(self.path, goals.metric)
+        by_id = {trial.trial_id: trial for trial in ended}
+        leader = best(ended, goals)
         if leader is None:
-            raise SearchError(f"{self.path} has no complete trial; its table of trials tells the state of each.")
-        runs = values_by_configuration(ended)[leader.trial_id]
-        return Best(leader.trial_id, sum(runs) / len(runs), leader.config)
+            kept = " that keeps the constraints" if goals.constraints else ""
+            raise SearchError(f"{self.path} has no complete trial{kept}; its table of trials tells the state of each.")
+        on = front(ended, goals) if goals.objectives else [leader.trial_id]
+        runs, known = values_by_configuration(ended), scores(ended, goals) if goals.objectives else {}
+        return [
+            Best(name, fmean(runs[name]), by_id[name].config, dict(zip(goals.objectives, known[name], strict=True)))
+            if known
+            else Best(name, fmean(runs[name]), by_id[name].config)
+            for name in on
+        ]
 
     def best_model(self) -> Any:
         """The Keras model of the best trial, as it was measured; raises SearchError where none is stored."""

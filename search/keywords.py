@@ -11,6 +11,8 @@ from search.planning.option_values import set_words
 from search.planning.options import Options
 from search.wording import did_you_mean
 
+_JOINED = {"--objective": ":", "--constraint": ""}
+"""Options that a dict may give, metric by metric, and what stands between a metric and the rest."""
 _DURATIONS = ("--time-budget", "--trial-timeout")
 
 
@@ -30,6 +32,8 @@ def _words(flag: str, value: Any) -> list[str]:
         if not isinstance(value, Mapping):
             raise SearchError(f'set={value!r}; expected a dict of settings, like set={{"epochs": 5}}.')
         return set_words(value)
+    if flag in _JOINED and isinstance(value, Mapping):
+        value = [f"{name}{_JOINED[flag]}{rest}" for name, rest in value.items()]
     if value is None or value is False:
         return []
     if value is True:

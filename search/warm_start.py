@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +58,8 @@ def _read(address: str, space: Space) -> list[Finished]:
             f"--warm-start {address} is neither an experiment (manifest.json) nor a project of KerasTuner ({_ORACLE})."
         )
     return [
-        Finished(_state(state), value, config, reports)
-        for state, value, config, reports in read_study(address, space.mode)
+        Finished(_state(state), values if space.objectives or not values else values[0], config, reports)
+        for state, values, config, reports in read_study(address, space.goals.directions)
     ]
 
 
@@ -72,14 +72,21 @@ def _of_experiment(path: Path, space: Space) -> list[Finished]:
     fixed = manifest.get("space", {}).get("fixed", {})
     rows = [r for r in read_trials(path).table.to_pylist() if r["state"] != TrialState.RUNNING]
     rows = [row for row in rows if row.get("repeat_of") is None]
-    if rows and not any(row.get(space.metric) is not None for row in rows):
-        raise SearchError(f"--warm-start {path} has no metric {space.metric!r}; expected a search that measured it.")
+    for name in space.goals.directions:
+        if rows and not any(row.get(name) is not None for row in rows):
+            raise SearchError(f"--warm-start {path} has no metric {name!r}; expected a search that measured it.")
     reports: dict[str, dict[int, float]] = defaultdict(dict)
     for row in read_epochs(path).table.to_pylist():
         if row.get(space.metric) is not None:
             reports[row["trial_id"]][row["epoch"]] = row[space.metric]
     return [
-        Finished(row["state"], row.get(space.metric), {**fixed, **_settings(row)}, reports[row["trial_id"]])
+        Finished(
+            row["state"],
+            space.goals.judged_by(row),
+            {**fixed, **_settings(row)},
+            reports[row["trial_id"]],
+            excess=space.goals.excess(row),
+        )
         for row in rows
     ]
 
@@ -90,6 +97,8 @@ def _settings(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of_keras_tuner(path: Path, space: Space) -> list[Finished]:
     """Its completed trials: the best value that it has of the metric."""
+    if space.objectives:
+        raise SearchError(f"--warm-start {path}: a project of KerasTuner has one metric, and the space has several.")
     found, others = [], set[str]()
     for file in sorted(path.glob("trial_*/trial.json")):
         try:
@@ -118,7 +127,7 @@ def _inside(trial: Finished, space: Space) -> Finished | None:
     config = _placed(trial.config, space) if space.declared else dict(trial.config)
     if config is None or not translate(space).store(config)[0]:
         return None
-    return Finished(trial.state, trial.value, config, trial.reports)
+    return replace(trial, config=config)
 
 
 def _placed(values: Mapping[str, object], space: Space) -> Config | None:

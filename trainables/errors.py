@@ -24,3 +24,7 @@ class ContentDiffers(TrainableError):
 
 class TrialDiverged(TrainableError):
     """The loss became NaN, infinite or exploded; the trial has failed, but the search goes on and counts no fault."""
+
+
+class ConstraintViolated(TrainableError):
+    """What is known of the trial before its first epoch violates a constraint of the search: it is not trained."""

@@ -40,6 +40,10 @@ class Growth:
 ALL_AT_ONCE = Growth()
 
 
+def _ignore(metrics: Mapping[str, float]) -> None:
+    """Do nothing with what is known before training."""
+
+
 @dataclass
 class Trial:
     """The circumstances of one trial, where the trainable also registers how the trial can be saved.
@@ -85,6 +89,16 @@ class Trial:
     """Writes the test predictions to a Parquet file; set by the trainable."""
     save_classes: Callable[[Path], None] | None = None
     """Writes what the test predictions say of each class to a Parquet file; set by the trainable."""
+
+    hear: Callable[[Mapping[str, float]], None] = _ignore
+    """Hears what `announce` says; set by whoever runs the trial."""
+
+    def announce(self, metrics: Mapping[str, float]) -> None:
+        """Say before the first epoch what is known of the trial by then, like `num_parameters`.
+
+        Raises ConstraintViolated, which is to be let through, where the search does not want it trained.
+        """
+        self.hear(metrics)
 
     def check_content(self, name: str, digest: str, where: str) -> None:
         """Raise ContentDiffers where `where` holds another `name` than the one with which the search was planned."""

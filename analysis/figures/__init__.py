@@ -42,6 +42,7 @@ KINDS: dict[str, Kind] = {
     "slice": Kind("The metric against each parameter", "parameters.slices"),
     "contour": Kind("The metric over two parameters", "parameters.contour", groups=True),
     "parallel": Kind("Every configuration through its settings to its result", "parameters.parallel"),
+    "front": Kind("Several objectives against each other, with their Pareto front", "front"),
     "tradeoff": Kind("The metric against the number of parameters and seconds", "tradeoff", groups=True),
     "sample_size": Kind("Accuracy against the number of training images", "sample_size", groups=True),
     "learning_rate": Kind(

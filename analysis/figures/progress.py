@@ -35,7 +35,8 @@ def progress(results: Results) -> pd.DataFrame:
     order = "finished_at" if "finished_at" in trials else "number"
     frame = trials.sort_values(["experiment", order], kind="stable")
     values = frame[results.metric] if results.metric in frame else pd.Series(np.nan, frame.index)
-    complete = values.where(frame["state"] == "complete").groupby(frame["experiment"])
+    counts = (frame["state"] == "complete") & ~results.violating.loc[frame.index]
+    complete = values.where(counts).groupby(frame["experiment"])
     best = complete.cummax() if results.mode == "max" else complete.cummin()
     names = ["experiment", "key", "state"]
     table = frame[names].assign(value=values)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.configurations import configurations, image_counts, with_configuration
-from analysis.findings import best, cautions, constants, ties
+from analysis.findings import best, cautions, constants, front, ties
 from analysis.load import Results, states
 from analysis.numbers.importance import importance, on_what
 from analysis.statistics import Z, pooled_deviation, student
@@ -26,6 +26,7 @@ def answer(results: Results) -> list[tuple[str, list[str]]]:
     """
     table = configurations(results)
     parts = [
+        ("Pareto front", front(results, table)),
         ("Best configuration", [best(results, table), *_test(results, table)]),
         ("Which others tie", ties(results, table)),
         ("What mattered most", mattered(results)),

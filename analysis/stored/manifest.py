@@ -22,6 +22,9 @@ class SpaceEntry:
     parameters: Mapping[str, Mapping[str, Any]]
     """Parameters by name, each with `kind`, `low, high, log, step` or `options`, and `when`; only complete entries."""
     fixed: Mapping[str, object]
+    objectives: Mapping[str, str]
+    """Direction of each of several objectives; empty where the metric is the only one."""
+    constraints: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,8 @@ def _space(entries: _Entries, wrong: list[str]) -> SpaceEntry:
         trainable=entries.text("trainable"),
         parameters=whole,
         fixed=entries.mapping("fixed"),
+        objectives={name: mode for name, mode in entries.mapping("objectives").items() if mode in MODES},
+        constraints={name: str(text) for name, text in entries.mapping("constraints").items()},
     )
 
 

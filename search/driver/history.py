@@ -61,8 +61,10 @@ def read_history(experiment: Experiment, space: Space, retry_failed: bool) -> Hi
         ended = _ended(row, _configuration(row, space, translation), row.get(space.metric))
         history.ended.append(ended)
         if first_run:
+            goals, reports = space.goals, values.get(trial_id, {})
+            judged = goals.judged_by(row)
             history.finished[trial_id] = Finished(
-                row["state"], ended.value, ended.config, values.get(trial_id, {}), said_of(row)
+                row["state"], judged, ended.config, reports, said_of(row), goals.excess(row)
             )
         if first_run and ended.state is not TrialState.FAILED:
             history.reports.extend((trial_id, epoch, value) for epoch, value in sorted(values[trial_id].items()))

@@ -5,35 +5,51 @@ from __future__ import annotations
 from search.driver.trials import EndedTrial
 from search.experiment.folder import Experiment
 from search.experiment.states import TrialState
+from search.goals import Goals, Values
 
 BEST = "best.keras"
 
 
 class KeptModels:
-    """Keeps the models, predictions and class tables of the `keep` best trials while the search runs."""
+    """Keeps the models, predictions and class tables of the `keep` best trials while the search runs.
 
-    def __init__(self, experiment: Experiment, keep: int, mode: str) -> None:
-        self._experiment, self._keep = experiment, keep
-        self._sign = 1 if mode == "max" else -1
-        self._values: dict[str, float] = {}
+    With several objectives they are those that fewer than `keep` others dominate: for 1, the front.
+    """
+
+    def __init__(self, experiment: Experiment, keep: int, goals: Goals) -> None:
+        self._experiment, self._keep, self._goals = experiment, keep, goals
+        self._values: dict[str, Values] = {}
 
     def threshold(self) -> float | None:
         """The value that a trial must beat for its model to be worth writing; None while any will do."""
-        if len(self._values) < self._keep:
+        if self._goals.objectives or len(self._values) < self._keep:
             return None
-        return self._sign * min(self._sign * value for value in self._values.values())
+        return max(self._values.values(), key=self._goals.order)[0]
 
     def offer(self, ended: EndedTrial) -> None:
         """Take in a trial; what it pushes out of the best is removed. Only complete first runs count."""
-        if ended.state is not TrialState.COMPLETE or ended.value is None or ended.repeat_of is not None:
+        values = self._goals.values(ended.row) if self._goals.objectives else _alone(ended.value)
+        if ended.state is not TrialState.COMPLETE or values is None or ended.repeat_of is not None:
             return
-        self._values[ended.trial_id] = ended.value
-        ranked = sorted(self._values, key=lambda t: (-self._sign * self._values[t], t))
-        for out in ranked[self._keep :]:
+        if ended.violates:
+            self._remove(ended.trial_id)
+            return
+        self._values[ended.trial_id] = values
+        for out in self._pushed_out():
             del self._values[out]
-            self._experiment.remove(self._experiment.models / f"{out}.keras")
-            for tables in (self._experiment.predictions, self._experiment.classes):
-                self._experiment.remove(tables / f"{out}.parquet")
+            self._remove(out)
+
+    def _pushed_out(self) -> list[str]:
+        if not self._goals.objectives:
+            return sorted(self._values, key=lambda t: (self._goals.order(self._values[t]), t))[self._keep :]
+        others = self._values.values()
+        dominators = {t: sum(self._goals.dominates(v, own) for v in others) for t, own in self._values.items()}
+        return [trial_id for trial_id, count in dominators.items() if count >= self._keep]
+
+    def _remove(self, trial_id: str) -> None:
+        self._experiment.remove(self._experiment.models / f"{trial_id}.keras")
+        for tables in (self._experiment.predictions, self._experiment.classes):
+            self._experiment.remove(tables / f"{trial_id}.parquet")
 
     def name_best(self, best: EndedTrial | None) -> str | None:
         """At the end, give the best trial's model a fixed name; its path within the experiment, None without one."""
@@ -50,3 +66,7 @@ class KeptModels:
         else:
             self._experiment.remove(target)  # It is that of a trial that is no longer the best.
         return f"models/{BEST}" if target.exists() else None
+
+
+def _alone(value: float | None) -> Values | None:
+    return None if value is None else (value,)

@@ -12,6 +12,7 @@ from statistics import fmean, stdev
 from search.driver.trials import EndedTrial, Trials
 from search.experiment.schema import CONFIG_PREFIX
 from search.experiment.states import TrialState
+from search.goals import Goals, Values, means
 from search.space import Space
 
 LEADERS = 4
@@ -21,28 +22,56 @@ LEAST = 2
 
 
 def values_by_configuration(ended: Collection[EndedTrial]) -> dict[str, list[float]]:
-    """Metric of the complete runs of each configuration, under the trial id of its first run, in seed order."""
+    """Metric of the complete runs of each configuration, under the trial id of its first run, in seed order.
+
+    Runs that violate a constraint are left out.
+    """
     values: dict[str, list[float]] = {}
     for trial in sorted(ended, key=lambda e: (e.repeat_of or e.trial_id, e.trial_id)):
-        if trial.state is TrialState.COMPLETE and trial.value is not None:
+        if trial.state is TrialState.COMPLETE and trial.value is not None and not trial.violates:
             values.setdefault(trial.repeat_of or trial.trial_id, []).append(trial.value)
     return values
 
 
-def ranked(ended: Collection[EndedTrial], mode: str) -> list[EndedTrial]:
+def ranked(ended: Collection[EndedTrial], goals: Goals) -> list[EndedTrial]:
     """First runs that ended with a value: repeated ones by their mean, other complete ones, then the pruned.
 
-    Ties go to the lower number. Trials that were stopped on a part of their training set are left out.
+    With several objectives those on the front come first. Ties go to the lower number. Trials that were stopped on a
+    part of their training set, and those that violate a constraint, are left out.
     """
     values = values_by_configuration(ended)
-    sign = 1 if mode == "max" else -1
+    places = {trial_id: place for place, trial_id in enumerate(front(ended, goals))} if goals.objectives else {}
+    sign = 1 if goals.mode == "max" else -1
 
-    def order(trial: EndedTrial) -> tuple[bool, bool, float, int]:
-        runs = values.get(trial.trial_id) or [trial.value or 0.0]
-        return trial.state is not TrialState.COMPLETE, len(runs) < 2, -sign * sum(runs) / len(runs), trial.number
+    def order(trial: EndedTrial) -> tuple[float, bool, bool, float, int]:
+        place, runs = places.get(trial.trial_id, math.inf), values.get(trial.trial_id) or [trial.value or 0.0]
+        complete = trial.state is TrialState.COMPLETE
+        return place, not complete, len(runs) < 2, -sign * sum(runs) / len(runs), trial.number
 
     usable = [e for e in ended if e.repeat_of is None and e.value is not None and e.state is not TrialState.FAILED]
-    return sorted((trial for trial in usable if not trial.is_on_a_part), key=order)
+    return sorted((trial for trial in usable if not trial.is_on_a_part and not trial.violates), key=order)
+
+
+def scores(ended: Collection[EndedTrial], goals: Goals) -> dict[str, Values]:
+    """What each configuration is compared by, the mean over its complete runs, under the trial id of its first run.
+
+    A configuration of which a run violates a constraint has none.
+    """
+    runs: dict[str, list[Values]] = {}
+    out: set[str] = set()
+    for trial in ended:
+        first, values = trial.repeat_of or trial.trial_id, goals.values(trial.row)
+        if trial.violates:
+            out.add(first)
+        elif trial.state is TrialState.COMPLETE and values is not None:
+            runs.setdefault(first, []).append(values)
+    return {first: means(found) for first, found in runs.items() if first not in out}
+
+
+def front(ended: Collection[EndedTrial], goals: Goals) -> list[str]:
+    """Trial ids of the first runs of the configurations that no other dominates, best by the first objective first."""
+    known = {trial.trial_id for trial in ended if trial.state is TrialState.COMPLETE}
+    return goals.front({first: values for first, values in scores(ended, goals).items() if first in known})
 
 
 def row_with_means(trial: EndedTrial, ended: Collection[EndedTrial]) -> dict[str, object]:
@@ -58,9 +87,12 @@ def row_with_means(trial: EndedTrial, ended: Collection[EndedTrial]) -> dict[str
     return {**trial.row, **means, "runs": len(rows)}
 
 
-def best(ended: Collection[EndedTrial], mode: str) -> EndedTrial | None:
-    """The first run of the configuration with the best mean metric over its seeds; None while none is complete."""
-    leader = next(iter(ranked(ended, mode)), None)
+def best(ended: Collection[EndedTrial], goals: Goals) -> EndedTrial | None:
+    """The first run of the configuration with the best mean metric over its seeds; None while none is complete.
+
+    With several objectives it is the one on the front that is best by the first objective.
+    """
+    leader = next(iter(ranked(ended, goals)), None)
     return leader if leader is not None and leader.state is TrialState.COMPLETE else None
 
 
@@ -84,14 +116,21 @@ def next_repeat(trials: Trials, space: Space) -> tuple[EndedTrial, int] | None:
     elif any(trial.repeat_of is None for trial in trials.running.values()):
         return None
     else:
-        values = values_by_configuration(trials.ended.values())
-        leaders = next_round(values, space.mode, space.repeats)
+        leaders = _leaders(trials, space)
         wanted = [(first, k) for first in leaders if (k := _next_seed(trials, space, first)) is not None]
     for first, k in wanted:
         trial_id = repeat_id(first, k)
         if k < space.repeats and trial_id not in trials.running and trial_id not in trials.ended:
             return trials.ended[first], k
     return None
+
+
+def _leaders(trials: Trials, space: Space) -> list[str]:
+    """The first runs that get one more seed now: with several objectives, those on the front that have too few."""
+    values = values_by_configuration(trials.ended.values())
+    if not space.objectives:
+        return next_round(values, space.mode, space.repeats)
+    return [first for first in front(trials.ended.values(), space.goals) if len(values[first]) < space.repeats]
 
 
 def repeat_id(first: str, k: int) -> str:

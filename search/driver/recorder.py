@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from search.driver.giving_up import Faults
 from search.driver.kept_models import KeptModels
 from search.driver.placement import with_whole_gpu
-from search.driver.ranking import LEADERS, best
+from search.driver.ranking import LEADERS, best, front
 from search.driver.rows import epoch_row, finished_row, running_row, said_of, score_of, write_log
 from search.driver.trials import ActiveTrial, EndedTrial, Trials
 from search.experiment.folder import Experiment
@@ -45,7 +45,7 @@ class Recorder:
         self._grows = getattr(plan.space.trainable, "builds", False) and plan.space.sampler != "grid"
         self.unread = Unread("later trials search it") if self._grows else Unread()
         self.alike = Alike()
-        self.models = KeptModels(experiment, keep=1 if plan.space.repeats == 1 else LEADERS, mode=plan.space.mode)
+        self.models = KeptModels(experiment, 1 if plan.space.repeats == 1 else LEADERS, plan.space.goals)
         self.events: list[str] = []
         """What befell workers and trials, one line each, oldest first."""
         self.workers: set[WorkerId] = set()
@@ -186,8 +186,9 @@ class Recorder:
             self._rows, self._epoch_rows = [], []
         for ended in self._untold:
             if ended.repeat_of is None:
-                state, about = str(ended.state), said_of(ended.row)
-                self._sampling.tell(ended.trial_id, state, ended.value, about)  # type: ignore[arg-type]  # final
+                state, goals = str(ended.state), self._plan.space.goals
+                judged = goals.judged_by(ended.row) if goals.objectives else ended.value
+                self._sampling.tell(ended.trial_id, state, judged, said_of(ended.row), goals.excess(ended.row))  # type: ignore[arg-type]  # final
             self._experiment.forget_checkpoint(ended.trial_id)
         self._untold = []
         self._stored_at = time.monotonic()
@@ -208,7 +209,17 @@ class Recorder:
                 self._sampling.requeue(trial_id)
         if self._builds is not None:
             self._builds.process.close()
-        self.best_model = self.models.name_best(best(self._trials.ended.values(), self._plan.space.mode))
+        self._mark_the_front()
+        self.best_model = self.models.name_best(best(self._trials.ended.values(), self._plan.space.goals))
+
+    def _mark_the_front(self) -> None:
+        """With several objectives, store of each complete first run whether it is on the front, where that is news."""
+        if not self._plan.space.objectives:
+            return
+        on = set(front(self._trials.ended.values(), self._plan.space.goals))
+        complete = (t for t in self._trials.ended.values() if t.state is TrialState.COMPLETE and t.repeat_of is None)
+        rows = [{**t.row, "on_front": t.trial_id in on} for t in complete]
+        self._experiment.append([row for row in rows if self._trials.ended[str(row["trial_id"])].row != row])
 
     def seconds_per_trial(self) -> float | None:
         """The pace of the configurations that this driver has seen end, the first start left out; None at first."""

@@ -52,10 +52,10 @@ def finished_row(plan: Plan, trial: ActiveTrial, end: TrialEnd, log: str | None)
     Where training sets grow, `training_share` and `sample_size` say on what part of it the trial ended.
     """
     now = time.time()
-    best = best_epoch(trial, plan.space)
+    goals, best = plan.space.goals, best_epoch(trial, plan.space)
     at_best = {name: value for name, value in (best or {}).items() if name not in _OF_THE_EPOCH}
     started = trial.started_at if trial.started_at is not None else now
-    return {
+    row = {
         **running_row(plan, trial),
         **at_best,
         **_part_seen(trial),
@@ -71,6 +71,7 @@ def finished_row(plan: Plan, trial: ActiveTrial, end: TrialEnd, log: str | None)
         "wait_seconds": max(0.0, started - trial.spec.proposed_at),
         "log": log,
     }
+    return {**row, "violates": goals.violated(row)} if goals.constraints else row
 
 
 def said_of(row: Mapping[str, object]) -> dict[str, str]:

@@ -80,6 +80,7 @@ def context_of(plan: Plan, root: Path, token: str, rungs: tuple[int, ...] | None
         store=plan.store,
         metric=plan.space.metric,
         mode=plan.space.mode,
+        goals=plan.space.goals,
         split_seed=plan.seed,
         data_dir=str(plan.data_dir.resolve()) if plan.data_dir else None,
         contents=plan.contents,

@@ -73,7 +73,8 @@ class TrialQueue:
         for ended in islice(self._trials.ended.values(), self._heard, None):
             self._heard += 1
             if ended.repeat_of is None and ended.state is not TrialState.FAILED:
-                self._enough.take(None if ended.is_on_a_part else ended.value, ended.state is TrialState.COMPLETE)
+                value = None if ended.is_on_a_part or ended.violates else ended.value
+                self._enough.take(value, ended.state is TrialState.COMPLETE)
         return self._enough.reason
 
     @property

@@ -54,6 +54,12 @@ class EndedTrial:
         """Whether it ended before it had its whole training set: its value says nothing beside those that had."""
         return self.row.get("training_share") not in (None, 1.0)
 
+    @property
+    def violates(self) -> str | None:
+        """The constraints that it violates, in words: it cannot be the best."""
+        said = self.row.get("violates")
+        return None if said is None else str(said)
+
 
 class Trials:
     """Every trial of the search under its id, in exactly one of three places."""
@@ -105,7 +111,9 @@ class Trials:
 
     def _lead(self, ended: EndedTrial) -> None:
         """Let a trial that has ended lead, if it is a first run and better than the one that leads so far."""
-        if ended.repeat_of is not None or ended.state is TrialState.FAILED or ended.value is None or ended.is_on_a_part:
+        if ended.repeat_of is not None or ended.state is TrialState.FAILED or ended.value is None:
+            return
+        if ended.is_on_a_part or ended.violates:
             return
         best = self.leading
         if best is None or best.value is None or self._sign * ended.value > self._sign * best.value:

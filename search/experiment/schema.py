@@ -18,6 +18,7 @@ CONFIG_PREFIX = "config."
 TRIAL_KEY, EPOCH_KEY = ("trial_id",), ("trial_id", "epoch")
 
 TEXT, WHOLE, NUMBER, TIME = pa.string(), pa.int64(), pa.float64(), pa.timestamp("us", tz="UTC")
+YES_NO = pa.bool_()
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,16 @@ ENGINE = (
     Column("engine", TEXT, "", "What trained it: a compiled program, or Keras' own fit."),
     Column("engine_reason", TEXT, "", "Why a model of the user's own was trained by fit, in words."),
 )
+GOALS = (
+    Column(
+        "on_front",
+        YES_NO,
+        "",
+        "Of a complete first run: no other one that keeps the constraints is at least as good in all objectives and "
+        "better in one, as the mean over seeds. Written when a search with several objectives ends or is interrupted.",
+    ),
+    Column("violates", TEXT, "", "Constraints that the trial violates, with its values; null where it violates none."),
+)
 EPOCH_COLUMNS = (
     Column("trial_id", TEXT, "", "Trial of the epoch."),
     Column("epoch", WHOLE, "epoch from 1", "Number of the epoch; goes on through a second stage."),
@@ -106,7 +117,7 @@ def described(schema: pa.Schema, known: Sequence[Column]) -> pa.Schema:
 
 def as_markdown(columns: Sequence[Column]) -> str:
     """Return the columns as a table of the documentation."""
-    kinds = {TEXT: "text", WHOLE: "whole number", NUMBER: "number", TIME: "time"}
+    kinds = {TEXT: "text", WHOLE: "whole number", NUMBER: "number", TIME: "time", YES_NO: "yes or no"}
     rows = [f"| `{c.name}` | {kinds[c.kind]} | {c.unit or '–'} | {c.meaning} |" for c in columns]
     return "\n".join(["| column | type | unit | meaning |", "| --- | --- | --- | --- |", *rows])
 
@@ -129,7 +140,7 @@ def trial_schema(space: Space) -> pa.Schema:
 
 def stored_trial_fields() -> list[pa.Field]:
     """The columns of `trials.parquet` that are the same for every space."""
-    return [column.field() for column in (*IDENTITY, *OUTCOME, *GROWING, *ENGINE)]
+    return [column.field() for column in (*IDENTITY, *OUTCOME, *GROWING, *GOALS, *ENGINE)]
 
 
 def epoch_schema() -> pa.Schema:
@@ -139,7 +150,7 @@ def epoch_schema() -> pa.Schema:
 
 def with_meanings(schema: pa.Schema, table: str) -> pa.Schema:
     """Return the schema of one of the two tables with the meaning of each column in its metadata."""
-    known = EPOCH_COLUMNS if table == EPOCHS else (*IDENTITY, *OUTCOME, *GROWING, *ENGINE)
+    known = EPOCH_COLUMNS if table == EPOCHS else (*IDENTITY, *OUTCOME, *GROWING, *GOALS, *ENGINE)
     return described(schema, known)
 
 

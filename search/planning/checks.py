@@ -11,11 +11,11 @@ from pathlib import Path
 import psutil
 
 from search.errors import SearchError
+from search.goals import check_known
 from search.planning.plan import Plan
 from search.planning.resources import local_resources, slots
 from search.space.space_process import BuildApart
 from search.stopping import make_rule
-from search.wording import did_you_mean
 from trainables.errors import TrainableError
 from trainables.trial import declaration_of
 
@@ -65,10 +65,7 @@ def _check_growth(plan: Plan) -> None:
 def _check_trainable(plan: Plan) -> Mapping[str, str]:
     """The digests of the files that trials read; what a trainable does not declare is seen at its first report."""
     space, declaration = plan.space, declaration_of(plan.space.trainable)
-    if declaration.metrics is not None and space.metric not in declaration.metrics:
-        raise SearchError(
-            f"the trainable yields no metric {space.metric!r}. {did_you_mean(space.metric, list(declaration.metrics))}"
-        )
+    check_known(space.goals, declaration.metrics)
     try:
         declaration.check(space.settings(), plan.dataset)
         return declaration.check_files(space.settings(), plan.dataset, plan.data_dir)

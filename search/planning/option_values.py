@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from search.experiment.remote.store import ResultsPath, parse_results_path
+from search.goals import MODES
 from search.space.values import text_of
 
 
@@ -102,6 +103,22 @@ def setting(text: str) -> tuple[str, object]:
             f"{text!r} is {pinned!r}, which no command line can hold; take a finite number"
         )
     return name, pinned
+
+
+def objective(text: str) -> tuple[str, str]:
+    """Read NAME:max or NAME:min; return the metric and the direction."""
+    name, _, direction = text.rpartition(":")
+    if not name or direction not in MODES:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an objective; expected one like val_accuracy:max")
+    return name, direction
+
+
+def constraint(text: str) -> tuple[str, str]:
+    """Read a text like 'num_parameters<=1e6'; return the metric and the rest, as a space has it."""
+    match = re.fullmatch(r"\s*([^\s<>=]+)\s*([<>]=\s*\S+)\s*", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a constraint; expected one like 'num_parameters<=1e6'")
+    return match[1], match[2]
 
 
 def literal(text: str) -> object:

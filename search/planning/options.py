@@ -45,8 +45,8 @@ class Options:
         str | None,
         _searched(
             "--sampler",
-            "what proposes configurations (default: the space's, else mfgp, which learns from stopped trials as well; "
-            "with a stopping rule tpe, qmc and cmaes find about as much as random)",
+            "what proposes configurations (default: the space's, else mfgp, which learns from stopped trials as well, "
+            "and tpe for several objectives; with a stopping rule tpe, qmc and cmaes find about as much as random)",
             choices=SAMPLERS,
         ),
     ] = None
@@ -87,6 +87,26 @@ class Options:
             choices=("max", "min"),
         ),
     ] = None
+    objectives: Annotated[
+        Mapping[str, str],
+        _searched(
+            "--objective",
+            "a metric to search by beside others, in place of the space's: what is found is their Pareto front",
+            action="append",
+            type=read.objective,
+            metavar="NAME:MODE",
+        ),
+    ] = field(default_factory=dict)
+    constraints: Annotated[
+        Mapping[str, str],
+        _searched(
+            "--constraint",
+            "what the best must keep to, like 'num_parameters<=1e6', in place of the space's; more may follow",
+            action="append",
+            type=read.constraint,
+            metavar="TEXT",
+        ),
+    ] = field(default_factory=dict)
     pins: Annotated[
         Mapping[str, object],
         _searched("--set", "pin a setting; more may follow", action="append", type=read.setting, metavar="KEY=VALUE"),
@@ -209,6 +229,8 @@ class Options:
             "dataset": self.dataset,
             "metric": self.metric,
             "mode": self.mode,
+            "objective": dict(self.objectives) or None,
+            "constraint": dict(self.constraints) or None,
             "set": pins or None,
             "warm_start": list(self.warm_start) or None,
             "smoke": self.smoke or None,
@@ -226,8 +248,9 @@ class Parser(argparse.ArgumentParser):
 def parse(words: Sequence[str]) -> Options:
     """Return the options that the words of a command line give; raises SearchError."""
     given = vars(_parser().parse_args(list(_one_set_each(words))))
-    lists = {"warm_start": tuple(given["warm_start"] or ())}
-    options = Options(**{**given, "space": given["space"] or "", "pins": dict(given["pins"] or ()), **lists})
+    several = {name: dict(given[name] or ()) for name in ("pins", "objectives", "constraints")}
+    given |= {"space": given["space"] or "", "warm_start": tuple(given["warm_start"] or ()), **several}
+    options = Options(**given)
     if not options.space and not options.list_experiments:
         raise SearchError("no space file is given; expected one, like `python -m search.run spaces/mnist_filters.py`.")
     if options.retry_failed and not options.resume:

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from search.errors import SearchError
+from search.goals import OF_ONE_METRIC
 from search.planning.options import Options
 from search.planning.smoke import smoke_space
 from search.space import Choice, Space
@@ -35,7 +36,10 @@ def _with_flags(space: Space, options: Options) -> Space:
         changes["stopping_options"] = {**others, "fidelity": options.fidelity}
     if options.dataset is not None:
         changes["offline_dataset"] = None  # A user who names a data set wants no other.
-    if options.metric not in (None, space.metric) and options.mode is None:
+    changes |= {name: value for name in ("objectives", "constraints") if (value := getattr(options, name))}
+    if options.objectives:  # What the space decides on for its own goals follows anew from these.
+        changes = {"metric": None, "sampler": None if space.sampler in OF_ONE_METRIC else space.sampler} | changes
+    if (options.metric not in (None, space.metric) or options.objectives) and options.mode is None:
         changes["mode"] = None  # It follows from the metric.
     return dataclasses.replace(space, **changes)
 

@@ -65,6 +65,7 @@ def describe_space(plan: Plan) -> dict[str, Any]:
         "dataset": space.dataset_name,
         "metric": space.metric,
         "mode": space.mode,
+        **{name: dict(goals) for name in ("objectives", "constraints") if (goals := getattr(space, name))},
         "parameters": describe_parameters(space),
         "fixed": {name: _plain(value) for name, value in space.fixed.items()},
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from search.wording import did_you_mean
 KEPT = ("trials", "repeats", "cpus_per_trial", "gpus_per_trial", "max_concurrent", "oom_retry")
 """Options that a resumed search may change, and keeps where they are not given."""
 _WAYS = "a resumed search keeps what decides its results. Leave it out, or search under another --name."
+
+_JOINED = {"objective": ":", "constraint": ""}
+"""What stands between a metric and the rest in options of which each is one metric's."""
 
 Manifest = Mapping[str, Any]
 
@@ -63,6 +67,7 @@ def resumed_options(given: Options, manifest: Manifest) -> Options:
         name: asked.get(name) for name in ("sampler", "stopping", "fidelity", "seed", "dataset", "metric", "mode")
     }
     deciding["warm_start"] = tuple(asked.get("warm_start") or ())
+    deciding |= {f"{name}s": dict(asked.get(name) or {}) for name in ("objective", "constraint")}
     pins = {name: literal(text) for name, text in (asked.get("set") or {}).items()}
     kept = {name: manifest["options"].get(name) for name in KEPT if getattr(given, name) is None}
     return dataclasses.replace(given, **deciding, **kept, pins=pins, smoke=bool(asked.get("smoke")))
@@ -73,6 +78,7 @@ def _check_kept(given: Options, manifest: Manifest) -> None:
     asked = manifest["asked"]
     in_force = {**manifest["options"], "dataset": (manifest.get("dataset") or {}).get("name")}
     in_force |= {name: manifest["space"].get(name) for name in ("metric", "mode")}
+    in_force |= {name: manifest["space"].get(f"{name}s") for name in ("objective", "constraint")}
     for name, value in given.deciding().items():
         if value is not None and value not in (asked.get(name), in_force.get(name)):
             before = in_force.get(name) if asked.get(name) is None else asked[name]
@@ -81,6 +87,8 @@ def _check_kept(given: Options, manifest: Manifest) -> None:
 
 def _words(name: str, value: object) -> str:
     """Return an option as it is written on the command line."""
+    if isinstance(value, Mapping) and name in _JOINED:
+        return " ".join(f"--{name} {shlex.quote(f'{key}{_JOINED[name]}{text}')}" for key, text in value.items())
     if isinstance(value, Mapping):
         return f"--set {' '.join(f'{key}={text}' for key, text in value.items())}"
     if isinstance(value, list):
@@ -96,11 +104,11 @@ def _before(name: str, value: object) -> str:
 def check_unchanged(plan: Plan, manifest: Manifest) -> None:
     """Raise SearchError where parameters, fixed settings or data differ from those that the experiment began with."""
     before, after = manifest["space"], describe_space(plan)
-    for part in ("dataset", "parameters", "fixed", "metric", "mode"):
-        if before.get(part) != after[part]:
+    for part in ("dataset", "parameters", "fixed", "metric", "mode", "objectives", "constraints"):
+        if before.get(part) != after.get(part):
+            difference = _difference(part, before.get(part), after.get(part))
             raise SearchError(
-                f"{_difference(part, before.get(part), after[part])} that {plan.root} was searched with; restore that, "
-                "or search under another --name."
+                f"{difference} that {plan.root} was searched with; restore that, or search under another --name."
             )
     recorded, found = manifest.get("dataset"), plan.dataset
     if recorded and found is not None and recorded["fingerprint"] != found.fingerprint:

@@ -13,9 +13,12 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import RandomSampler
 from optuna.storages import InMemoryStorage
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.errors import SearchError
+from search.goals import Values
+from search.sampling.journal import CONSTRAINT, optuna_directions
 from search.sampling.learning_curves import DISCARDED
 from search.sampling.samplers import make_sampler
 from search.sampling.thinned import FAILED, ThinnedStorage
@@ -28,8 +31,10 @@ _BY_CHANCE = 1000
 """Number of random draws after which a space that cannot be listed counts as exhausted."""
 _KNOW_FAILED = ("mfgp",)
 """Samplers that learn from failed trials as such."""
-_KNOW_ONLY_COMPLETE = ("gp", "cmaes")
+_KNOW_ONLY_COMPLETE = ("gp", "cmaes", "nsga2")
 """Samplers that learn nothing from pruned and failed trials."""
+_KNOW_CONSTRAINTS = ("tpe", "gp", "nsga2")
+"""Samplers that learn how far a trial is beyond a constraint; to others one that violates any has failed."""
 _LISTED = 10_000
 """Number of configurations up to which a finite space is listed, to pick what is left."""
 
@@ -58,13 +63,14 @@ class Drawing:
         self._max_epochs = epochs if isinstance(epochs, int) else None
         self._size = space.size() if space.declared else None
         self._grid = space.grid() if sampler == "grid" else None
-        self._worse = min if space.mode == "max" else max
-        self._worst: float | None = None
-        self._storage = ThinnedStorage(space.mode) if sampler == "tpe" else InMemoryStorage()
+        self._directions = optuna_directions(space.goals.directions)
+        self._worst: Values | None = None
+        self._is_thinned = sampler == "tpe" and len(self._directions) == 1
+        self._storage = ThinnedStorage(space.mode) if self._is_thinned else InMemoryStorage()
         self._study = optuna.create_study(
             storage=self._storage,
-            sampler=make_sampler(sampler, seed, self._max_epochs),
-            direction="maximize" if space.mode == "max" else "minimize",
+            sampler=make_sampler(sampler, seed, self._max_epochs, several=len(self._directions) > 1),
+            directions=self._directions,
         )
         self._study_id = self._storage.get_study_id_from_name(self._study.study_name)
         self._chance = np.random.default_rng(seed)
@@ -77,17 +83,25 @@ class Drawing:
     def _is_start(self, config: Config) -> bool:
         return any(all(config.get(name) == value for name, value in one.items()) for one in self._space.start)
 
-    def know(self, state: TrialState, value: float | None, config: Config, reports: Mapping[int, float]) -> None:
+    def know(
+        self,
+        state: TrialState,
+        values: Values | None,
+        config: Config,
+        reports: Mapping[int, float],
+        excess: Mapping[str, float],
+    ) -> None:
         """Let the sampler learn from a trial of an earlier search; its configuration may be drawn again."""
         params, distributions = self._translation.store(config)
-        state, value = self._shown(state, value, failed=state == TrialState.FAIL)
+        state, values = self._shown(state, values, self._has_failed(state == TrialState.FAIL, excess))
         self._study.add_trial(
             create_trial(
                 state=state,
-                value=value,
+                values=values,
                 params=params,
                 distributions=distributions,
-                intermediate_values=dict(reports),
+                intermediate_values=self._curve(reports),
+                system_attrs=self._constraints(excess),
             )
         )
 
@@ -100,21 +114,25 @@ class Drawing:
         for _ in range(min(len(self._start), len(known))):  # They were the first to be drawn.
             self._start.popleft()
         for trial in trials:
-            state, value = self._shown(trial.state, trial.value, trial.number in failed)
-            if state != TrialState.FAIL or (trial.number in failed and self._sampler in _KNOW_FAILED):
+            has_failed = self._has_failed(trial.number in failed, trial.constraints)
+            values = None if trial.values is None else tuple(trial.values)
+            state, values = self._shown(trial.state, values, has_failed)
+            if state != TrialState.FAIL or (has_failed and self._sampler in _KNOW_FAILED):
                 self._study.add_trial(
                     create_trial(
                         state=state,
-                        value=value,
+                        values=values,
                         params=trial.params,
                         distributions=trial.distributions,
-                        intermediate_values=trial.intermediate_values,
-                        user_attrs={FAILED: True} if trial.number in failed else {},
+                        intermediate_values=self._curve(trial.intermediate_values),
+                        user_attrs={FAILED: True} if has_failed else {},
+                        system_attrs=self._constraints(trial.constraints),
                     )
                 )
         if trials:
             seed = int(np.random.SeedSequence([self._seed, len(trials)]).generate_state(1)[0])
-            self._study.sampler = make_sampler(self._sampler, seed, self._max_epochs)
+            several = len(self._directions) > 1
+            self._study.sampler = make_sampler(self._sampler, seed, self._max_epochs, several)
             self._chance = np.random.default_rng(seed)
 
     def grow(self, translation: Translation) -> None:
@@ -185,32 +203,57 @@ class Drawing:
         """Put a running trial that was drawn elsewhere into the sampler's study, and return its number there."""
         return self._storage.get_trial_number_from_id(self._storage.create_new_trial(self._study_id, trial))
 
+    def _curve(self, reports: Mapping[int, float]) -> dict[int, float]:
+        """The values by epoch as the sampler may see them: none of several objectives, which Optuna cannot rank."""
+        return dict(reports) if len(self._directions) == 1 else {}
+
+    def _has_failed(self, failed: bool, excess: Mapping[str, float]) -> bool:
+        return failed or (self._sampler not in _KNOW_CONSTRAINTS and any(beyond > 0 for beyond in excess.values()))
+
+    def _constraints(self, excess: Mapping[str, float]) -> dict[str, float]:
+        """The constraints as Optuna's samplers read them, all of every trial; what is not known counts as kept."""
+        return {CONSTRAINT + name: excess.get(name, 0.0) for name in self._space.constraints}
+
     def report(self, number: int, epoch: int, value: float) -> None:
         """Let the sampler see a report."""
+        if not self._curve({epoch: value}):
+            return
         trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
         self._storage.set_trial_intermediate_value(trial_id, epoch, value)
 
-    def finish(self, number: int, state: TrialState, value: float | None, failed: bool) -> None:
+    def finish(
+        self, number: int, state: TrialState, values: Values | None, failed: bool, excess: Mapping[str, float]
+    ) -> None:
         """Let the sampler see the end of a trial; `failed` says that it failed by itself and was not cut off."""
-        state, value = self._shown(state, value, failed)
+        failed = self._has_failed(failed, excess)
+        state, values = self._shown(state, values, failed)
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
         if failed or state == TrialState.FAIL:
-            trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
             self._storage.set_trial_user_attr(trial_id, FAILED if failed else DISCARDED, True)
-        self._study.tell(number, value if state == TrialState.COMPLETE else None, state)
+        for name, beyond in self._constraints(excess).items():
+            self._storage.set_trial_system_attr(trial_id, name, beyond)
+        self._study.tell(number, values if state == TrialState.COMPLETE else None, state)
 
-    def _shown(self, state: TrialState, value: float | None, failed: bool) -> tuple[TrialState, float | None]:
+    def _shown(self, state: TrialState, values: Values | None, failed: bool) -> tuple[TrialState, Values | None]:
         """Return the end of a trial as the sampler is shown it; it would else learn nothing from incomplete trials.
 
         TPE takes no notice of FAIL, and would go on proposing where training diverges: it is shown a failed trial as a
-        pruned one without a value, which is the worst there is. GP and CMA-ES know only complete trials: they are shown
-        a pruned trial as complete with its last value, and a failed one as complete with the worst value so far.
+        pruned one without a value, which is the worst there is. GP, CMA-ES and NSGA-II know only complete trials: they
+        are shown a pruned trial as complete with its last value, and a failed one, or one that was stopped and has
+        several objectives, as complete with the worst values so far.
         """
         if self._sampler in _KNOW_FAILED:
-            return state, value
+            # A trial that violates a constraint is complete, and has failed for a sampler that knows no constraints.
+            return (TrialState.FAIL, None) if failed else (state, values)
         if self._sampler not in _KNOW_ONLY_COMPLETE:
-            return (TrialState.PRUNED, None) if failed else (state, value)
-        if value is not None and math.isfinite(value):
-            self._worst = value if self._worst is None else self._worse(self._worst, value)
+            return (TrialState.PRUNED, None) if failed else (state, values)
+        if not failed and values is not None and all(map(math.isfinite, values)):
+            self._worst = values if self._worst is None else self._worse(self._worst, values)
         elif failed or state == TrialState.PRUNED:
-            value = self._worst
-        return (TrialState.FAIL if value is None else TrialState.COMPLETE), value
+            values = self._worst
+        return (TrialState.FAIL if values is None else TrialState.COMPLETE), values
+
+    def _worse(self, one: Values, other: Values) -> Values:
+        """The worse of both in each objective."""
+        chosen = (min if direction == StudyDirection.MAXIMIZE else max for direction in self._directions)
+        return tuple(worse(pair) for worse, pair in zip(chosen, zip(one, other, strict=True), strict=True))

@@ -6,10 +6,10 @@ import json
 import os
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from optuna import load_study
@@ -22,26 +22,28 @@ from optuna.trial import FrozenTrial, TrialState
 from search.errors import SearchError
 from search.wording import error_text
 
+CONSTRAINT = "constraints:"
+"""What stands before a constraint's name in a trial's system attributes, from which Optuna's samplers read it."""
 _CREATE_TRIAL = 4  # Optuna's number of the only operation of ours that must be on disk before anything follows.
 
 
 class Record:
     """The study in a journal file, or one in memory without a file.
 
-    A new study is called `name` and says of which `metric` its values are, for whoever opens the file with Optuna.
+    A new study is called `name` and says of which metrics, with which `directions`, its values are, for whoever opens
+    the file with Optuna.
     """
 
-    def __init__(self, path: Path | None, mode: Literal["max", "min"], metric: str, name: str) -> None:
+    def __init__(self, path: Path | None, directions: Mapping[str, str], name: str) -> None:
         self.storage: BaseStorage = InMemoryStorage() if path is None else JournalStorage(_Backend(path))
         studies = self.storage.get_all_studies()
         if studies:
             self.study_id = self.storage.get_study_id_from_name(studies[0].study_name)
         else:
-            direction = StudyDirection.MAXIMIZE if mode == "max" else StudyDirection.MINIMIZE
-            self.study_id = self.storage.create_new_study([direction], name)
+            self.study_id = self.storage.create_new_study(optuna_directions(directions), name)
             with warnings.catch_warnings():  # Optuna calls this class an experiment, and has had it since 3.2.
                 warnings.simplefilter("ignore", ExperimentalWarning)
-                load_study(study_name=name, storage=self.storage).set_metric_names([metric])
+                load_study(study_name=name, storage=self.storage).set_metric_names(list(directions))
 
     def trials(self) -> list[FrozenTrial]:
         """Return the trials of the study, which must not be changed."""
@@ -61,19 +63,34 @@ class Record:
             self.storage.set_trial_intermediate_value(storage_id, epoch, value)
 
     def finish(
-        self, storage_id: int, state: TrialState, value: float | None, about: Mapping[str, str] = MappingProxyType({})
+        self,
+        storage_id: int,
+        state: TrialState,
+        values: Sequence[float] | None,
+        about: Mapping[str, str] = MappingProxyType({}),
+        excess: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
-        """Store how the trial ended, and what there is to say `about` it by name; afterwards it cannot be changed."""
+        """Store how the trial ended, and what there is to say `about` it by name; afterwards it cannot be changed.
+
+        `excess` says of constraints how far beyond them it is.
+        """
         for name, text in about.items():
             self.storage.set_trial_user_attr(storage_id, name, text)
-        self.storage.set_trial_state_values(storage_id, state, None if value is None else [value])
+        for name, beyond in excess.items():
+            self.storage.set_trial_system_attr(storage_id, CONSTRAINT + name, beyond)
+        self.storage.set_trial_state_values(storage_id, state, values)
 
 
-Earlier = tuple[str, float | None, dict[str, Any], dict[int, float]]
-"""State, value, parameters and values by step of a trial of any study."""
+def optuna_directions(directions: Mapping[str, str]) -> list[StudyDirection]:
+    """Return the directions as Optuna has them."""
+    return [StudyDirection.MAXIMIZE if mode == "max" else StudyDirection.MINIMIZE for mode in directions.values()]
 
 
-def read_study(address: str, mode: str) -> list[Earlier]:
+Earlier = tuple[str, tuple[float, ...] | None, dict[str, Any], dict[int, float]]
+"""State, values, parameters and values by step of a trial of any study."""
+
+
+def read_study(address: str, directions: Mapping[str, str]) -> list[Earlier]:
     """Return the trials of any study of Optuna that have ended; raises SearchError where there is none, or several.
 
     `address` is the path of a journal or a SQLite file, or a database's address; `#NAME` after it names the study.
@@ -90,10 +107,17 @@ def read_study(address: str, mode: str) -> list[Earlier]:
             f"{place}#NAME, with one of: {', '.join(names) or 'none'}."
         )
     study = optuna.load_study(study_name=name or names[0], storage=storage)
-    if len(study.directions) > 1 or (study.direction == StudyDirection.MAXIMIZE) != (mode == "max"):
-        raise SearchError(f"--warm-start {address}: {study.study_name!r} does not search for the {mode} of one value.")
+    if study.directions != optuna_directions(directions):
+        wanted = " and the ".join([*directions.values()])
+        raise SearchError(
+            f"--warm-start {address}: {study.study_name!r} does not search for the {wanted} of "
+            f"{'one value' if len(directions) == 1 else 'its values'}."
+        )
     ended = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
-    return [(t.state.name.lower(), t.value, dict(t.params), dict(t.intermediate_values)) for t in ended]
+    return [
+        (t.state.name.lower(), tuple(t.values) if t.values else None, dict(t.params), dict(t.intermediate_values))
+        for t in ended
+    ]
 
 
 def _open_storage(place: str) -> BaseStorage:

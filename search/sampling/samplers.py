@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, QMCSampler, RandomSampler, TPESampler
+from optuna.samplers import (
+    BaseSampler,
+    CmaEsSampler,
+    GPSampler,
+    NSGAIISampler,
+    QMCSampler,
+    RandomSampler,
+    TPESampler,
+)
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
@@ -20,6 +28,8 @@ from search.sampling.thinned import ThinnedStorage
 
 BY_CHANCE = 1 / 3
 """Share of proposals by chance once a trial was stopped, as in BOHB (Falkner et al., ICML 2018)."""
+POPULATION = 20
+"""Trials in a generation of nsga2: Optuna's 50 would be by chance for as long as most searches last."""
 _NEEDS = {"gp": "torch", "cmaes": "cmaes"}
 
 
@@ -29,11 +39,12 @@ class PartlyRandomTPE(TPESampler):
     It is TPE alone as long as no trial was stopped.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, several: bool = False) -> None:
         # Jointly over the parameters (`multivariate`), which finds the optimum of Branin and Hartmann 6 in fewer
         # trials. Parameters under a condition are sampled one by one: `group`, which takes them jointly too, was no
-        # better on a conditional space over 60 seeds, alone and with 4 trials at once.
-        super().__init__(seed=seed, multivariate=True)
+        # better on a conditional space over 60 seeds, alone and with 4 trials at once. With several objectives one by
+        # one, since jointly it crowds at one end of the front (benchmarks.objectives).
+        super().__init__(seed=seed, multivariate=not several)
         self._chance = np.random.default_rng(seed)
         self._by_chance = False
 
@@ -52,11 +63,14 @@ class PartlyRandomTPE(TPESampler):
         return super().sample_independent(study, trial, param_name, param_distribution)
 
 
-def make_sampler(name: str, seed: int, max_epochs: int | None = None) -> BaseSampler:
+def make_sampler(name: str, seed: int, max_epochs: int | None = None, several: bool = False) -> BaseSampler:
     """Return the sampler of that name; raises SearchError for a missing package.
 
-    `max_epochs` is the largest number of epochs of a trial, or None where it is not known.
+    `max_epochs` is the largest number of epochs of a trial, or None where it is not known; `several`: it has several
+    objectives to learn from.
     """
+    if name == "tpe":
+        return PartlyRandomTPE(seed, several)
     if name == "mfgp":
         return MultiFidelitySampler(seed, max_epochs)
     package = _NEEDS.get(name)
@@ -87,12 +101,16 @@ def _cmaes(seed: int) -> BaseSampler:
     return CmaEsSampler(seed=seed, warn_independent_sampling=False)
 
 
+def _nsga2(seed: int) -> BaseSampler:
+    return NSGAIISampler(seed=seed, population_size=POPULATION)
+
+
 _MAKERS: dict[str, Callable[[int], BaseSampler]] = {
-    "tpe": PartlyRandomTPE,
     "random": _random,
     # A grid is enumerated from the space; its sampler is never asked.
     "grid": _random,
     "qmc": _qmc,
     "gp": _gp,
     "cmaes": _cmaes,
+    "nsga2": _nsga2,
 }

@@ -18,6 +18,7 @@ from typing import Literal
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from search.goals import Values
 from search.sampling.drawing import Draw, Drawing
 from search.sampling.journal import Record
 from search.sampling.translation import Built, Translation, translate
@@ -26,6 +27,8 @@ from search.space.space_process import BuildApart
 from search.space.values import text_of
 
 State = Literal["complete", "pruned", "failed"]
+Value = float | Values | None
+"""What a trial is judged by: its metric, or the value of each of several objectives."""
 _WITH_VALUE = (TrialState.COMPLETE, TrialState.PRUNED)
 _STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
@@ -44,13 +47,15 @@ class Finished:
     """What the experiment's table says of a trial that has ended."""
 
     state: State
-    value: float | None
+    value: Value
     config: Mapping[str, object] = field(default_factory=dict)
     """Values by parameter, as the table holds them; used only for a trial that the journal has lost."""
     reports: Mapping[int, float] = field(default_factory=dict)
     """Value of the metric after each epoch."""
     about: Mapping[str, str] = field(default_factory=dict)
     """What else the study is to say of the trial by name, such as its worker and its error."""
+    excess: Mapping[str, float] = field(default_factory=dict)
+    """By how much it exceeds each constraint, as `Constraint.excess` has it."""
 
 
 @dataclass
@@ -70,7 +75,8 @@ class Sampling:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._translation: Translation = translate(space)
         self._drawing = Drawing(space, self._translation, sampler, seed)
-        self._record = Record(journal, space.mode, space.metric, name)
+        self._record = Record(journal, space.goals.directions, name)
+        self._objectives = len(space.goals.directions)
         self._running: dict[str, _Running] = {}
         self._again: deque[tuple[Proposal, Draw]] = deque()
         self._ended_before: set[str] = set()
@@ -80,8 +86,8 @@ class Sampling:
         """Let the sampler learn, before anything else, from trials of earlier searches, which the study does not
         hold."""
         for row in earlier:
-            state, value = _ending(row.state, row.value, row.reports)
-            self._drawing.know(state, value, dict(row.config), row.reports)
+            state, values = self._ending(row.state, row.value, row.reports)
+            self._drawing.know(state, values, dict(row.config), row.reports, row.excess)
 
     def resume(
         self, finished: Mapping[str, Finished], running: Mapping[str, Mapping[str, object]] = MappingProxyType({})
@@ -148,14 +154,16 @@ class Sampling:
         self,
         trial_id: str,
         state: State,
-        value: float | None,
+        value: Value,
         about: Mapping[str, str] = MappingProxyType({}),
+        excess: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         """End a running trial; a complete one without a number has failed, and a pruned one keeps its last report.
 
-        `about` is stored with the trial for whoever looks at the study; the sampler does not see it.
+        `about` is stored with the trial for whoever looks at the study; the sampler does not see it. `excess` says how
+        far it is beyond constraints; it may be known of a trial that was not trained for that.
         """
-        self._end(self._running.pop(trial_id), state, value, failed=True, about=about)
+        self._end(self._running.pop(trial_id), state, value, failed=True, about=about, excess=excess)
 
     def requeue(self, trial_id: str) -> None:
         """Take back a trial that was cut off: its attempt is told FAIL, and its configuration is proposed next."""
@@ -167,16 +175,18 @@ class Sampling:
         self,
         running: _Running,
         state: State,
-        value: float | None,
+        value: Value,
+        *,
         failed: bool,
         about: Mapping[str, str] = MappingProxyType({}),
+        excess: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
-        end, kept = _ending(state, value, running.reports)
+        end, kept = self._ending(state, value, running.reports)
         if running.proposal.trial_id in self._ended_before:
             self._record.finish(running.stored, TrialState.FAIL, None)
         else:
-            self._record.finish(running.stored, end, kept, about)
-        self._drawing.finish(running.drawn, end, kept, failed and end == TrialState.FAIL)
+            self._record.finish(running.stored, end, kept, about, excess)
+        self._drawing.finish(running.drawn, end, kept, failed and end == TrialState.FAIL, excess)
 
     def counts(self) -> dict[str, int]:
         """Return how many trials of the study are complete, pruned, failed and running."""
@@ -200,7 +210,7 @@ class Sampling:
     def _failed(self, finished: Mapping[str, Finished]) -> set[int]:
         """Return Optuna's number of the last attempt of each trial that failed by itself."""
         last = {trial.user_attrs["trial_id"]: trial for trial in self._record.trials()}
-        ended = {trial_id: _ending(row.state, row.value, row.reports)[0] for trial_id, row in finished.items()}
+        ended = {trial_id: self._ending(row.state, row.value, row.reports)[0] for trial_id, row in finished.items()}
         return {trial.number for trial_id, trial in last.items() if ended.get(trial_id) == TrialState.FAIL}
 
     def _reap(self, trial: FrozenTrial, row: Finished | None) -> None:
@@ -209,17 +219,30 @@ class Sampling:
             self._record.finish(stored, TrialState.FAIL, None)
             return
         self._record.report(stored, {e: v for e, v in row.reports.items() if e not in trial.intermediate_values})
-        end, value = _ending(row.state, row.value, {**trial.intermediate_values, **row.reports})
-        self._record.finish(stored, end, value, row.about)
+        end, values = self._ending(row.state, row.value, {**trial.intermediate_values, **row.reports})
+        self._record.finish(stored, end, values, row.about, row.excess)
 
     def _add_missing(self, finished: Mapping[str, Finished]) -> None:
         ended = {(trial.user_attrs["trial_id"], trial.state) for trial in self._record.trials()}
         known = self._known()
         for trial_id, row in sorted(finished.items()):
-            state, value = _ending(row.state, row.value, row.reports)
+            state, values = self._ending(row.state, row.value, row.reports)
             if (trial_id, state) not in ended:
                 proposal, draw = known.get(trial_id) or self._from_row(trial_id, row.config)
-                self._record.add(_frozen(proposal, draw, state, value, row))
+                self._record.add(_frozen(proposal, draw, state, values, row))
+
+    def _ending(self, state: State, value: Value, reports: Mapping[int, float]) -> tuple[TrialState, Values | None]:
+        """Return Optuna's state and values: a complete trial without a number failed, a pruned one has its last report.
+
+        Where there are several objectives only a complete trial has their values.
+        """
+        if state == "pruned":
+            value = reports[max(reports)] if reports else value
+        values = (value,) if isinstance(value, (int, float)) else value
+        is_whole = values is not None and len(values) == self._objectives and not any(map(math.isnan, values))
+        if state == "failed" or (state == "complete" and not is_whole):
+            return TrialState.FAIL, None
+        return _STATES[state], values if is_whole else None
 
     def _from_row(self, trial_id: str, row: Mapping[str, object]) -> tuple[Proposal, Draw]:
         config = self._translation.read(row)
@@ -230,14 +253,14 @@ def _frozen(
     proposal: Proposal,
     draw: Draw,
     state: TrialState,
-    value: float | None = None,
+    values: Values | None = None,
     row: Finished | None = None,
 ) -> FrozenTrial:
     """Return a trial as Optuna stores it: one that begins, or, with its `row`, one that has ended."""
     config = json.dumps(proposal.config, default=text_of, sort_keys=True)
     return create_trial(
         state=state,
-        value=value,
+        values=values,
         params=draw.params,
         distributions=draw.distributions,
         intermediate_values=dict(row.reports) if row else {},
@@ -247,14 +270,5 @@ def _frozen(
             "config": config,
             **(row.about if row else {}),
         },
+        constraints=dict(row.excess) if row else None,
     )
-
-
-def _ending(state: State, value: float | None, reports: Mapping[int, float]) -> tuple[TrialState, float | None]:
-    """Return Optuna's state and value: a complete trial without a number failed, a pruned one has its last report."""
-    if state == "pruned":
-        value = reports[max(reports)] if reports else value
-    usable = value is not None and not math.isnan(value)
-    if state == "failed" or (state == "complete" and not usable):
-        return TrialState.FAIL, None
-    return _STATES[state], value if usable else None

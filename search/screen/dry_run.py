@@ -63,7 +63,7 @@ def _lines(plan: Plan) -> list[tuple[str, str]]:
         lines.append(("data", f"{data.name} ({data.source}): {splits}, {classes}"))
     elif space.dataset is not None:
         lines.append(("data", f"{space.dataset_name}, which trials call"))
-    lines.append(("metric", f"{space.metric}, {space.mode}imal"))
+    lines += _goals(space)
     repeats = f", the leading ones with {space.repeats} seeds" if space.repeats > 1 and space.repeat == "top" else ""
     repeats = f", each with {space.repeats} seeds" if space.repeats > 1 and space.repeat == "all" else repeats
     lines.append(
@@ -81,6 +81,15 @@ def _lines(plan: Plan) -> list[tuple[str, str]]:
     driver = f"; the study and the driver's own copy in {plan.root}" if plan.store is not None else ""
     lines.append(("results", "thrown away" if plan.throwaway else f"{plan.results_path}{driver}"))
     return lines
+
+
+def _goals(space: Space) -> list[tuple[str, str]]:
+    """What the search is to reach, and what it must keep to."""
+    follows = "; compares epochs, and early ends follow it" if space.objectives else ""
+    lines = [("metric", f"{space.metric}, {space.mode}imal{follows}")]
+    if space.objectives:
+        lines.insert(0, ("objectives", f" the Pareto front of {space.goals.describe()}"))
+    return lines + [("keeps to", f"{name} {text}") for name, text in space.constraints.items()]
 
 
 def _expected(plan: Plan, rule: StoppingRule) -> list[str]:

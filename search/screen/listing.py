@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +22,7 @@ from search.experiment.remote.resumable import experiments_in
 from search.experiment.remote.store import ResultsPath, Store, reason
 from search.experiment.schema import read_trials
 from search.experiment.states import SearchEnd, TrialState
+from search.goals import Goals, Values, means
 from search.wording import show_value
 
 
@@ -92,16 +92,20 @@ def _column(table: pa.Table, name: str) -> list[Any]:
 def _best(table: pa.Table, space: Mapping[str, Any]) -> str:
     """Return the best value of the metric among the complete trials, an empty text where there is none.
 
-    Of a configuration with several runs it is their mean, as the summary of a search and the analysis have it.
+    Of a configuration with several runs it is their mean, as the summary of a search and the analysis have it. Of
+    several objectives it is the values of the trial that leads their front, and the number of trials on it.
     """
-    metric, runs = space["metric"], dict[str, list[float]]()
-    columns = [_column(table, name) for name in (metric, "state", "trial_id")]
-    first = _column(table, "repeat_of") or [None] * len(table)
-    for value, state, trial_id, repeat_of in zip(*columns, first, strict=False):
-        if state == TrialState.COMPLETE and value is not None:
-            runs.setdefault(repeat_of or trial_id, []).append(value)
-    choose = max if space["mode"] == "max" else min
-    return f"{metric} {show_value(choose(map(fmean, runs.values())))}" if runs else ""
+    goals, runs = Goals.of(space), dict[str, list[Values]]()
+    for row in table.to_pylist():
+        values = goals.values(row)
+        if row["state"] == TrialState.COMPLETE and values is not None and not row.get("violates"):
+            runs.setdefault(row.get("repeat_of") or row["trial_id"], []).append(values)
+    scores = {first: means(found) for first, found in runs.items()}
+    front = goals.front(scores)
+    if not front:
+        return ""
+    told = ", ".join(f"{name} {show_value(v)}" for name, v in zip(goals.directions, scores[front[0]], strict=True))
+    return f"{told}; front of {len(front)}" if goals.objectives else told
 
 
 def _ended(table: pa.Table) -> int:

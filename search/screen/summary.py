@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.measure import Measurement
@@ -15,12 +15,14 @@ from search.console import Console
 from search.experiment.disk import disk_use
 from search.experiment.schema import CONFIG_PREFIX
 from search.experiment.states import SearchEnd, TrialState
+from search.goals import Goals
 from search.planning.option_values import set_words
 from search.planning.plan import RESULTS, Plan
 from search.planning.provenance import relative_to_here
 from search.wording import counted, show_seconds, show_value
 
 ROWS = 5
+FRONT_ROWS = 15
 _METRICS = ("val_accuracy", "val_loss", "test_accuracy", "test_loss")
 
 
@@ -47,6 +49,10 @@ class Result:
     """Lines on settings without effect."""
     on_a_part: int = 0
     """How many trials were stopped while they trained on a part of their training set."""
+    violating: int = 0
+    """How many configurations violate a constraint."""
+    front: Sequence[str] = ()
+    """Trial ids on the Pareto front of several objectives, best by the first of them first."""
     ahead: Mapping[str, object] | None = None
     """Row of a trial that was stopped and has a better value than any that was trained to its end."""
 
@@ -59,10 +65,8 @@ def print_summary(console: Console, result: Result) -> None:
     console.result(f"\n{plan.name}: {counts}{repeats} {_work(result)}.")
     for line in result.unread:
         console.result(line)
-    if result.on_a_part:
-        console.result(stopped_on_a_part(result.on_a_part))
-    if result.ahead is not None:
-        console.result(stopped_ahead(result.ahead, plan.space.metric))
+    for line in _left_out(result):
+        console.result(line)
     if result.end is SearchEnd.EPOCH_BUDGET:
         used = plan.options.epoch_budget
         console.result(f"The epoch budget of {used} epochs is used up; with --resume a larger one goes on.")
@@ -73,7 +77,7 @@ def print_summary(console: Console, result: Result) -> None:
     if result.end is SearchEnd.EXHAUSTED:
         console.result("The space is exhausted: every configuration that it has was tried.")
     if result.ranked:
-        console.result(f"\nBest trials by {plan.space.metric}", style="bold")
+        console.result(f"\n{_heading(result)}", style="bold")
         table, screen = best_table(result), console.screen
         wanted = Measurement.get(screen, screen.options.update_width(10_000), table).maximum
         console.result(table if wanted <= screen.width else best_table(result, a_column_each=True))
@@ -103,11 +107,35 @@ def _work(result: Result) -> str:
     return "(no other trial had begun)"
 
 
+def _left_out(result: Result) -> Iterator[str]:
+    """Yield sentences on trials that are not compared with the others."""
+    if result.on_a_part:
+        yield stopped_on_a_part(result.on_a_part)
+    if result.violating:
+        yield violating(result.violating, result.plan.space.goals)
+    if result.ahead is not None:
+        yield stopped_ahead(result.ahead, result.plan.space.metric)
+
+
 def stopped_on_a_part(count: int) -> str:
     """Return the sentence that says which trials the final comparison leaves out."""
     was = "was" if count == 1 else "were"
     is_not = "is not" if count == 1 else "are not"
     return f"{counted(count, 'trial')} {was} stopped on a part of the training set and {is_not} compared."
+
+
+def violating(count: int, goals: Goals) -> str:
+    """Return the sentence that says which trials are left out for the constraints."""
+    verb = "violates" if count == 1 else "violate"
+    kept = ", ".join(f"{name} {text}" for name, text in goals.constraints.items())
+    return f"{counted(count, 'configuration')} {verb} {kept} and {'is' if count == 1 else 'are'} not compared."
+
+
+def _heading(result: Result) -> str:
+    if not result.front:
+        return f"Best trials by {result.plan.space.metric}"
+    first = f", the first {FRONT_ROWS}" if len(result.front) > FRONT_ROWS else ""
+    return f"Pareto front of {result.plan.space.goals.describe()}: {counted(len(result.front), 'trial')}{first}"
 
 
 def stopped_ahead(row: Mapping[str, object], metric: str) -> str:
@@ -122,7 +150,11 @@ def stopped_ahead(row: Mapping[str, object], metric: str) -> str:
 def _print_best(console: Console, result: Result, config: Mapping[str, object]) -> None:
     metric, plan = result.plan.space.metric, result.plan
     mean = f"mean of {result.best_runs} seeds" if result.best_runs > 1 else "one seed"
-    console.result(f"best {metric}: {show_value(result.best_mean)} ({mean})")
+    if result.front:
+        first = next(iter(plan.space.objectives))
+        console.result(f"best:    the front; trial {result.front[0]} leads it by {first} ({mean})")
+    else:
+        console.result(f"best {metric}: {show_value(result.best_mean)} ({mean})")
     if plan.space_file.packed:
         pins = {**plan.options.pins, **config}
         name = f"{plan.name}-best"
@@ -141,6 +173,8 @@ def _asked_words(plan: Plan, config: Mapping[str, object]) -> list[str]:
     words = set_words({**plan.options.pins, **config})
     chosen = {"--dataset": plan.options.dataset, "--metric": plan.options.metric, "--mode": plan.options.mode}
     words += [word for flag, value in chosen.items() if value for word in (flag, value)]
+    words += [word for name, mode in plan.options.objectives.items() for word in ("--objective", f"{name}:{mode}")]
+    words += [word for name, text in plan.options.constraints.items() for word in ("--constraint", f"{name}{text}")]
     if plan.data_dir is not None and os.environ.get("SEARCH_DATA_DIR") != str(plan.data_dir):
         words += ["--data-dir", str(plan.data_dir)]
     if plan.options.smoke:
@@ -166,12 +200,13 @@ def best_table(result: Result, a_column_each: bool = False) -> Table:
     A trial has a row, or a column where the terminal is too narrow for that.
     """
     space = result.plan.space
-    metrics = [name for name in dict.fromkeys((space.metric, *_METRICS)) if _any(result.ranked, name)]
+    goals = (*space.objectives, space.metric, *space.constraints)
+    metrics = [name for name in dict.fromkeys((*goals, *_METRICS)) if _any(result.ranked, name)]
     configs = [name for name in _columns(result.ranked) if _any(result.ranked, name)]
     repeated = any(isinstance(row.get("runs"), int) and row["runs"] != 1 for row in result.ranked)
     names = [*["runs"] * repeated, *metrics, "epochs", *configs]
     rows = [["trial", *(name.removeprefix(CONFIG_PREFIX) for name in names), "seconds"]]
-    for row in result.ranked[:ROWS]:
+    for row in result.ranked[: min(len(result.front), FRONT_ROWS) or ROWS]:
         seconds = f"{float(str(row['train_seconds'])):.1f}"
         state = "" if row["state"] == TrialState.COMPLETE else f" {row['state']}"
         rows.append([f"{row['trial_id']}{state}", *(_cell(row.get(name)) for name in names), seconds])

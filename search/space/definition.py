@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from search.errors import SearchError
+from search.goals import Goals, checked_goals, checked_sampler
 from search.space.parameters import Choice, Float, Int, Parameter, checked_start, same, with_conditions
 from search.space.per_trial import Amounts, PerTrial, Shape, amounts, check_conditions, shapes
 from search.space.pinned_function import checked_function, pinned
@@ -20,10 +21,8 @@ __all__ = ["SAMPLERS", "STOPPING_RULES", "Choice", "Config", "Float", "Int", "Pa
 
 Config = dict[str, object]
 """One configuration: the active parameters of a space and their values."""
-
-SAMPLERS = ("mfgp", "tpe", "random", "grid", "qmc", "gp", "cmaes")
+SAMPLERS = ("mfgp", "tpe", "random", "grid", "qmc", "gp", "cmaes", "nsga2")
 STOPPING_RULES = ("asha", "median", "none")
-_ERRORS = {"loss", "error", "mae", "mse", "rmse", "mape", "msle", "crossentropy", "divergence", "deviance"}
 _LEAST_PER_TRIAL: dict[str, Any] = {"cpus_per_trial": 0.01, "gpus_per_trial": 0}
 
 
@@ -41,12 +40,13 @@ class Space:
     dataset: str | Callable[..., Any] | None = None
     """A name, a path, or a function of (configuration, trial) that gives the data and is called in every trial."""
     fixed: Mapping[str, object] = field(default_factory=dict)
-    metric: str = "val_accuracy"
-    mode: Literal["max", "min"] = None  # type: ignore[assignment]  # not once the space is made
+    metric: str = None  # type: ignore[assignment]  # not once the space is made
+    """Compares epochs, and trials without `objectives`. Not given: val_accuracy, or the first objective by epoch."""
+    mode: Literal["max", "min"] = None  # type: ignore[assignment]  # likewise
     """Whether a larger metric is better; not given: a smaller one where the metric is called a loss or an error."""
     trials: int | None = None
     offline_dataset: str | None = None
-    sampler: str = "mfgp"
+    sampler: str = None  # type: ignore[assignment]  # not given: mfgp, or tpe for several objectives
     stopping: str = "asha"
     stopping_options: Mapping[str, float | str] = field(default_factory=dict)
     repeats: int = 1
@@ -57,6 +57,10 @@ class Space:
     smoke: Mapping[str, object] = field(default_factory=dict)
     start: Sequence[Mapping[str, object]] = ()
     """Configurations to be tried first, best guesses; a setting that one leaves out is the sampler's."""
+    objectives: Mapping[str, str] = field(default_factory=dict)
+    """Several metrics at once, like {"val_accuracy": "max", "num_parameters": "min"}: what is found is their front."""
+    constraints: Mapping[str, str] = field(default_factory=dict)
+    """What the best must keep to, like {"num_parameters": "<= 1e6"}."""
 
     def __post_init__(self) -> None:
         for name in ("fixed", "smoke", "stopping_options"):
@@ -70,8 +74,16 @@ class Space:
             object.__setattr__(self, "parameters", checked_function(self.parameters))
         started = [checked_start(one, self.parameters, self.is_active) if self.declared else one for one in self.start]
         object.__setattr__(self, "start", tuple(started))
-        object.__setattr__(self, "mode", vars(self)["mode"] or _mode_of(str(self.metric)))
+        goals = checked_goals(self.metric, self.mode, self.objectives, self.constraints)
+        for name, value in vars(goals).items():
+            object.__setattr__(self, name, MappingProxyType(value) if isinstance(value, dict) else value)
+        object.__setattr__(self, "sampler", checked_sampler(self.sampler, self.objectives, SAMPLERS))
         self._check_options()
+
+    @property
+    def goals(self) -> Goals:
+        """By what trials are compared."""
+        return Goals(self.metric, self.mode, dict(self.objectives), dict(self.constraints))
 
     @property
     def dataset_name(self) -> str | None:
@@ -160,15 +172,8 @@ class Space:
     def _check_options(self) -> None:
         if not callable(self.trainable) and (self.trainable is not None or self.declared):
             raise SearchError(f"trainable={self.trainable!r}; expected a function of (config, trial).")
-        if not isinstance(self.metric, str) or not self.metric:
-            raise SearchError(f"metric={self.metric!r}; expected the name of a metric, like 'val_accuracy'.")
         if self.dataset is not None and not isinstance(self.dataset, str) and not callable(self.dataset):
             raise SearchError(f"dataset={self.dataset!r}; expected a name, a path, or a function of (config, trial).")
-        if self.metric.startswith("test_"):
-            raise SearchError(
-                f"metric={self.metric!r} would choose by the test set, whose values would then mean nothing; "
-                f"expected a validation metric. Try 'val_{self.metric.removeprefix('test_')}'."
-            )
         for name, value, options in (
             ("mode", self.mode, ("max", "min")),
             ("sampler", self.sampler, SAMPLERS),
@@ -214,8 +219,8 @@ class Space:
     def narrowed(self, parameters: Mapping[str, Parameter], fixed: Mapping[str, object] | None = None) -> Space:
         """Return the space with fewer parameters or options, and without cases of its tables that then never hold."""
         start = [kept for one in self.start if (kept := {n: v for n, v in one.items() if n in parameters})]
-        fixed = fixed or self.fixed
-        plain = dataclasses.replace(self, parameters=parameters, fixed=fixed, start=start, **_LEAST_PER_TRIAL)
+        others = {"parameters": parameters, "fixed": fixed or self.fixed, "start": start, **_LEAST_PER_TRIAL}
+        plain = dataclasses.replace(self, **others)
         left = {name: self._amounts(name).possible(plain._values).as_given() for name in _LEAST_PER_TRIAL}
         return dataclasses.replace(plain, **left)
 
@@ -288,11 +293,6 @@ class Space:
         """Return every setting with the values that a check needs to see: bounds, options or the constant."""
         searched = {name: parameter.bounds() for name, parameter in self.parameters.items()} if self.declared else {}
         return {**{name: (value,) for name, value in self.fixed.items()}, **searched}
-
-
-def _mode_of(metric: str) -> str:
-    """`min` for a metric that is an error by its name, like val_loss or mse; else `max`."""
-    return "min" if _ERRORS & set(metric.lower().split("_")) else "max"
 
 
 def fingerprint(config: Mapping[str, object]) -> str:

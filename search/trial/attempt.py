@@ -14,6 +14,7 @@ from typing import Any
 
 from search.errors import SearchError, is_pruning
 from search.experiment.states import TrialState
+from search.goals import Goals
 from search.stopping.fidelity import comparable
 from search.trial.checkpoints import REPORTED, trial_storage
 from search.trial.messages import (
@@ -29,7 +30,7 @@ from search.trial.messages import (
 from search.trial.out_of_memory import exhausted_line, lost_gpu, out_of_memory
 from search.trial.reads import Config
 from search.wording import did_you_mean
-from trainables.errors import ContentDiffers, TrainableError, TrialDiverged
+from trainables.errors import ConstraintViolated, ContentDiffers, TrainableError, TrialDiverged
 from trainables.trial import Trial, check_loss
 
 SAVING_SHARE = 0.1
@@ -63,6 +64,8 @@ def run_attempt(
         return None
     except _Interrupted:
         return TrialEnd(TrialState.INTERRUPTED)
+    except ConstraintViolated:
+        return attempt.not_trained()
     except (EOFError, BrokenPipeError, ConnectionResetError):
         raise
     except BaseException as error:  # SystemExit too: a trial that calls exit() fails, and takes nothing along.
@@ -120,6 +123,7 @@ class Attempt:
         self._epochs: list[Metrics] = []
         self._held: list[Metrics] = []
         self._summary: Metrics = {}
+        self._goals = context.goals or Goals(context.metric, context.mode)
         self._last_save = self._last_report = time.monotonic()
         self._save_every_s = context.checkpoint_every_s
         checkpoint = self._storage.latest(spec.trial_id, spec.begun)
@@ -136,6 +140,7 @@ class Attempt:
             contents=context.contents,
             refits=context.refits,
             checkpoint=checkpoint,
+            hear=self.hear,
         )
         link.send(Began(time.time()))
         if checkpoint is not None:
@@ -147,11 +152,18 @@ class Attempt:
         self._held = list(epochs)
         self._flush(waits=False)
 
+    def hear(self, metrics: Mapping[str, Any]) -> None:
+        """Note what is known before the first epoch; raises ConstraintViolated where that is enough to know."""
+        self._summary = _numbers(metrics)
+        violated = self._goals.violated(self._summary)
+        if violated is not None:
+            raise ConstraintViolated(violated)
+
     def take(self, metrics: Mapping[str, Any]) -> None:
         """One yield of the trainable: an epoch, or the summary of a completed trial."""
         values = _numbers(metrics)
-        if self._context.metric not in values and "epoch" not in values and _is_summary(values):
-            self._summary = values
+        if self._context.metric not in values and "epoch" not in values and self._is_summary(values):
+            self._summary |= values
             return
         self._check(values)
         values.setdefault("epoch", len(self._epochs) + 1)
@@ -162,6 +174,9 @@ class Attempt:
         now = time.monotonic()
         if rung or now - self._last_report >= self._context.report_every_s:
             self._flush(waits=rung)
+
+    def _is_summary(self, values: Metrics) -> bool:
+        return any(name.startswith("test_") or name in self._goals.needed for name in values)
 
     def _check(self, values: Metrics) -> None:
         metric = self._context.metric
@@ -211,12 +226,21 @@ class Attempt:
             self._flush(waits=False)
         return TrialEnd(TrialState.PRUNED)
 
+    def not_trained(self) -> TrialEnd:
+        """A constraint of the search is violated by what is known before the first epoch."""
+        return TrialEnd(TrialState.PRUNED, summary=self._summary)
+
     def complete(self) -> TrialEnd:
         """The trainable has ended by itself: send what is held back, keep the model if it is among the best."""
         if not self._epochs:
-            raise ValueError("the trainable ended without yielding metrics")
+            hint = f" {did_you_mean(self._context.metric, [*self._summary])}" if self._summary else ""
+            raise ValueError(f"the trainable ended without yielding metrics of an epoch.{hint}")
         if self._held:
             self._flush(waits=False)
+        measured = {**self._epochs[-1], **self._summary}
+        for name in self._goals.needed:
+            if name not in measured:
+                raise ValueError(f"the trainable yielded no {name!r}. {did_you_mean(name, [*measured])}")
         self._keep_model()
         unread = {name for name, value in self._spec.config.items() if self._context.asked.get(name, self) != value}
         return TrialEnd(
@@ -249,7 +273,3 @@ def _numbers(metrics: Mapping[str, Any]) -> Metrics:
         wrong = {name: value for name, value in metrics.items() if not isinstance(value, (int, float))}
         raise TypeError(f"the trainable yielded {wrong!r}; expected numbers") from None
     return values
-
-
-def _is_summary(values: Metrics) -> bool:
-    return any(name.startswith("test_") for name in values)

@@ -8,6 +8,7 @@ from enum import Enum
 
 from search.experiment.remote.store import Store
 from search.experiment.states import TrialState
+from search.goals import Goals
 from search.space.loading import SpaceFile
 from search.space.per_trial import Shape
 from trainables.trial import ALL_AT_ONCE, Growth
@@ -80,6 +81,8 @@ class SearchContext:
     """The folder of data sets and weights; None: the cache of Keras."""
     rungs: tuple[int, ...] | None
     """Epochs after which a trial waits for a decision; None: after every one."""
+    goals: Goals | None = None
+    """Objectives and constraints, where the metric is not all that decides."""
     contents: Mapping[str, str] = field(default_factory=dict)
     """Digests of the data and the files with which the search was planned: no trial may train on anything else."""
     token: str = ""

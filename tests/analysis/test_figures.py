@@ -1,5 +1,6 @@
 """Figures: the numbers behind them, and that every kind draws what it says."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from analysis.figures.drawing.style import BEST, GROUPS, PHONE, STATES, TEST, TR
 from analysis.load import load
 from analysis.numbers.by_epoch import curves, spread
 from search.errors import SearchError
-from tests.support.analysis_world import searched, trial, write, write_predictions
+from tests.support.analysis_world import SPACE, searched, trial, write, write_predictions
 
 
 def test_curves_have_a_row_for_each_trial_and_end_where_it_was_stopped(tmp_path: Path) -> None:
@@ -69,7 +70,8 @@ def test_every_kind_is_written_as_png_and_svg(tmp_path: Path, kind: str) -> None
     rows = searched(40, repeats=1)
     for row in rows:
         row["sample_size"] = 500 if row["config.filters"] == 32 else 1000
-    root = write(tmp_path / "a", rows)
+    goals = {"val_accuracy": "max", "num_parameters": "min"} if kind == "front" else {}
+    root = write(tmp_path / "a", rows, dataclasses.replace(SPACE, objectives=goals, sampler="tpe"))
     write_predictions(root, "t00035")
     png, svg = save(make(kind, load(root)), tmp_path, kind)
     assert png.read_bytes().startswith(b"\x89PNG")

@@ -10,6 +10,7 @@ from benchmarks.fidelity import configurations, search
 from benchmarks.measuring.command import Run, run
 from benchmarks.measuring.contestants import CONTESTANTS
 from benchmarks.measuring.where import trial_times, where
+from benchmarks.objectives import PROBLEMS, hypervolume, share_found
 from benchmarks.overhead import main, spread
 from benchmarks.peers import digits
 from benchmarks.peers.record import Record, read
@@ -125,3 +126,12 @@ def test_fidelity_benchmark_counts_every_image_and_tests_only_complete_trials() 
     assert both.complete >= 1  # The rule spares the first.
     assert (both.passes - 4 * 64) % 200 == 0  # Before the first rung a batch, which is more than a quarter; then all.
     assert all(0 < spent.test <= 1 for spent in (none, epochs, both))
+
+
+def test_share_of_a_front_is_one_for_all_of_it_and_grows_with_what_is_found() -> None:
+    problem = PROBLEMS["zdt1"]
+    whole = hypervolume(list(problem.front), problem.reference)
+    assert hypervolume([(0.0, 1.0), (0.25, 0.5)], (1.0, 2.0)) == pytest.approx(1.0 * 1.0 + 0.75 * 0.5)
+    assert whole == pytest.approx(1.1 * 6.0 - 1 / 3, abs=0.01)
+    shares = [share_found(problem, "random", seed=0, trials=trials, at_once=2) for trials in (5, 40)]
+    assert 0 < shares[0] < shares[1] < 1

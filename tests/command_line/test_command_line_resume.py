@@ -53,6 +53,12 @@ CHANGES = [
     ("", "--set x2=2", "--set x2=2 differs from the experiment, begun without --set"),
     ("--set x2=2", "--set x2=1", "--set x2=1 differs from the experiment's --set x2=2"),
     ("", "--smoke", "--smoke differs from the experiment, begun without --smoke"),
+    (
+        "",
+        "--objective value:max --objective train_seconds:min",
+        "--objective value:max --objective train_seconds:min differs from the experiment, begun without --objective",
+    ),
+    ("--constraint value>=-9", "--constraint value>=-5", "--constraint 'value>=-5' differs from the experiment's"),
     ("", "--dataset digits", "--dataset digits differs from the experiment, begun without --dataset"),
 ]
 

@@ -48,6 +48,8 @@ def manifest(name: str, space: Space = SPACE, **changes: Any) -> dict[str, Any]:
             "dataset": space.dataset,
             "metric": space.metric,
             "mode": space.mode,
+            "objectives": dict(space.objectives),
+            "constraints": dict(space.constraints),
             "parameters": {key: describe(parameter) for key, parameter in space.parameters.items()},
             "fixed": dict(space.fixed),
         },

@@ -12,6 +12,7 @@ LAYERS = (
     {"warm_start"},
     {"sampling", "experiment"},
     {"space", "stopping"},
+    {"goals"},
     {"errors", "wording", "console"},
 )
 """The rooms of search/, from the top down: each imports only rooms that stand below its own line. "" is its door."""
@@ -53,13 +54,13 @@ ORDER_INSIDE = {
     "analysis.wording": "formats columns",
     "analysis.report": "__main__ live page pictures words",
     "analysis.report.live": "server answers details trial_rows drawn standing folder plain",
-    "analysis.figures": "timeline classes sample_size bars parameters progress tradeoff curves __main__ drawing",
+    "analysis.figures": "timeline classes sample_size bars parameters progress front tradeoff curves __main__ drawing",
     "analysis.numbers": "importance expected by_epoch classes",
     "analysis.stored": "source casts manifest journal",
     "analysis.figures.parameters": "parallel settings contour important slices",
     "analysis.figures.drawing": "scales surface style",
     "benchmarks": "crashes scale profile_driver real overhead measuring simulator samplers peers transfer analysis "
-    "stopping_rules epoch spaces fidelity",
+    "stopping_rules epoch spaces fidelity objectives",
     "benchmarks.measuring": "scale_cell where command printed contestants",
     "benchmarks.real": "__main__ figure results timed systems keras_tuner_hyperband optuna_hyperband ray_asha problem",
     "benchmarks.simulator": "compare variants product peers costly report design plain_networks clock task",

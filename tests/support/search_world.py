@@ -78,10 +78,10 @@ class World:
         self.search.recorder.close()
 
     def best(self) -> EndedTrial | None:
-        return best(self.search.trials.ended.values(), self.space.mode)
+        return best(self.search.trials.ended.values(), self.space.goals)
 
     def ranked(self) -> list[EndedTrial]:
-        return ranked(self.search.trials.ended.values(), self.space.mode)
+        return ranked(self.search.trials.ended.values(), self.space.goals)
 
     def states(self) -> dict[str, str]:
         table = read_trials(self.experiment.root).table

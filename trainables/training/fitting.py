@@ -16,7 +16,7 @@ from trainables.settings.image import ImageSettings
 from trainables.training.checkpoint import read_checkpoint, write_checkpoint
 from trainables.training.early_stopping import EarlyStopping
 from trainables.training.growth import seen_in, trainings
-from trainables.training.outcome import finish
+from trainables.training.outcome import finish, known_sizes
 from trainables.trial import Config, Metrics, Trial, check_loss
 
 
@@ -31,6 +31,7 @@ def fit(
     """
     settings = ImageSettings.of(config)
     trial.facts["engine"] = engine.name
+    trial.announce(known_sizes(engine.model))
     initial = engine.state() if trial.growth.anew else {}
     for begins in trainings(trial, settings.epochs):
         if begins:

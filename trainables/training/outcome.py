@@ -45,7 +45,7 @@ def finish(
         measured = Measured.of_batches(engine.model, data.test, batch_size)
     counted = {"sample_size": len(data.train)} if isinstance(data.train, Split) else {}
     trial.save_model = writer(measured) if writer else _model_writer(engine.model, engine.get_weights(), measured, own)
-    return {**_test_metrics(test, data, trial), **_sizes(engine.model), **counted}
+    return {**_test_metrics(test, data, trial), **sizes(engine.model), **counted}
 
 
 def _test_metrics(test: Evaluation, data: Data, trial: Trial) -> Metrics:
@@ -59,7 +59,13 @@ def _test_metrics(test: Evaluation, data: Data, trial: Trial) -> Metrics:
     return {**metrics, "baseline_accuracy": float(np.bincount(labels).max() / len(labels))}
 
 
-def _sizes(model: keras.Model) -> Metrics:
+def known_sizes(model: keras.Model) -> Metrics:
+    """Return the same as `sizes` before training; nothing of a model that makes its weights when it is first called."""
+    return sizes(model) if model.built else {}
+
+
+def sizes(model: keras.Model) -> Metrics:
+    """Return the numbers of parameters of a model, all and those that train."""
     trained = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
     return {"num_parameters": model.count_params(), "num_trainable_parameters": trained}
 

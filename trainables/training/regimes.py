@@ -28,7 +28,7 @@ from trainables.settings.image import ImageSettings
 from trainables.training.checkpoint import checkpoint_values
 from trainables.training.fitting import Stage, train_stage
 from trainables.training.growth import trainings
-from trainables.training.outcome import finish
+from trainables.training.outcome import finish, sizes
 from trainables.training.prepared import engine_facts, optimizer_of
 from trainables.trial import Config, Metrics, Trial
 
@@ -83,6 +83,10 @@ def _train_once(
         stage = dataclasses.replace(stage, epochs=plan.epochs, number=plan.number)
         called = callbacks(config) if callbacks else ()
         with _engine(source, source.settings, plan, called) as (engine, piece):
+            known = _sizes(engine, piece)
+            if plan is not plans[-1]:
+                del known["num_trainable_parameters"]  # Those of the last stage count.
+            trial.announce(known)
             stage = yield from train_stage(engine, piece.data, config, trial, stage, copies=piece.copies)
             source.learn(engine)
             if tests and plan is plans[-1]:
@@ -151,9 +155,13 @@ def _in_precision(network: keras.Model, settings: ImageSettings) -> keras.Model:
 
 def _finished(engine: Engine, piece: Piece, source: TrialBackbone) -> Metrics:
     writer = partial(_model_writer, source, piece)
-    metrics = finish(engine, piece.data, source.settings, source.trial, writer=writer)
-    metrics["num_parameters"] += piece.parameters_in_front
-    return metrics
+    return finish(engine, piece.data, source.settings, source.trial, writer=writer) | _sizes(engine, piece)
+
+
+def _sizes(engine: Engine, piece: Piece) -> Metrics:
+    """Return the numbers of parameters, those in front of cached features too."""
+    inside = sizes(engine.model)
+    return {**inside, "num_parameters": inside["num_parameters"] + piece.parameters_in_front}
 
 
 def _model_writer(source: TrialBackbone, piece: Piece, measured: Measured) -> Callable[[Path], None]:

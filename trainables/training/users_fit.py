@@ -24,7 +24,7 @@ from trainables.engines.keras_fit import KerasFit
 from trainables.errors import TrainableError
 from trainables.own_models.choice import Build, OwnModel, built_model, fit_engine, keras_as_it_was
 from trainables.settings.image import ImageSettings, of_training
-from trainables.training.outcome import finish
+from trainables.training.outcome import finish, known_sizes
 from trainables.trial import Config, Metrics, Trial, check_loss
 
 Fit = Callable[..., Any]
@@ -62,6 +62,7 @@ def _train(
     settings = ImageSettings.of(of_training(config))
     model = own.model
     is_theirs = model.compiled
+    trial.announce(known_sizes(model))
     engine = fit_engine(model, data, settings, trial.cpus)
     if not is_theirs:
         # Keras would keep our metric where the user's own loop calls `compile` without naming one.
