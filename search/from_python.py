@@ -127,11 +127,17 @@ class Experiment:
         """The Keras model of one of its `.keras` files, also one with classes of the user's own."""
         module, name = LOAD_MODEL
         load = getattr(importlib.import_module(module), name)
-        return load(path, self._build)
+        gives_data = "data" in self.manifest["space"]
+        return load(path, self._build, dataset=self._data if gives_data else None)
 
     def _build(self, *words: Any) -> Any:
         """The build of a model of the user's own, which Keras may not make from its file alone."""
         return self.searched().execute().trainable.build(*words)
+
+    def _data(self, *words: Any) -> Any:
+        """The data function of the space, which is needed only where a model must be built anew."""
+        function: Any = self.searched().execute().dataset
+        return function(*words)
 
     def resume(self, **options: Any) -> Experiment:
         """Go on with the search, as `--resume` does; `trials=80` extends one that has ended."""

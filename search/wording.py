@@ -45,6 +45,12 @@ def users_line(error: BaseException, *files: str) -> str | None:
     return None
 
 
+def place_of(function: object) -> str:
+    """Return file and line where a function begins, as far as they are known."""
+    code = getattr(function, "__code__", None)
+    return f"{code.co_filename}, line {code.co_firstlineno}" if code is not None else "the function"
+
+
 _INSTALLED = (str(Path(__file__).parent) + os.sep, sysconfig.get_paths()["stdlib"])
 
 

@@ -74,9 +74,10 @@ OUTCOME = (
 GROWING = (
     Column("training_share", NUMBER, "share", "Part of its training images on which the trial ended, where they grow."),
 )
-ENGINE = (
+WORDS = (
     Column("engine", TEXT, "", "What trained it: a compiled program, or Keras' own fit."),
-    Column("engine_reason", TEXT, "", "Why a model of the user's own was trained by fit, in words."),
+    Column("engine_reason", TEXT, "", "Why fit trained it, and whether it begins anew when it is cut off, in words."),
+    Column("data_fingerprint", TEXT, "", "Of the arrays that a data function gave; null for batches of its own."),
 )
 GOALS = (
     Column(
@@ -128,7 +129,7 @@ _ARROW = {"double": pa.float64(), "int64": pa.int64(), "bool": pa.bool_(), "stri
 def trial_schema(space: Space) -> pa.Schema:
     """Return the columns of `trials.parquet`: `config.<parameter>` is null where the parameter is inactive.
 
-    Metrics and words of the trainable (ENGINE) beyond these are appended under their own names; `log` names the file
+    Metrics and words of the trainable (WORDS) beyond these are appended under their own names; `log` names the file
     of a trial's own output, relative to the experiment folder, where there is one.
     """
     configs = []
@@ -140,7 +141,7 @@ def trial_schema(space: Space) -> pa.Schema:
 
 def stored_trial_fields() -> list[pa.Field]:
     """The columns of `trials.parquet` that are the same for every space."""
-    return [column.field() for column in (*IDENTITY, *OUTCOME, *GROWING, *GOALS, *ENGINE)]
+    return [column.field() for column in (*IDENTITY, *OUTCOME, *GROWING, *GOALS, *WORDS)]
 
 
 def epoch_schema() -> pa.Schema:
@@ -150,7 +151,7 @@ def epoch_schema() -> pa.Schema:
 
 def with_meanings(schema: pa.Schema, table: str) -> pa.Schema:
     """Return the schema of one of the two tables with the meaning of each column in its metadata."""
-    known = EPOCH_COLUMNS if table == EPOCHS else (*IDENTITY, *OUTCOME, *GROWING, *GOALS, *ENGINE)
+    known = EPOCH_COLUMNS if table == EPOCHS else (*IDENTITY, *OUTCOME, *GROWING, *GOALS, *WORDS)
     return described(schema, known)
 
 

@@ -94,7 +94,13 @@ def _capped(space: Space, most: int, warn: Warn) -> Space:
     if parameter is None or all(value == _at_most(value, most) for value in parameter.bounds()):
         return space
     warn(f"NOTE: {_SAMPLE_SIZE} ({parameter.describe()}) is cut to {most}, all that {space.dataset!r} has.")
-    return dataclasses.replace(space, parameters={**space.parameters, _SAMPLE_SIZE: _cut(parameter, most)})
+    start = [
+        {name: _at_most(value, most) if name == _SAMPLE_SIZE else value for name, value in one.items()}
+        for one in space.start
+    ]
+    return dataclasses.replace(
+        space, parameters={**space.parameters, _SAMPLE_SIZE: _cut(parameter, most)}, start=tuple(start)
+    )
 
 
 def _cut(parameter: Parameter, most: int) -> Parameter:

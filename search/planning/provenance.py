@@ -54,6 +54,13 @@ def new_session(plan: Plan) -> dict[str, object]:
     return {"started_at": now(), "finished_at": None, "command": list(plan.command), "end": str(SearchEnd.RUNNING)}
 
 
+OF_A_FUNCTION = (
+    "A function gives the data in each trial: the column data_fingerprint of trials tells which arrays it gave. "
+    "Batches of its own (tf.data, PyDataset) have no fingerprint, and nothing checks that they are the same again."
+)
+"""What the manifest says in place of a fingerprint."""
+
+
 def describe_space(plan: Plan) -> dict[str, Any]:
     """Return the space as plain values."""
     space = plan.space
@@ -63,6 +70,7 @@ def describe_space(plan: Plan) -> dict[str, Any]:
         "sha256": plan.space_file.sha256,
         "trainable": f"{space.trainable.__module__}:{getattr(space.trainable, '__qualname__', 'trainable')}",
         "dataset": space.dataset_name,
+        **({"data": OF_A_FUNCTION} if callable(space.dataset) else {}),
         "metric": space.metric,
         "mode": space.mode,
         **{name: dict(goals) for name in ("objectives", "constraints") if (goals := getattr(space, name))},

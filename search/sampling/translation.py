@@ -22,7 +22,7 @@ from search.errors import SearchError, is_pruning
 from search.space import Choice, Config, Float, Int, Parameter, Space, fingerprint, same
 from search.space.space_process import BuildApart
 from search.space.values import plain
-from search.wording import error_text, users_line
+from search.wording import error_text, place_of, users_line
 
 Stored = dict[str, Any]
 """Values by name of the parameter, as Optuna holds them."""
@@ -116,7 +116,7 @@ class DefinedByRun:
         except (Exception, SystemExit) as error:
             if is_pruning(error):
                 raise
-            raise SearchError(f"{users_line(error) or 'the function'}: {error_text(error)}") from error
+            raise SearchError(f"{users_line(error) or place_of(self._function)}: {error_text(error)}") from error
 
     def _drawn(self, trial: BaseTrial) -> Config:
         returned = self._function(trial)

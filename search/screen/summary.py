@@ -75,7 +75,12 @@ def print_summary(console: Console, result: Result) -> None:
             f"It ended by itself: {plan.space.metric}: {result.enough}. --resume without that option goes on."
         )
     if result.end is SearchEnd.EXHAUSTED:
-        console.result("The space is exhausted: every configuration that it has was tried.")
+        console.result(
+            "The space is exhausted: every configuration that it has was tried."
+            if plan.space.declared
+            else "A thousand draws gave no further configuration: the function gives those that were tried, or prunes "
+            "(TrialPruned) what it draws."
+        )
     if result.ranked:
         console.result(f"\n{_heading(result)}", style="bold")
         table, screen = best_table(result), console.screen

@@ -99,8 +99,8 @@ class Space:
 
     def _check_parameters(self) -> None:
         for name, parameter in self.parameters.items():
-            if not isinstance(name, str) or not name:
-                raise SearchError(f"a parameter is named {name!r}; expected a non-empty string.")
+            if not isinstance(name, str) or not name or "=" in name or not name.isprintable():
+                raise SearchError(f"a parameter is named {name!r}; expected one line without '=', as --set NAME=VALUE.")
             if not isinstance(parameter, (Float, Int, Choice)):
                 raise SearchError(
                     f"parameter {name!r} is {parameter!r}; expected Float, Int or Choice. Move a constant to `fixed`."

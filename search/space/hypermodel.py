@@ -55,7 +55,7 @@ def is_build(parameters: Any) -> bool:
     except _Touched as touched:
         name = str(touched)
         return not name.startswith(("suggest", "_")) and (name[:1].isupper() or name in _OF_HYPERPARAMETERS)
-    except Exception:
+    except (Exception, SystemExit):
         return False
     return returned is not None and not isinstance(returned, Mapping)
 

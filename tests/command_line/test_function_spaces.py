@@ -145,6 +145,13 @@ def test_wrong_function_is_refused_in_a_line_that_names_its_own(function: Any, w
         check_function(function)
 
 
+def test_function_that_takes_no_trial_is_refused_with_its_place() -> None:
+    def nothing() -> None: ...
+
+    with pytest.raises(SearchError, match=r"test_function_spaces.py, line \d+: TypeError: .*takes 0 positional"):
+        check_function(nothing)  # type: ignore[arg-type]  # a user's mistake
+
+
 def test_configuration_that_a_function_prunes_is_not_tried() -> None:
     def even(trial: Any) -> None:
         if trial.suggest_int("a", 1, 20) % 2:

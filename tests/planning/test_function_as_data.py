@@ -36,6 +36,8 @@ def test_function_is_called_by_its_name_in_trials_and_the_manifest() -> None:
     assert made.dataset is None
     assert made.trial_config({"rate": 0.5})["dataset"] == "rows()"
     assert make_manifest(made)["space"]["dataset"] == "rows()"
+    assert "data_fingerprint of trials tells which arrays" in make_manifest(made)["space"]["data"]
+    assert "data" not in make_manifest(plan("--dataset", "digits"))["space"]
 
 
 def test_dry_run_names_the_function(capsys: pytest.CaptureFixture[str]) -> None:

@@ -168,6 +168,12 @@ def test_searched_sample_sizes_are_cut_to_what_the_fallback_has(given: str, cut:
     assert said[-1].endswith("is cut to 1079, all that 'digits' has.")
 
 
+def test_configurations_to_start_with_are_cut_like_the_sample_sizes() -> None:
+    start = "[{'sample_size': 4000}, {'sample_size': 500}]"
+    made = plan_of_mnist(parameters="{'sample_size': Choice(500, 4000)}", start=start)
+    assert made.space.start == ({"sample_size": 1079}, {"sample_size": 500})
+
+
 def test_sample_sizes_that_the_fallback_has_stay() -> None:
     said: list[str] = []
     made = plan_of_mnist(parameters="{'sample_size': Choice(10, 1079)}", said=said)

@@ -1,6 +1,7 @@
 """The end of a search as its user reads it: the best trials, the words that run the best again, what failed."""
 
 import dataclasses
+import math
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from search.console import Console
 from search.experiment.states import SearchEnd
 from search.planning.option_values import set_words
 from search.planning.options import Options, parse
+from search.planning.overrides import with_options
 from search.planning.plan import Plan
 from search.screen.summary import Result, print_summary
 from search.space import Choice, Float, Space
@@ -179,6 +181,19 @@ def test_a_budget_that_ended_before_any_trial_began_is_told_without_workers() ->
 def test_a_used_up_epoch_budget_is_told_with_the_way_on() -> None:
     lines = printed(result(plan=plan(options=Options(epoch_budget=200)), end=SearchEnd.EPOCH_BUDGET))
     assert "The epoch budget of 200 epochs is used up; with --resume a larger one goes on." in lines
+
+
+def test_function_that_gives_nothing_new_is_not_called_exhausted() -> None:
+    world = plan(space=Space(train, lambda _: {}, metric="value", mode="min", trials=3))
+    assert "A thousand draws gave no further configuration" in printed(result(plan=world, end=SearchEnd.EXHAUSTED))
+
+
+def test_options_that_are_no_plain_values_are_given_back_by_their_words() -> None:
+    options = (Path("a b"), math.sin, frozenset({"x", "y"}), (frozenset({"x"}), 1), {"a": {"x"}}, {"x", "y"})
+    for option in options:
+        space = Space(train, {"o": Choice(*options)}, metric="value", mode="min", trials=3)
+        words = again(printed(result(plan=plan(space=space), best_config={"o": option})))
+        assert with_options(space, parse(words)).fixed == {"o": option}
 
 
 def test_exhausted_space_is_told() -> None:

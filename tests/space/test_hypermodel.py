@@ -1,5 +1,6 @@
 """KerasTuner's HyperModels as spaces: each hyperparameter under its conditions, as KerasTuner's oracle finds it."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,7 @@ def test_functions_of_a_build_and_of_a_trial_are_told_apart_by_what_they_ask_for
     assert is_build(Network())
     assert not is_build(lambda trial: {"a": trial.suggest_int("a", 1, 2)})
     assert not is_build(lambda trial: {"a": trial.number})
+    assert not is_build(lambda trial: sys.exit("no data"))
     assert not is_build(lambda trial: {})
 
 

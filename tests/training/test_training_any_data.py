@@ -55,6 +55,17 @@ def test_table_is_trained_by_both_engines_alike() -> None:
         )
 
 
+def test_fingerprint_of_what_a_function_gives_is_that_of_the_arrays() -> None:
+    def found(*data: Any) -> str:
+        return trained(of_a_table, data, epochs=1)[1].facts["data_fingerprint"]
+
+    other = TABLE.copy()
+    other[7, 2] += 1e-6
+    alike = [found(TABLE, CLASSES), found(TABLE.copy(), CLASSES.tolist())]
+    assert alike[0] == alike[1]
+    assert len({alike[0], found(other, CLASSES), found(TABLE, CLASSES[::-1])}) == 3
+
+
 def test_whole_numbers_and_pixels_of_any_shape_are_trained_compiled() -> None:
     pixels = (TABLE[:, :, None] * 40 + 128).clip(0, 255).astype(np.uint8)
 
@@ -141,6 +152,7 @@ def test_batches_of_a_function_of_the_users_go_to_fit(tmp_path: Path, kind: Any)
     assert "gives its own batches" in trial.facts["engine_reason"]
     assert reports[-1]["test_accuracy"] > 0.8
     assert "sample_size" not in reports[-1]
+    assert "data_fingerprint" not in trial.facts
     assert saved(trial, tmp_path / "model.keras").predict(TABLE, verbose=0).shape == (300, 4)
 
 

@@ -13,6 +13,7 @@ configure(cpus=1)
 
 import keras  # noqa: E402
 
+from trainables.engines.contract import BEGINS_ANEW  # noqa: E402
 from trainables.image_classifier import train_calling, train_on, train_with  # noqa: E402
 
 SMALL = {"filters": 4, "batch_norm": "none", "head_units": (), "epochs": 4, "batch_size": 100}
@@ -53,7 +54,7 @@ def test_callbacks_hear_of_one_training_and_may_end_it() -> None:
     told = heard[0].lines
     assert [line for line in told if line != "batch"] == ["begin", "epoch 0 accuracy", "epoch 1 accuracy", "end"]
     assert told.count("batch") == 2 * -(-len(digits().train) // 100)
-    assert trial.facts == {"engine": "fit", "engine_reason": "it has callbacks of its own"}
+    assert trial.facts == {"engine": "fit", "engine_reason": f"it has callbacks of its own; {BEGINS_ANEW}"}
     assert trial.save is None  # What they keep is not known: it would begin anew.
 
 
@@ -81,3 +82,19 @@ def test_own_model_has_callbacks_too_and_compiled_is_refused() -> None:
     assert heard.lines[-1] == "end"
     with pytest.raises(TrainableError, match="callbacks of its own"):
         next(trainable({**config, "engine": "compiled"}, Trial()))
+
+
+def test_a_model_with_several_optimizers_says_that_it_begins_anew_when_it_is_cut_off() -> None:
+    class Net(keras.Sequential):
+        pass
+
+    def build(*_: Any) -> keras.Model:
+        model = Net([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        model.second_optimizer = keras.optimizers.SGD(0.1)
+        return model
+
+    trial = Trial(seed=1, asked={"dataset": "digits"})
+    list(train_with(build)({"epochs": 1, "sample_size": 100}, trial))
+    assert trial.facts["engine_reason"] == f"a Net may compute anything; {BEGINS_ANEW}"
+    assert trial.save is None

@@ -1,6 +1,7 @@
 """The model that is saved is the one that was measured, and another process can load it."""
 
 import importlib
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from search.from_python import Experiment
+from search.space import Float, Space
 from tests.support.small_data import digits
 from trainables.engines.runtime import configure
 from trainables.errors import TrainableError
@@ -160,6 +163,10 @@ def test_a_model_whose_data_a_function_gave_is_built_anew_with_that_function(tmp
     assert outputs.shape == (len(images), 10)
     with pytest.raises(TrainableError, match=r"came from the function shapes\(\); expected it as dataset="):
         load_model(path, build)
+    space = Space(train_with(build), {"rate": Float(0, 1)}, dataset=shapes, trials=1)
+    (tmp_path / "manifest.json").write_text(json.dumps({"space": {"data": "of a function"}}))
+    again = Experiment(tmp_path, space).load_model(path)
+    assert np.array_equal(again.predict(images, verbose=0), outputs)
 
 
 def plain_network(

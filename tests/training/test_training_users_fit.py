@@ -49,6 +49,8 @@ def test_fit_gets_what_keras_tuner_gives_it_and_reports_every_epoch() -> None:
     assert {"epochs", "validation_data"} == seen.keys() - {"begun", "shapes"}
     assert {"test_loss", "test_accuracy"} <= last.keys()
     assert trial.facts["engine"] == "fit"
+    assert trial.facts["engine_reason"].endswith("; a trial that is cut off begins anew")
+    assert trial.save is None
 
 
 def test_fit_of_a_hypermodel_is_called_and_that_of_keras_tuner_is_not() -> None:

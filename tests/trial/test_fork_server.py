@@ -14,8 +14,10 @@ import psutil
 import pytest
 
 from search.space.loading import SpaceFile
+from search.space.unloaded import FrameworkNeeded, frameworks_unloaded
 from search.trial.fork_server import ForkServer
-from search.trial.messages import ForkServerAddress, TrialSpec
+from search.trial.messages import ForkServerAddress, ProcessResources, TrialSpec
+from search.trial.process import import_path, training_environment
 from search.trial.runner import TrialRunner
 from tests.support.training_process import context, fork_server, pid_of, run, scores, until_it_waits
 
@@ -50,6 +52,17 @@ def server() -> Iterator[ForkServer]:
     one = fork_server()
     yield one
     one.close()
+
+
+def test_what_a_space_file_sets_before_it_imports_tensorflow_is_set_for_the_server_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
+    monkeypatch.delitem(sys.modules, "keras_tuner", raising=False)
+    text = "import os\nos.environ['TF_ENABLE_ONEDNN_OPTS'] = '0'\nimport keras_tuner"
+    with pytest.raises(FrameworkNeeded), frameworks_unloaded():
+        SpaceFile("given.py", text).run()
+    assert training_environment(import_path(), ProcessResources())["TF_ENABLE_ONEDNN_OPTS"] == "0"
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
@@ -113,6 +126,7 @@ def test_a_killed_server_costs_no_trial(server: ForkServer, tmp_path: Path) -> N
     reports = until_it_waits(runner)
     forked = pid_of(reports)
     os.kill(psutil.Process(forked).ppid(), signal.SIGKILL)
+    wait_until(lambda: is_gone(forked))
     while reports[-1].end is None:
         reports.append(runner.proceed())
     runner.close()

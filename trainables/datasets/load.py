@@ -82,7 +82,8 @@ def _from_function(function: DataFunction, config: Mapping[str, object], trial: 
     given, name = call(function, config, trial), name_of(function)
     check_no_image_size({"image_size": (config.get("image_size"),)}, name)
     if isinstance(given, Examples):
-        return _divided((given.inputs, given.targets), Named(name, name, given.catalogue("")), config, trial)
+        found = trial.facts["data_fingerprint"] = given.fingerprint()
+        return _divided((given.inputs, given.targets), Named(name, name, given.catalogue(found)), config, trial)
     for setting in ("sample_size", "evaluation_size", "validation_fraction", "test_fraction"):
         if config.get(setting) is not None:
             raise TrainableError(

@@ -19,6 +19,8 @@ from trainables.settings.image import ImageSettings
 from trainables.trial import Metrics
 
 COMPILED, FIT = "compiled", "fit"
+BEGINS_ANEW = "a trial that is cut off begins anew"
+"""What `engine_reason` adds where the state of a training is not known."""
 EVALUATED_AT_ONCE = 128
 """Number of images in one batch of an evaluation, unless the trial's batches are larger."""
 

@@ -16,7 +16,7 @@ from trainables.compiled.program import Program
 from trainables.compiled.schedules import schedule_of, start_rate
 from trainables.data import Data, Split
 from trainables.engines.batches import Labels
-from trainables.engines.contract import COMPILED, FIT, Engine
+from trainables.engines.contract import BEGINS_ANEW, COMPILED, FIT, Engine
 from trainables.engines.keras_fit import KerasFit
 from trainables.engines.mixing import mixing_of
 from trainables.errors import TrainableError
@@ -140,7 +140,10 @@ def own_engine(
             trial.facts["engine_reason"] = choice.reason
         if choice.engine == FIT:
             called = callbacks(config) if callbacks else ()
-            yield fit_engine(model, data, settings, trial.cpus, callbacks=called), own
+            engine = fit_engine(model, data, settings, trial.cpus, callbacks=called)
+            if not engine.can_be_saved:
+                trial.facts["engine_reason"] = f"{choice.reason}; {BEGINS_ANEW}"
+            yield engine, own
             return
         logits = from_logits(model) if model.compiled else ends_in_logits(model, data)
         with _program_for(model, settings, data, logits=logits) as program:

@@ -14,7 +14,7 @@ from trainables.compiled.optimizers import make_optimizer
 from trainables.compiled.program import Program
 from trainables.compiled.schedules import schedule_of
 from trainables.data import Data
-from trainables.engines.contract import COMPILED, FIT
+from trainables.engines.contract import BEGINS_ANEW, COMPILED, FIT
 from trainables.engines.initial_weights import Weights, initial_weights
 from trainables.engines.keras_fit import KerasFit
 from trainables.engines.layers import Dropout, in_precision, leaves, plain
@@ -32,7 +32,7 @@ def engine_facts(settings: ImageSettings, callbacks: Callbacks | None = None) ->
     """
     if settings.precision == "float32" and callbacks is None:
         return {"engine": FIT if settings.engine == FIT else COMPILED}
-    reason = HAS_CALLBACKS if callbacks else f"it computes in {settings.precision}"
+    reason = f"{HAS_CALLBACKS}; {BEGINS_ANEW}" if callbacks else f"it computes in {settings.precision}"
     if settings.engine == COMPILED:
         raise TrainableError(f"engine is 'compiled', and this network needs 'fit': {reason}. Expected engine='auto'.")
     return {"engine": FIT, "engine_reason": reason}

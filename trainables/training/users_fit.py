@@ -19,7 +19,7 @@ import numpy as np
 
 from trainables.data import Data, Split
 from trainables.engines.batches import Labels, as_given
-from trainables.engines.contract import COMPILED, FIT
+from trainables.engines.contract import BEGINS_ANEW, COMPILED, FIT
 from trainables.engines.keras_fit import KerasFit
 from trainables.errors import TrainableError
 from trainables.own_models.choice import Build, OwnModel, built_model, fit_engine, keras_as_it_was
@@ -49,7 +49,7 @@ def train_by_users_fit(
     """
     if config.get("engine") == COMPILED:
         raise TrainableError("engine is 'compiled', and the model is trained by a `fit` of its own. Expected 'auto'.")
-    trial.facts |= {"engine": FIT, "engine_reason": "it is trained by a `fit` of its own"}
+    trial.facts |= {"engine": FIT, "engine_reason": f"it is trained by a `fit` of its own; {BEGINS_ANEW}"}
     with keras_as_it_was():
         engine, own = yield from _stepwise(lambda report: _train(build, fit, data, config, trial=trial, report=report))
         yield finish(engine, data, ImageSettings.of(of_training(config)), trial, own=own)

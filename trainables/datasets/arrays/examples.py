@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from trainables.data import Inputs
 from trainables.datasets.cache import cached, open_array
-from trainables.datasets.catalogue import READING, Catalogue
+from trainables.datasets.catalogue import READING, Catalogue, digest
 from trainables.datasets.names import shown
 from trainables.errors import TrainableError
 
@@ -33,6 +33,17 @@ class Examples:
     """Role of each example as published: TRAIN, VALIDATION or TEST of `splits`."""
     class_names: tuple[str, ...]
     """Names of the classes; empty where the targets are not classes."""
+
+    def fingerprint(self) -> str:
+        """Return a digest of all inputs and targets, with their names, types and published splits."""
+        arrays = self.inputs if isinstance(self.inputs, Mapping) else {"": self.inputs}
+        named = {
+            **{f"input {name}": array for name, array in arrays.items()},
+            "targets": self.targets,
+            "roles": self.roles,
+        }
+        parts = ((f"{name} {array.dtype.str} {array.shape}", array.tobytes()) for name, array in named.items())
+        return digest(*self.class_names, *(part for pair in parts for part in pair))
 
     def catalogue(self, fingerprint: str) -> Catalogue:
         """Return what is known of the examples; none counts as a duplicate, since equal rows of a table need not be."""
