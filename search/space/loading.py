@@ -252,7 +252,7 @@ def _checked(space: Space) -> Space:
 
 def _space_apart(space_file: SpaceFile, say: Callable[[str], None]) -> Space:
     process = SpaceProcess(space_file)
-    described = process.described()
+    described = process.described(say)
     for note in described.notes:
         say(note)
     try:

@@ -10,19 +10,22 @@ from __future__ import annotations
 import dataclasses
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
 from search.errors import SearchError, is_pruning
 from search.space import Space
-from search.space.exploration import Undeclarable, explore
+from search.space.exploration import Build, Undeclarable, Values, explore
 from search.space.hypermodel import build_once, is_build, leave_weights_out, propose
 from search.space.loading import SpaceFile
-from search.space.space_process import Described, PlainParameter, plain_parameter
+from search.space.space_process import Building, Described, PlainParameter, plain_parameter
 from trainables.trial import declaration_of
 
 SHOWN_FAILURES = 3
+TOLD_EVERY_S = 20.0
+"""How often the driver hears how many models were built so far."""
 
 
 def main() -> None:
@@ -44,7 +47,7 @@ def _serve(space_file: SpaceFile, explores: bool, link: Connection) -> None:
         if builds:
             leave_weights_out()
         described = _described(space, builds)
-        link.send(_explored(space, described) if builds and explores else described)
+        link.send(_explored(space, described, link.send) if builds and explores else described)
     except SearchError as error:
         link.send(error)
         return
@@ -84,10 +87,24 @@ def _plain_parameters(parameters: Mapping[str, Any]) -> dict[str, PlainParameter
     return {name: plain_parameter(parameter) for name, parameter in parameters.items()}
 
 
-def _explored(space: Space, described: Described) -> Described:
-    """With the parameters declared that builds ask for, where they can be."""
+def _explored(space: Space, described: Described, tell: Callable[[Building], None]) -> Described:
+    """With the parameters declared that builds ask for, where they can be; `tell` hears of it where that takes long."""
+    begun = told = time.monotonic()
+    asked: set[str] = set()
+    num_builds = 0
+
+    def build(values: Values) -> Build:
+        nonlocal told, num_builds
+        built = build_once(space.parameters, values)
+        asked.update(built.values)
+        num_builds += 1
+        if time.monotonic() - told >= TOLD_EVERY_S:
+            told = time.monotonic()
+            tell(Building(num_builds, len(asked), told - begun))
+        return built
+
     try:
-        found = explore(lambda values: build_once(space.parameters, values))
+        found = explore(build)
     except ValueError as error:
         raise SearchError(f"the HyperModel's `build` fails with its defaults: {error}") from None
     except Undeclarable as reason:

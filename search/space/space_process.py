@@ -22,6 +22,7 @@ from typing import Any
 from search.errors import SearchError
 from search.space.parameters import Choice, Float, Int, Parameter
 from search.space.unloaded import frameworks_unloaded
+from search.wording import counted, show_seconds
 from trainables.trial import Declaration
 
 PlainParameter = tuple[str, dict[str, Any]]
@@ -43,6 +44,24 @@ class Described:
     declaration: Declaration
     """The trainable's: its functions are found by their names, in modules that need no TensorFlow."""
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Building:
+    """How far the process is that builds a HyperModel to find its hyperparameters."""
+
+    builds: int
+    found: int
+    """Hyperparameters that the builds have asked for so far."""
+    seconds: float
+
+    @property
+    def line(self) -> str:
+        """What the user is told."""
+        return (
+            f"NOTE: the HyperModel is built to find its hyperparameters: {counted(self.builds, 'build')} so far, "
+            f"{self.found} found, in {show_seconds(self.seconds)}."
+        )
 
 
 def plain_parameter(parameter: Parameter) -> PlainParameter:
@@ -84,10 +103,11 @@ class SpaceProcess:
         self._link = Connection(ours.detach())
         self._link.send((space_file, explores))
 
-    def described(self) -> Described:
-        """What the space file's space is; raises SearchError for what its author can mend."""
+    def described(self, say: Callable[[str], None] = lambda line: None) -> Described:
+        """What the space is, telling `say` how far it is; raises SearchError for what the file's author can mend."""
         with frameworks_unloaded():
-            answer = self._hear()
+            while isinstance(answer := self._hear(), Building):
+                say(answer.line)
         assert isinstance(answer, Described)
         return answer
 

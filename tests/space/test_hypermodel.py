@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import pytest
 
 from search.errors import SearchError
 from search.sampling import Sampling
-from search.space import Space
+from search.space import Space, server
 from search.space.exploration import Found, Undeclarable, explore
 from search.space.hypermodel import build_once, is_build, propose
 from search.space.parameters import Choice, Float, Int, Parameter
+from search.space.space_process import Building, SpaceProcess
 from tests.support.hypermodel_examples import Layers, Network, layer_of_two, nested, oracle_finds, threshold
 from trainables.engines.runtime import configure
 
@@ -164,3 +166,22 @@ def test_tuner_is_refused_with_the_trainable_to_write() -> None:
 
     with pytest.raises(SearchError, match=r"a generator `train\(config, trial\)` that yields metrics"):
         Space(parameters=Tuner())
+
+
+def test_builds_that_take_long_are_told_while_they_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "TOLD_EVERY_S", 0.0)
+    space, told = Space(trainable=print, parameters=Network(), metric="value", trials=3), list[Building]()
+    described = server._explored(space, server._described(space, True), told.append)
+    assert described.parameters is not None
+    assert [one.builds for one in told] == list(range(1, len(told) + 1))
+    assert told[-1].found >= len(described.parameters)
+    ours, theirs = Pipe()
+    process, said = SpaceProcess.__new__(SpaceProcess), list[str]()
+    process._link = ours
+    for answer in (Building(1, 2, 20.4), Building(30, 5, 75), described):
+        theirs.send(answer)
+    assert process.described(said.append) == described
+    assert said == [
+        "NOTE: the HyperModel is built to find its hyperparameters: 1 build so far, 2 found, in 20 s.",
+        "NOTE: the HyperModel is built to find its hyperparameters: 30 builds so far, 5 found, in 1 min 15 s.",
+    ]
