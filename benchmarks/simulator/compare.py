@@ -26,6 +26,7 @@ import optuna
 from benchmarks.simulator import costly, design, report
 from benchmarks.simulator.clock import Measure, Search, simulate
 from benchmarks.simulator.product import Product
+from benchmarks.simulator.tables import nearest
 from benchmarks.simulator.task import Task
 from benchmarks.simulator.variants.thaw import Thaw
 
@@ -35,6 +36,7 @@ FAMILIES = {
     "report": report.FAMILIES,
     "costly-design": costly.DESIGN,
     "costly-report": costly.REPORT,
+    "tables": nearest.FAMILIES,
 }
 Make = Callable[[Task, int], Search]
 Key = tuple[str, int, str, str]

@@ -63,11 +63,13 @@ ORDER_INSIDE = {
     "stopping_rules epoch spaces fidelity objectives",
     "benchmarks.measuring": "scale_cell where command printed contestants",
     "benchmarks.real": "__main__ figure results timed systems keras_tuner_hyperband optuna_hyperband ray_asha problem",
-    "benchmarks.simulator": "compare variants product peers costly report design plain_networks clock task",
+    "benchmarks.simulator": "compare variants product peers costly report design plain_networks clock tables task",
     "benchmarks.simulator.variants": "thaw curve_model",
+    "benchmarks.simulator.tables": "make nearest stored",
     "benchmarks.peers": "bare_program tune_optuna keras_tuner_random optuna_alone bare_keras tune_nothing digits "
     "record",
-    "benchmarks.spaces": "frozen_backbone nothing hartmann digits_cnn real_mnist real_digits",
+    "benchmarks.spaces": "frozen_backbone nothing hartmann digits_cnn real_mnist real_digits "
+    "table_digits table_fashion",
 }
 """The files and rooms of each room, from the top down: each imports only those that stand behind it."""
 

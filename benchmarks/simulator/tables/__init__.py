@@ -1,0 +1,1 @@
+"""Real learning curves: tables of trainings that this project has done, and the tasks that answer by them."""
