@@ -112,7 +112,7 @@ def _search(plan: Plan, console: Console, server: ForkServerAddress | None) -> E
                     search.recorder.note(experiment.copy.news() if experiment.copy is not None else ())
                     if page is not None and (line := page.news()) is not None:
                         console.result(line)
-                    view.show(lambda: snapshot(search, slots, begun))
+                    view.show(lambda: snapshot(search, slots, begun, foresee=view.draws_running))
 
                 outcome = cluster.enter_context(executed(plan, experiment, watch, console, server))
             experiment.compact()

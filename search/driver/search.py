@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ class Search:
     """What is next."""
     epochs_before: int
     """Epochs that earlier runs of the driver have trained."""
+    sampling: Sampling
 
 
 def open_search(plan: Plan, experiment: Experiment) -> Search:
@@ -45,7 +47,7 @@ def open_search(plan: Plan, experiment: Experiment) -> Search:
     recorder = Recorder(plan, experiment, trials, sampling, rule)
     history = read_history(experiment, space, plan.options.retry_failed)
     queue = TrialQueue(plan, trials, recorder, sampling, rule)
-    search = Search(plan, rule, trials, recorder, queue, history.epochs)
+    search = Search(plan, rule, trials, recorder, queue, history.epochs, sampling)
     _restore(search, sampling, history)
     return search
 
@@ -90,10 +92,14 @@ def context_of(plan: Plan, root: Path, token: str, rungs: tuple[int, ...] | None
     )
 
 
-def snapshot(search: Search, slots: int, begun: float) -> Snapshot:
-    """Where the search stands; `begun` is the `time.monotonic` at which this run of the driver began."""
+def snapshot(search: Search, slots: int, begun: float, foresee: bool = False) -> Snapshot:
+    """Where the search stands; `begun` is the `time.monotonic` at which this run of the driver began.
+
+    `foresee` asks the sampler what running trials will end with.
+    """
     plan, trials, recorder = search.plan, search.trials, search.recorder
     counts, best = trials.counts(), trials.leading
+    expected = _expected(search) if foresee else {}
     running = tuple(
         RunningTrial(
             trial.spec.trial_id,
@@ -101,6 +107,7 @@ def snapshot(search: Search, slots: int, begun: float) -> Snapshot:
             trial.epochs[-1][plan.space.metric] if trial.epochs else None,
             time.time() - (trial.started_at or trial.spec.proposed_at),
             trial.config,
+            expected.get(trial.spec.trial_id),
         )
         for trial in trials.running.values()
         if trial.has_worker
@@ -124,6 +131,15 @@ def snapshot(search: Search, slots: int, begun: float) -> Snapshot:
         epochs=trials.epochs,
         epoch_budget=plan.options.epoch_budget,
     )
+
+
+def _expected(search: Search) -> dict[str, tuple[float, float, float]]:
+    """What running trials will end with, by trial_id; nothing where early epochs have fewer images than the last."""
+    if search.rule.growth().steps:
+        return {}
+    most = 1.0 if search.plan.space.metric.endswith("accuracy") else math.inf
+    found = search.sampling.foresee().items()
+    return {trial_id: (min(most, end.value), min(most, end.low), min(most, end.high)) for trial_id, end in found}
 
 
 def _left_s(search: Search, elapsed_s: float) -> float | None:

@@ -1,5 +1,6 @@
 """Decides which configuration is tried next, and takes back what a crash left. Only here does search/ use Optuna."""
 
+from search.sampling.multi_fidelity import Foreseen
 from search.sampling.sampling import Finished, Proposal, Sampling
 
-__all__ = ["Finished", "Proposal", "Sampling"]
+__all__ = ["Finished", "Foreseen", "Proposal", "Sampling"]

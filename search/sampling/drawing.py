@@ -20,6 +20,7 @@ from search.errors import SearchError
 from search.goals import Values
 from search.sampling.journal import CONSTRAINT, optuna_directions
 from search.sampling.learning_curves import DISCARDED
+from search.sampling.multi_fidelity import Foreseen, MultiFidelitySampler
 from search.sampling.samplers import make_sampler
 from search.sampling.thinned import FAILED, ThinnedStorage
 from search.sampling.translation import Stored, Translation
@@ -220,6 +221,11 @@ class Drawing:
             return
         trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
         self._storage.set_trial_intermediate_value(trial_id, epoch, value)
+
+    def foresee(self) -> dict[int, Foreseen]:
+        """Return what the sampler expects of running trials, by number; nothing where it has no model of curves."""
+        sampler = self._study.sampler
+        return sampler.foresee(self._study) if isinstance(sampler, MultiFidelitySampler) else {}
 
     def finish(
         self, number: int, state: TrialState, values: Values | None, failed: bool, excess: Mapping[str, float]

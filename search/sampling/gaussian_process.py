@@ -191,6 +191,19 @@ class Posterior:
         variance = self._process.variance(time) - (explained**2).sum(axis=0)
         return across @ self._alpha, np.sqrt(np.maximum(variance, 1e-9))
 
+    def predict_ends(self, features: Array, training: Any) -> tuple[Array, Array]:
+        """Means and standard deviations of the last scores, noise included, of trainings that are among the observed.
+
+        What is particular to a training is known from its own scores so far.
+        """
+        seen, ends = self._seen, np.ones(len(features))
+        *_, particular, noise = np.exp(self._process.theta)
+        across = self._process._between(features, ends, seen.features, seen.time, seen.groups)
+        across += particular * (training[:, None] == seen.training[None, :])
+        explained = self._inverse @ across.T
+        variance = self._process.variance(1.0) + particular + noise - (explained**2).sum(axis=0)
+        return across @ self._alpha, np.sqrt(np.maximum(variance, 1e-9))
+
 
 def _mean_kernel(left: Array, right: Array) -> Array:
     bend = np.exp(-_BEND_DECAY * np.abs(left[:, None] - right[None, :]))

@@ -93,12 +93,24 @@ class Curves:
 
 def standardized(scores: Sequence[float]) -> Array | None:
     """The scores with mean 0 and variance 1, far ones pulled in; a failed one is the worst. None: all are the same."""
+    finite = np.array(scores)[np.isfinite(scores)]
+    if not finite.size or np.ptp(finite) == 0:
+        return None
+    pulled, *_ = _pulled(scores)
+    return np.asarray((pulled - pulled.mean()) / pulled.std())
+
+
+def as_scores(standard: Array, scores: Sequence[float]) -> Array:
+    """The way back from `standardized(scores)`, for any standardized values."""
+    pulled, middle, spread = _pulled(scores)
+    return np.asarray(middle + spread * np.sinh(standard * pulled.std() + pulled.mean()))
+
+
+def _pulled(scores: Sequence[float]) -> tuple[Array, float, float]:
+    """The scores with far ones pulled in, and the middle and the spread by which that was done."""
     values = np.array(scores)
     finite = np.isfinite(values)
-    if not finite.any() or np.ptp(values[finite]) == 0:
-        return None
     values = np.where(finite, values, values[finite].min())
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-    spread = (high - low) / 1.35 if high > low else values.std()
-    pulled = np.arcsinh((values - middle) / spread)
-    return np.asarray((pulled - pulled.mean()) / pulled.std())
+    spread = float((high - low) / 1.35 if high > low else values.std())
+    return np.arcsinh((values - middle) / spread), float(middle), spread

@@ -8,7 +8,7 @@ improvement at the end of a training. It needs neither a reference to the search
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from threadpoolctl import ThreadpoolController
 from search.sampling.encoding import Array, Encoding
 from search.sampling.expected_improvement import Proposer, conditions
 from search.sampling.gaussian_process import Observations, Posterior, Process
-from search.sampling.learning_curves import Curve, Curves, curve_of, standardized
+from search.sampling.learning_curves import Curve, Curves, as_scores, curve_of, standardized
 
 _FIRST = 8
 """Trials that have ended or reported before there is a model; until then proposals are by chance."""
@@ -42,6 +42,20 @@ class _Told:
 
     seen: Observations
     places: Array
+
+
+FORESEEN_Z = 1.2816
+"""Standard deviations to each side within which eight in ten values lie."""
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """The metric that a running trial is expected to have at its best epoch, if it goes on to its last."""
+
+    value: float
+    low: float
+    high: float
+    """Eight in ten trials are expected between `low` and `high`."""
 
 
 class MultiFidelitySampler(BaseSampler):
@@ -97,6 +111,46 @@ class MultiFidelitySampler(BaseSampler):
     ) -> Any:
         """By chance: what no trial has had so far, and all of a proposal by chance."""
         return self._independent.sample_independent(study, trial, param_name, param_distribution)
+
+    def foresee(self, study: Study) -> dict[int, Foreseen]:
+        """What running trials that have reported will end with if they go on, by number; empty without a model.
+
+        It is empty too while the model foresees no better than chance. What has ended since the latest proposal is not
+        taken in: proposals would else depend on whether anybody looks.
+        """
+        if self._theta is None or self._trust < 0:
+            return {}
+        trials = study._storage.get_all_trials(study._study_id, deepcopy=False)
+        sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
+        running = dict[int, Curve]()
+        for trial in [*(trials[number] for number in sorted(self._open)), *trials[self._read :]]:
+            if not trial.state.is_finished() and trial.distributions.keys() <= self._distributions.keys():
+                curve = curve_of(trial, self._encoding, sign)
+                if curve is not None and curve.points:
+                    running[trial.number] = curve
+        try:
+            with self._blas.limit(limits=1, user_api="blas"):
+                return self._ends_of(running, sign) if running else {}
+        except (np.linalg.LinAlgError, FloatingPointError, ValueError):
+            return {}
+
+    def _ends_of(self, running: Mapping[int, Curve], sign: int) -> dict[int, Foreseen]:
+        ended = self._ended.select()
+        known = [*ended, *running.values()]
+        told = self._tell(known)
+        if told is None:
+            return {}
+        rows = len(ended) + np.arange(len(running))
+        posterior = Process(len(self._encoding.axes), self._theta).posterior(told.seen)
+        mean, sd = posterior.predict_ends(self._encoding.features(told.places[rows]), rows)
+        best = np.array([curve.points[-1][1] for curve in running.values()])
+        scores = [score for curve in known for _, score in curve.points]
+        # No training ends with less than it has already, since its best epoch counts.
+        low, middle, high = (np.maximum(best, as_scores(mean + z * sd, scores)) for z in (-FORESEEN_Z, 0, FORESEEN_Z))
+        found = zip(*((sign * bound).tolist() for bound in (middle, low, high)), strict=True)
+        return {
+            number: Foreseen(value, *sorted(bounds)) for number, (value, *bounds) in zip(running, found, strict=True)
+        }
 
     # What the study knows
 

@@ -9,9 +9,12 @@ from rich.table import Table
 from search.console import Console
 from search.planning.plan import Plan
 from search.planning.resources import local_resources, slots
+from search.screen.measured import measured
 from search.space import Space
 from search.stopping import StoppingRule, expect, make_rule
 from search.wording import counted, show_value
+
+NOT_MEASURED = "not known before a search of this space has measured an epoch; --trials 2 --name measured is enough"
 
 
 def print_plan(console: Console, plan: Plan) -> None:
@@ -71,9 +74,11 @@ def _lines(plan: Plan) -> list[tuple[str, str]]:
     )
     rule = make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs)
     lines.append(("stopping", _stopping(space.stopping, rule)))
-    lines += [("expected", text) for text in _expected(plan, rule)]
+    count = None
     if plan.options.address == "local":
         count = slots(local_resources(), space.shapes(), plan.options.max_concurrent)
+    lines += _expected(plan, rule, count)
+    if count is not None:
         where = f"{'' if len(space.shapes()) == 1 else 'up to '}{counted(count, 'trial')} at once on this machine"
     else:
         where = f"as many trials at once as fit on the cluster at {plan.options.address}"
@@ -92,14 +97,16 @@ def _goals(space: Space) -> list[tuple[str, str]]:
     return lines + [("keeps to", f"{name} {text}") for name, text in space.constraints.items()]
 
 
-def _expected(plan: Plan, rule: StoppingRule) -> list[str]:
-    """How many trials come how far, where every trial sees all its images and its length is known."""
+def _expected(plan: Plan, rule: StoppingRule, at_once: int | None) -> list[tuple[str, str]]:
+    """How many trials come how far, where every trial sees all its images and its length is known, and how long."""
     epochs, rungs = plan.max_epochs, rule.rungs()
     if epochs is None or rungs is None or rule.growth().steps:
         return []
     found = expect(rungs, rule.kept_share(), epochs, plan.trials, plan.options.epoch_budget)
     arrivals = [f"{max(1, round(trials)):,} to epoch {epoch}" for epoch, trials in found.arrivals]
-    return [f"about {', '.join(arrivals)}; {round(found.epochs):,} epochs in all"]
+    known = measured(plan)
+    time = NOT_MEASURED if known is None else known.describe(found.epochs, at_once)
+    return [("expected", f"about {', '.join(arrivals)}; {round(found.epochs):,} epochs in all"), ("time", time)]
 
 
 def _stopping(name: str, rule: StoppingRule) -> str:

@@ -91,6 +91,11 @@ class LiveView:
         if self._live is not None:
             self._live.stop()
 
+    @property
+    def draws_running(self) -> bool:
+        """Whether it shows running trials, which plain lines do not."""
+        return self._live is not None
+
     def show(self, look: Callable[[], Snapshot]) -> None:
         """Draw the search as it stands, if the last drawing is old enough."""
         now = time.monotonic()
@@ -189,6 +194,7 @@ def _running(snapshot: Snapshot, width: int, room: int) -> list[Text | Table]:
 def _trial_lines(snapshot: Snapshot, trial: RunningTrial, width: int) -> list[str]:
     value = "" if trial.value is None else f", {snapshot.metric} {trial.value:.4f}"
     config = textwrap.wrap(show_config(trial.config), max(width - 2, 20), break_long_words=False)
+    value += f", expected {_expected(trial)}" if trial.expected else ""
     head = f"{trial.trial_id}: epoch {_epochs(snapshot, trial)}{value}, {show_seconds(trial.seconds)}"
     return [*textwrap.wrap(head, width, subsequent_indent="  "), *(f"  {text}" for text in config)]
 
@@ -197,9 +203,19 @@ def _epochs(snapshot: Snapshot, trial: RunningTrial) -> str:
     return f"{trial.epochs}/{snapshot.max_epochs}" if snapshot.max_epochs else str(trial.epochs)
 
 
+def _expected(trial: RunningTrial) -> str:
+    """The expected value and its bounds, in few characters."""
+    if trial.expected is None:
+        return ""
+    value, low, high = trial.expected
+    return f"{value:.4g} ({low:.4g} to {high:.4g})"
+
+
 def _running_table(snapshot: Snapshot, rows: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("trial", "epoch", snapshot.metric, "time", "configuration"):
+    foresees = any(trial.expected for trial in snapshot.running)
+    expected = ("expected at its end",) if foresees else ()
+    for heading in ("trial", "epoch", snapshot.metric, *expected, "time", "configuration"):
         # The one column that may wrap is the one that rich makes narrow; its cells are cut instead.
         table.add_column(
             heading, no_wrap=heading != "configuration", min_width=8 if heading == snapshot.metric else None
@@ -207,7 +223,8 @@ def _running_table(snapshot: Snapshot, rows: int) -> Table:
     for trial in snapshot.running[:rows]:
         value = "" if trial.value is None else f"{trial.value:.4f}"
         config = _line(Text(show_config(trial.config)))
-        table.add_row(trial.trial_id, _epochs(snapshot, trial), value, show_seconds(trial.seconds), config)
+        values = (value, _expected(trial)) if foresees else (value,)
+        table.add_row(trial.trial_id, _epochs(snapshot, trial), *values, show_seconds(trial.seconds), config)
     if len(snapshot.running) > rows:
-        table.add_row("...", "", "", "", f"and {len(snapshot.running) - rows} more")
+        table.add_row("...", *[""] * (4 if foresees else 3), f"and {len(snapshot.running) - rows} more")
     return table

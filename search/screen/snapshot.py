@@ -18,6 +18,9 @@ class RunningTrial:
     seconds: float
     """The time since it was begun."""
     config: Mapping[str, object]
+    expected: tuple[float, float, float] | None = None
+    """The metric that the sampler's model expects of it at its best epoch, if it goes on to its last, and the bounds
+    between which eight in ten such trials end; None where there is no such model."""
 
 
 @dataclass(frozen=True)

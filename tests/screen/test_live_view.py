@@ -68,6 +68,17 @@ def test_live_view_has_counts_best_and_one_row_for_each_running_trial() -> None:
     ]
 
 
+def test_live_view_shows_what_running_trials_are_expected_to_end_with_where_a_model_says_so() -> None:
+    first = replace(snapshot().running[0], expected=(0.97123, 0.9512, 0.98), config={"x": 1})
+    second = replace(snapshot().running[1], config={"x": 2})
+    lines = drawn(replace(snapshot(best=None), running=(first, second)), 120)
+    assert lines[2].split("  ")[3].strip() == "expected at its end"
+    assert "0.5000        0.9712 (0.9512 to 0.98)" in lines[3]
+    assert lines[4].split() == ["00001", "3/10", "0.5000", "1", "min", "15", "s", "x=2"]
+    narrow = drawn(replace(snapshot(best=None), running=(first,)), 50)
+    assert "expected 0.9712 (0.9512 to 0.98)" in " ".join(" ".join(narrow).split())
+
+
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_live_view_never_wraps_however_long_a_configuration_is(width: int) -> None:
     lines = drawn(snapshot(), width, height=12)

@@ -21,7 +21,7 @@ ORDER_INSIDE = {
     "search.cluster": "execution scheduler searcher worker nodes node_calls closing capacity connection watchdog "
     "interrupts",
     "search.driver": "dispatch search trial_queue recorder placement kept_models history ranking rows trials giving_up",
-    "search.screen": "dry_run listing summary page live_view notebook_view snapshot",
+    "search.screen": "dry_run measured listing summary page live_view notebook_view snapshot",
     "search.planning": "make_plan checks resuming provenance plan dataset overrides smoke options option_values "
     "resources",
     "search.trial": "runner process fork_server child attempt reads checkpoints messages out_of_memory gpu orphans",
