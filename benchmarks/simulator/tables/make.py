@@ -13,9 +13,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.measuring.command import ROOT
 from benchmarks.simulator.tables.nearest import SPACES, path_of
 from benchmarks.simulator.tables.stored import curves_of, write
+
+ROOT = Path(__file__).parents[3]
 
 
 def main() -> None:
