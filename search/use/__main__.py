@@ -10,14 +10,15 @@ from search.console import Console
 from search.errors import SearchError
 from search.from_python import Experiment
 from search.planning.dataset import data_folder
-from search.planning.option_values import count, folder
+from search.planning.option_values import count, folder, results
 from search.planning.options import Options, Parser
 from search.use.card import card
 from search.use.export import NAMES, export
+from search.use.fetched import experiment_folder
 from search.use.predict import predict
 from search.use.refit import refit
 from search.use.reproduce import reproduce
-from search.use.stored_trial import stored_trial
+from search.use.stored_trial import leading_trials, stored_trial
 from trainables.errors import TrainableError
 
 DONE, USER_ERROR, INTERRUPTED = 0, 2, 130
@@ -40,7 +41,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace, console: Console) -> int:
-    trial = stored_trial(Experiment(given.results), given.trial)
+    experiment = Experiment(experiment_folder(given.results))
+    trial = stored_trial(experiment, given.trial)
     if given.command == "predict":
         return predict(trial, given.files, given.output, console, given.model)
     if given.command == "card":
@@ -49,7 +51,10 @@ def _run(given: argparse.Namespace, console: Console) -> int:
     if given.command == "export":
         return export(trial, given.format, given.output, data_dir, console)
     if given.command == "refit":
-        return refit(trial, given.seeds, data_dir, console)
+        if given.trial is not None and given.leading > 1:
+            raise SearchError("--trial names one trial, and --leading several; expected one of the two.")
+        trials = [trial] if given.leading == 1 else leading_trials(experiment, given.leading)
+        return refit(trials, given.seeds, data_dir, console, given.ensemble)
     return reproduce(trial, data_dir, console)
 
 
@@ -72,7 +77,11 @@ def parser() -> argparse.ArgumentParser:
         "(default: RESULTS/card.md)",
     )
     refits = _command(commands, "refit", "train it on training and validation images together")
-    refits.add_argument("--seeds", type=count, default=3, metavar="K", help="how many models (default: 3)")
+    refits.add_argument("--seeds", type=count, default=3, metavar="K", help="how many models of each (default: 3)")
+    refits.add_argument(
+        "--leading", type=count, default=1, metavar="K", help="so many of the best configurations (default: 1)"
+    )
+    refits.add_argument("--ensemble", action="store_true", help="also one model that gives the mean of all of these")
     _data_dir(refits)
     _data_dir(_command(commands, "reproduce", "train the trial again, and compare every metric"))
     return whole
@@ -80,7 +89,9 @@ def parser() -> argparse.ArgumentParser:
 
 def _command(commands: argparse._SubParsersAction[Parser], name: str, text: str) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=text, description=text.capitalize() + ".", allow_abbrev=False)
-    command.add_argument("results", type=folder, metavar="RESULTS", help="folder of an experiment, like results/NAME")
+    command.add_argument(
+        "results", type=results, metavar="RESULTS", help="an experiment: results/NAME, or its address in a store"
+    )
     command.add_argument("--trial", metavar="N", help="number or id of a trial (default: the best)")
     return command
 

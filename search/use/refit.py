@@ -1,4 +1,4 @@
-"""Trains the best configuration on training and validation images together, with several seeds: the models to use."""
+"""Trains the best configurations on training and validation images together, with several seeds: the models to use."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from search.experiment.atomic import write_text
 from search.experiment.states import TrialState
 from search.planning.plan import Plan
 from search.trial.messages import TrialSpec
+from search.use.ensemble import join
 from search.use.reproduce import plan_of, runner_of, spec_of
 from search.use.stored_trial import StoredTrial
 from search.wording import counted, show_value
@@ -24,29 +25,48 @@ from trainables.trial import ALL_AT_ONCE
 Row = dict[str, float]
 
 
-def refit(trial: StoredTrial, seeds: int, data_dir: Path | None, console: Console) -> int:
-    """Train as many epochs as the trial's best one, with each of so many seeds; the exit code.
+def refit(
+    trials: Sequence[StoredTrial], seeds: int, data_dir: Path | None, console: Console, ensemble: bool = False
+) -> int:
+    """Train as many epochs as each trial's best one, with each of so many seeds; the exit code.
 
-    Models and what they score on the test images go to `refit/` in the experiment's folder.
+    Models and what they score on the test images go to `refit/` in the experiment's folder, with `ensemble` also one
+    that gives the mean of their probabilities.
     """
+    plans = [_plan(trial, data_dir, console) for trial in trials]
+    folder = trials[0].experiment.path / "refit"
+    folder.mkdir(exist_ok=True)
+    models = []
+    for trial, plan in zip(trials, plans, strict=True):
+        models += [(trial, path) for path in _refitted(trial, plan, seeds, folder, console)]
+    if ensemble:
+        join(models, folder, data_dir, console)
+    return 0
+
+
+def _plan(trial: StoredTrial, data_dir: Path | None, console: Console) -> Plan:
+    """The plan of a trial that can be trained again so; raises SearchError for another, before anything trains."""
     if trial.row["state"] != TrialState.COMPLETE:
         raise SearchError(f"trial {trial.trial_id} is {trial.row['state']}; expected a complete one.")
     if any(row.get("stage") == 2 for row in trial.epochs):
         raise SearchError(f"trial {trial.trial_id} trained in two stages; refit takes trainings of one. Use its model.")
     plan = plan_of(trial, data_dir, console)
-    folder = trial.experiment.path / "refit"
-    folder.mkdir(exist_ok=True)
+    _spec(trial, plan)
+    return plan
+
+
+def _refitted(trial: StoredTrial, plan: Plan, seeds: int, folder: Path, console: Console) -> list[Path]:
     spec = _spec(trial, plan)
-    console.note(
-        f"training on training and validation images together: {counted(int(str(spec.config['epochs'])), 'epoch')}"
-    )
-    rows = []
+    epochs = counted(int(str(spec.config["epochs"])), "epoch")
+    console.note(f"training trial {trial.trial_id} on training and validation images together: {epochs}")
+    rows, models = [], []
     for seed in range(int(trial.row["seed"]), int(trial.row["seed"]) + seeds):
         rows.append(_trained(trial, plan, dataclasses.replace(spec, seed=seed), folder))
-        console.result(f"seed {seed}: {_told(rows[-1])}; {folder / f'{trial.trial_id}-{seed}.keras'}")
+        models.append(folder / f"{trial.trial_id}-{seed}.keras")
+        console.result(f"seed {seed}: {_told(rows[-1])}; {models[-1]}")
     write_text(folder / f"{trial.trial_id}.json", json.dumps(rows, indent=2) + "\n")
     _conclude(trial, rows, console)
-    return 0
+    return models
 
 
 def _spec(trial: StoredTrial, plan: Plan) -> TrialSpec:

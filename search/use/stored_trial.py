@@ -8,11 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from search.driver.history import ended_trials
+from search.driver.ranking import ranked
 from search.errors import SearchError
 from search.experiment.schema import CONFIG_PREFIX, read_epochs, read_trials
 from search.experiment.states import TrialState
 from search.from_python import Experiment
 from search.planning.option_values import literal
+from search.wording import counted
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,18 @@ def stored_trial(experiment: Experiment, trial: str | None = None) -> StoredTria
     if rows[trial_id]["state"] == TrialState.RUNNING:
         raise SearchError(f"trial {trial_id} of {experiment.path} has not ended; wait for it, or go on with --resume.")
     return StoredTrial(experiment, experiment.manifest, rows[trial_id])
+
+
+def leading_trials(experiment: Experiment, count: int) -> list[StoredTrial]:
+    """The best complete configurations, as many as asked for, the best first; raises SearchError with fewer."""
+    space = experiment.manifest["space"]
+    ended = ranked(ended_trials(experiment.path, space["metric"]), space["mode"])
+    complete = [trial.trial_id for trial in ended if trial.state is TrialState.COMPLETE]
+    if len(complete) < count:
+        raise SearchError(
+            f"{experiment.path} has {counted(len(complete), 'complete configuration')}; expected {count}. Name fewer."
+        )
+    return [stored_trial(experiment, trial_id) for trial_id in complete[:count]]
 
 
 def runs_of(trial: StoredTrial) -> list[dict[str, Any]]:

@@ -32,10 +32,10 @@ ORDER_INSIDE = {
     "search.space": "server loading space_process hypermodel exploration unloaded definition per_trial pinned_function "
     "parameters values",
     "search.stopping": "enough expectation rules fidelity",
-    "search.use": "__main__ card export predict refit reproduce stored_trial",
+    "search.use": "__main__ card predict refit ensemble export reproduce stored_trial fetched",
     "trainables": "hypermodel tailored finished image_classifier training backbones own_models networks compiled "
     "engines settings datasets branin data setting_table trial wording errors durable",
-    "trainables.finished": "formats measure classifier",
+    "trainables.finished": "formats measure ensemble classifier",
     "trainables.networks": "build plain_stacks inception two_conv resnet convolution head augmentation",
     "trainables.backbones": "pieces extractor head features network",
     "trainables.training": "regimes fitting growth users_fit prepared checkpoint early_stopping outcome",

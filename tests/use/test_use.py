@@ -21,11 +21,14 @@ from search.from_python import Experiment
 from search.run import main as search
 from search.use.__main__ import main, parser
 from search.use.card import as_markdown, interval
+from search.use.ensemble import NAME
 from search.use.export import export
 from search.use.reproduce import reproduce
-from search.use.stored_trial import StoredTrial, stored_trial
+from search.use.stored_trial import StoredTrial, leading_trials, stored_trial
+from tests.support.s3_server import S3Server
 from trainables.datasets.load import load_data
 from trainables.engines.runtime import configure
+from trainables.image_classifier import load_model
 from trainables.trial import Trial
 
 configure(cpus=1)
@@ -121,7 +124,7 @@ def test_refit_trains_on_the_validation_images_too_and_its_models_can_be_used(
     best: StoredTrial, pictures: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = best.experiment.path
-    assert main(["refit", str(root), "--seeds", "2"]) == 0
+    assert main(["refit", str(root), "--seeds", "2", "--ensemble"]) == 0
     assert "test_accuracy: mean " in capsys.readouterr().out
     rows = json.loads((root / "refit" / f"{best.trial_id}.json").read_text())
     assert [row["seed"] for row in rows] == [0, 1]
@@ -129,6 +132,12 @@ def test_refit_trains_on_the_validation_images_too_and_its_models_can_be_used(
     model = str(root / "refit" / f"{best.trial_id}-1.keras")
     assert main(["predict", str(root), str(pictures), "--model", model]) == 0
     assert "7.png," in capsys.readouterr().out
+    models = [load_model(root / "refit" / name) for name in (*[f"{best.trial_id}-{n}.keras" for n in (0, 1)], NAME)]
+    images, labels = load_data({"dataset": "digits"}, Trial()).test.take()
+    one, other, together = (model.predict(images, verbose=0) for model in models)
+    np.testing.assert_allclose(together, (one + other) / 2, atol=1e-5)
+    told = json.loads((root / "refit" / NAME).with_suffix(".json").read_text())
+    assert told["test_accuracy"] == pytest.approx(np.mean(together.argmax(axis=1) == labels))
 
 
 @pytest.mark.slow
@@ -176,6 +185,45 @@ def test_wrong_word_is_refused_in_a_line(
     said = capsys.readouterr().err
     assert line in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_leading_configurations_are_the_best_of_the_complete_ones(root: Path) -> None:
+    trials = Experiment(root).trials
+    complete = trials[(trials.state == "complete") & trials.repeat_of.isna()]
+    found = leading_trials(Experiment(root), len(complete))
+    assert {trial.trial_id for trial in found} == set(complete.trial_id)
+    assert found[0].trial_id == Experiment(root).best.trial_id
+    with pytest.raises(SearchError, match=r"expected 99. Name fewer"):
+        leading_trials(Experiment(root), 99)
+
+
+@pytest.mark.slow
+def test_an_experiment_in_a_store_is_used_by_its_address(
+    root: Path, s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = s3.store("bucket/results/digits_filters")
+    stored = json.loads((root / "manifest.json").read_text()) | {"store": store.plain}
+    for file in sorted(file for file in root.rglob("*") if file.is_file()):
+        store.upload(file, file.relative_to(root).as_posix())
+    store.write("manifest.json", json.dumps(stored).encode())
+    store.write("checkpoints/00009/1/state", b"large")
+    monkeypatch.chdir(tmp_path)
+    address = s3.address("bucket/results/digits_filters")
+    store.remove("study.journal")  # Stays with the driver.
+    store.write("trials/part-0.parquet", (root / "trials.parquet").read_bytes())
+    assert main(["card", address, "--output", "card.md"]) == 0
+    assert "test_accuracy" in Path("card.md").read_text()
+    here = Path("results/digits_filters")
+    assert not (here / "checkpoints").exists()
+    assert stored_trial(Experiment(here)).model.is_file()
+    store.remove("trials/part-0.parquet")  # It was merged, and the search went on.
+    store.write("manifest.json", json.dumps(stored | {"state": "interrupted"}).encode())
+    assert main(["card", address, "--output", "card.md"]) == 0
+    assert Experiment(here).manifest["state"] == "interrupted"
+    assert list((here / "trials").glob("*")) == []
+    assert main(["card", s3.address("bucket/results/digits")]) == 2
+    assert "no experiment at s3://bucket/results/digits;" in capsys.readouterr().err
 
 
 def test_interval_is_wilson_s() -> None:
