@@ -18,6 +18,7 @@ from search.experiment.manifest import read_manifest
 from search.experiment.remote.resumable import newest
 from search.experiment.schema import read_trials
 from search.experiment.states import SearchEnd, TrialState
+from search.experiment.trackers import Tracking
 from search.planning.make_plan import make_plan
 from search.planning.options import Options
 from search.planning.plan import Plan
@@ -99,6 +100,8 @@ def _search(plan: Plan, console: Console, server: ForkServerAddress | None) -> E
     for remark in experiment.remarks():
         console.warning(remark)
     begun = time.monotonic()
+    if plan.options.log:
+        experiment.tracking = Tracking(plan.options.log, plan.name, experiment.root / "tensorboard")
     page = SearchPage(experiment.root) if plan.options.page else None
     try:
         # Ray takes a second to import, which no refusal should wait for.
@@ -109,7 +112,8 @@ def _search(plan: Plan, console: Console, server: ForkServerAddress | None) -> E
             with LiveView(console, _opening(plan)) as view:
 
                 def watch(search: Search, slots: int) -> None:
-                    search.recorder.note(experiment.copy.news() if experiment.copy is not None else ())
+                    for other in (experiment.copy, experiment.tracking):
+                        search.recorder.note(other.news() if other is not None else ())
                     if page is not None and (line := page.news()) is not None:
                         console.result(line)
                     view.show(lambda: snapshot(search, slots, begun, foresee=view.draws_running))
@@ -117,6 +121,9 @@ def _search(plan: Plan, console: Console, server: ForkServerAddress | None) -> E
                 outcome = cluster.enter_context(executed(plan, experiment, watch, console, server))
             experiment.compact()
             _close_manifest(experiment, outcome)
+            if experiment.tracking is not None:
+                for line in experiment.tracking.close():
+                    console.warning(line)
             unsent = experiment.copy.settle() if experiment.copy is not None else None
             result = _result(outcome, time.monotonic() - begun)
             print_summary(console, result)  # Before the cluster is left, which nobody should have to wait for.

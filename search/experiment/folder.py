@@ -34,6 +34,7 @@ from search.experiment.schema import (
     trial_schema,
     with_meanings,
 )
+from search.experiment.trackers import Tracking
 from search.space import Space
 
 
@@ -54,6 +55,8 @@ class Experiment:
         self.classes = root / "classes"
         self.logs = root / "logs"
         self.copy = copy
+        self.tracking: Tracking | None = None
+        """What else is told of every row that has been stored."""
         self.token = uuid.uuid4().hex
         """The text of the lock's file while this driver holds it; a node that reads it there sees this folder."""
         self._lock = lock
@@ -130,6 +133,8 @@ class Experiment:
             )
         self._epochs.append(epochs)
         self._trials.append(trials)
+        if self.tracking is not None:
+            self.tracking.take(trials, epochs)
 
     def remarks(self) -> list[str]:
         """Return lines that tell the user what is wrong with the folder before the search goes on."""

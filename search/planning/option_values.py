@@ -7,7 +7,7 @@ import ast
 import math
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from search.experiment.remote.store import ResultsPath, parse_results_path
@@ -140,3 +140,14 @@ def _word(value: object) -> str:
     if not isinstance(value, str):
         return text_of(value)
     return value if literal(value) == value else repr(value)  # What reads like a number or None keeps its quotes.
+
+
+def one_set_each(words: Sequence[str]) -> Iterator[str]:
+    """Yield the words with `--set a=1 b=2` as `--set a=1 --set b=2`; else argparse takes SPACE for one more pin."""
+    in_set, before = False, ""
+    for word in words:
+        more = in_set and re.match(r"[A-Za-z_]\w*=", word) is not None
+        if more and before != "--set":
+            yield "--set"
+        yield word
+        in_set, before = more or word == "--set" or word.startswith("--set="), word

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import metadata
@@ -14,6 +13,7 @@ from typing import Annotated, Any, NoReturn, get_type_hints
 
 from search.errors import SearchError
 from search.experiment.remote.store import ResultsPath
+from search.experiment.trackers import TRACKERS
 from search.planning import option_values as read
 from search.space import SAMPLERS, STOPPING_RULES
 from search.space.values import text_of
@@ -209,6 +209,15 @@ class Options:
             metavar="T",
         ),
     ] = None
+    log: Annotated[
+        tuple[str, ...],
+        _placed(
+            "--log",
+            "log epochs, configurations and states there too, and the best model; may be given several times",
+            action="append",
+            choices=TRACKERS,
+        ),
+    ] = field(default_factory=tuple)
     dry_run: Annotated[bool, _shown("--dry-run", "show the space and the plan, and train nothing", **_given)] = False
     page: Annotated[
         bool, _shown("--page", "follow the search in a browser of this machine; its address is told", **_given)
@@ -247,9 +256,10 @@ class Parser(argparse.ArgumentParser):
 
 def parse(words: Sequence[str]) -> Options:
     """Return the options that the words of a command line give; raises SearchError."""
-    given = vars(_parser().parse_args(list(_one_set_each(words))))
-    several = {name: dict(given[name] or ()) for name in ("pins", "objectives", "constraints")}
-    given |= {"space": given["space"] or "", "warm_start": tuple(given["warm_start"] or ()), **several}
+    given = vars(_parser().parse_args(list(read.one_set_each(words))))
+    several: dict[str, object] = {name: dict(given[name] or ()) for name in ("pins", "objectives", "constraints")}
+    several |= {name: tuple(dict.fromkeys(given[name] or ())) for name in ("warm_start", "log")}
+    given |= {"space": given["space"] or "", **several}
     options = Options(**given)
     if not options.space and not options.list_experiments:
         raise SearchError("no space file is given; expected one, like `python -m search.run spaces/mnist_filters.py`.")
@@ -281,14 +291,3 @@ def _parser() -> argparse.ArgumentParser:
     version = f"keras-search {metadata.version('keras-search')}"
     groups[title].add_argument("--version", action="version", version=version)
     return parser
-
-
-def _one_set_each(words: Sequence[str]) -> Iterator[str]:
-    """Yield the words with `--set a=1 b=2` as `--set a=1 --set b=2`; else argparse takes SPACE for one more pin."""
-    in_set, before = False, ""
-    for word in words:
-        more = in_set and re.match(r"[A-Za-z_]\w*=", word) is not None
-        if more and before != "--set":
-            yield "--set"
-        yield word
-        in_set, before = more or word == "--set" or word.startswith("--set="), word

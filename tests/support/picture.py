@@ -27,7 +27,8 @@ ORDER_INSIDE = {
     "search.trial": "runner process fork_server child attempt reads checkpoints messages out_of_memory gpu orphans",
     "search.sampling": "sampling drawing samplers multi_fidelity expected_improvement gaussian_process learning_curves "
     "encoding thinned journal translation",
-    "search.experiment": "disk folder schema parts remote existing damage manifest states lock atomic",
+    "search.experiment": "disk folder trackers schema parts remote existing damage manifest states lock atomic",
+    "search.experiment.trackers": "tracking tensorboard mlflow tracker names",
     "search.experiment.remote": "copy mirror claim resumable store",
     "search.space": "server loading space_process hypermodel exploration unloaded definition per_trial pinned_function "
     "parameters values",
@@ -49,8 +50,8 @@ ORDER_INSIDE = {
     "trainables.datasets.containers": "opening tar_file folder zip_file container",
     "trainables.datasets.arrays": "npz functions examples",
     "trainables.datasets.photos": "source parallel layout roles wording resize picture",
-    "analysis": "report figures compare tables findings numbers listing configurations load statistics stored wording "
-    "command",
+    "analysis": "report figures compare export tables findings numbers listing configurations load statistics stored "
+    "wording command",
     "analysis.wording": "formats columns",
     "analysis.report": "__main__ live page pictures words",
     "analysis.report.live": "server answers details trial_rows drawn standing folder plain",

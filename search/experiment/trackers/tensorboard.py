@@ -1,0 +1,76 @@
+"""A search in TensorBoard: a run for each trial, with its curves, its configuration (HParams) and how it ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tensorboardX import SummaryWriter
+from tensorboardX.proto.api_pb2 import Status
+from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData, SessionEndInfo
+from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboardX.summary import hparams
+
+from search.experiment.states import TrialState
+from search.experiment.trackers.tracker import Row, Tracker, by_epoch, measured, settings
+
+FOLDER = "tensorboard"
+AT_BEST = "best/"
+"""What stands before a metric's name in the value that decides, that of the best epoch."""
+_END_TAG = "_hparams_/session_end_info"
+
+
+class TensorBoard(Tracker):
+    """Writes event files into a folder; a run that has no end in HParams has not ended yet."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+        self._writers: dict[str, Any] = {}
+        self._files = 0
+
+    def _writer(self, trial_id: str) -> Any:
+        if trial_id not in self._writers:
+            # A second file of a run within one second would else have the name of the first, and replace it.
+            self._files += 1
+            folder = str(self._folder / trial_id)
+            self._writers[trial_id] = SummaryWriter(folder, flush_secs=5, filename_suffix=f".{self._files}")
+        return self._writers[trial_id]
+
+    def begin(self, row: Row) -> None:
+        """Do nothing: a run is there with its first epoch, or its end."""
+
+    def epoch(self, row: Row) -> None:
+        """Write a point of each curve."""
+        for name, value in by_epoch(row).items():
+            self._writer(row["trial_id"]).add_scalar(name, value, int(row["epoch"]))
+
+    def end(self, row: Row) -> None:
+        """Write the values that decide, the configuration, and how the trial ended; a pruned one has not failed."""
+        writer = self._writer(row["trial_id"])
+        values = {AT_BEST + name: value for name, value in measured(row).items()}
+        for name, value in values.items():
+            writer.add_scalar(name, value, int(row["epochs"] or 0))
+        if row.get("error"):
+            writer.add_text("error", str(row["error"]))
+        configuration = {name: v if isinstance(v, (bool, int, float)) else str(v) for name, v in settings(row).items()}
+        experiment, begin, _ = hparams({**configuration, "state": str(row["state"])}, values)
+        for summary in (experiment, begin, _session_end(row["state"])):
+            writer.file_writer.add_summary(summary)
+        writer.close()
+        del self._writers[row["trial_id"]]
+
+    def close(self, best: str | None, model: Path | None) -> None:
+        """Say which trial is the best, and where its model lies, which TensorBoard cannot hold."""
+        if best is not None:
+            told = f"the best trial; its model: {model}" if model else "the best trial"
+            self._writer(best).add_text("best", told)
+        for writer in self._writers.values():
+            writer.close()
+
+
+def _session_end(state: str) -> Any:
+    status = "STATUS_FAILURE" if state == TrialState.FAILED else "STATUS_SUCCESS"
+    content = HParamsPluginData(session_end_info=SessionEndInfo(status=Status.Value(status)), version=0)
+    plugin = SummaryMetadata.PluginData(plugin_name="hparams", content=content.SerializeToString())
+    return Summary(value=[Summary.Value(tag=_END_TAG, metadata=SummaryMetadata(plugin_data=plugin))])

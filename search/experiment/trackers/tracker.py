@@ -1,0 +1,74 @@
+"""What a tracker is told of a search: the rows of the two tables, as they are stored."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from search.experiment.schema import CONFIG_PREFIX
+from search.experiment.states import TrialState
+
+Row = Mapping[str, Any]
+_OF_THE_SEARCH = {"number", "seed", "epochs", "best_epoch"}
+
+
+class Tracker(ABC):
+    """Takes rows in the order in which a search stores them; the same of a whole table gives the same in the end."""
+
+    def __init__(self) -> None:
+        self._begun: set[str] = set()
+        self._ended: dict[str, str] = {}
+
+    def take(self, trials: Sequence[Row], epochs: Sequence[Row]) -> None:
+        """Take rows of trials and epochs; a row that only tells what is known already changes nothing."""
+        for row in trials:
+            if row["trial_id"] not in self._begun:
+                self._begun.add(row["trial_id"])
+                self.begin(row)
+        for row in epochs:
+            self.epoch(row)
+        for row in trials:
+            if row["state"] != TrialState.RUNNING and self._ended.get(row["trial_id"]) != row["state"]:
+                self._ended[row["trial_id"]] = row["state"]
+                self.end(row)
+
+    @abstractmethod
+    def begin(self, row: Row) -> None:
+        """A trial has begun, in an earlier run of the driver perhaps."""
+
+    @abstractmethod
+    def epoch(self, row: Row) -> None:
+        """A trial has finished an epoch."""
+
+    @abstractmethod
+    def end(self, row: Row) -> None:
+        """A trial has ended: complete, pruned or failed."""
+
+    @abstractmethod
+    def close(self, best: str | None, model: Path | None) -> None:
+        """Nothing more comes; `best` is the best trial, whose model lies in that file."""
+
+
+def settings(row: Row) -> dict[str, Any]:
+    """The configuration of a trial, without what is inactive."""
+    named = {name.removeprefix(CONFIG_PREFIX): v for name, v in row.items() if name.startswith(CONFIG_PREFIX)}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def by_epoch(row: Row) -> dict[str, float]:
+    """What was measured in an epoch."""
+    return {name: v for name, v in _numbers(row).items() if name != "epoch"}
+
+
+def measured(row: Row) -> dict[str, float]:
+    """What was measured of a whole trial, of its best epoch where it is a metric by epoch."""
+    others = (CONFIG_PREFIX, *_OF_THE_SEARCH)
+    return {name: v for name, v in _numbers(row).items() if not name.startswith(others)}
+
+
+def _numbers(row: Row) -> dict[str, float]:
+    plain = {n: v for n, v in row.items() if isinstance(v, (int, float)) and not isinstance(v, bool)}
+    return {name: float(value) for name, value in plain.items() if math.isfinite(value)}

@@ -1,0 +1,99 @@
+"""Feeds trackers while a search runs, from a thread of their own, and from the tables of one that has ended."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+
+from search.experiment.manifest import read_manifest
+from search.experiment.schema import read_epochs, read_trials
+from search.experiment.states import TrialState
+from search.experiment.trackers.tracker import Row, Tracker
+from search.wording import error_text
+
+PATIENCE_S = 30.0
+"""How long the end of a search waits for what is still to be written."""
+
+
+def make_tracker(name: str, experiment: str, folder: Path) -> Tracker:
+    """The tracker of that name; `folder` is where TensorBoard's files go."""
+    if name == "tensorboard":
+        from search.experiment.trackers.tensorboard import TensorBoard  # noqa: PLC0415  # takes half a second to import
+
+        return TensorBoard(folder)
+    from search.experiment.trackers.mlflow import Mlflow  # noqa: PLC0415  # is an extra
+
+    return Mlflow(experiment)
+
+
+def track(name: str, root: Path, folder: Path) -> int:
+    """Write a search that has ended, from its folder; the number of its trials. Raises SearchError."""
+    tracker = make_tracker(name, read_manifest(root).get("name") or root.name, folder)
+    trials = [row for row in read_trials(root).table.to_pylist() if row["state"] != TrialState.RUNNING]
+    epochs = sorted(read_epochs(root).table.to_pylist(), key=lambda row: (row["trial_id"], row["epoch"]))
+    ids = {row["trial_id"] for row in trials}
+    tracker.take(trials, [row for row in epochs if row["trial_id"] in ids])
+    tracker.close(*best_model(root))
+    return len(trials)
+
+
+def best_model(root: Path) -> tuple[str | None, Path | None]:
+    """The best trial of a search that has ended, and its model's file, as the manifest has them."""
+    found = read_manifest(root).get("best") or {}
+    return found.get("trial_id"), root / found["model"] if found.get("model") else None
+
+
+class Tracking:
+    """Several trackers of a search that runs: nothing waits for them, and what they cannot write costs no trial."""
+
+    def __init__(self, names: Sequence[str], experiment: str, folder: Path) -> None:
+        self._names, self._experiment, self._folder = names, experiment, folder
+        self._said: SimpleQueue[Callable[[Tracker], None] | None] = SimpleQueue()
+        self._news: SimpleQueue[str] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="trackers", daemon=True)
+        self._thread.start()
+
+    def take(self, trials: Sequence[Row], epochs: Sequence[Row]) -> None:
+        """Pass on rows that have been stored."""
+        rows = (list(trials), list(epochs))
+        self._said.put(lambda tracker: tracker.take(*rows))
+
+    def news(self) -> list[str]:
+        """Return lines on what could not be written, each once."""
+        return [self._news.get() for _ in range(self._news.qsize())]
+
+    def close(self) -> list[str]:
+        """Wait until all is written, the best model too, for a while; lines on what was not."""
+        best, model = best_model(self._folder.parent)
+        self._said.put(lambda tracker: tracker.close(best, model))
+        self._said.put(None)
+        self._thread.join(PATIENCE_S)
+        late = f"what was logged is not complete after {PATIENCE_S:.0f} s; {self._again(self._names)}"
+        return [*self.news(), *[late] * self._thread.is_alive()]
+
+    def _run(self) -> None:
+        made: dict[str, Tracker] = {}
+        for name in self._names:
+            with self._guarded(name):
+                made[name] = make_tracker(name, self._experiment, self._folder)
+        while (said := self._said.get()) is not None:
+            for name in list(made):
+                tracker = made.pop(name)
+                with self._guarded(name):
+                    said(tracker)
+                    made[name] = tracker
+
+    @contextmanager
+    def _guarded(self, name: str) -> Iterator[None]:
+        """Note an error, which ends the tracker: a server that is down must not end the search."""
+        try:
+            yield
+        except Exception as error:  # Of libraries and servers of all kinds.
+            self._news.put(f"nothing more is logged to {name} ({error_text(error)[:200]}); {self._again([name])}")
+
+    def _again(self, names: Sequence[str]) -> str:
+        words = [f"python -m analysis.export {self._folder.parent} --to {name}" for name in names]
+        return f"once the search has ended: {'; '.join(words)}"

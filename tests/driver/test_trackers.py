@@ -1,0 +1,170 @@
+"""Searches in TensorBoard and MLflow, read back by their own readers."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.command import run
+from analysis.export import export
+from search.experiment.manifest import write_manifest
+from search.experiment.states import TrialState
+from search.experiment.trackers import Tracking
+from search.experiment.trackers.tracker import Row, Tracker
+from search.run import main
+from search.trial.messages import TrialSpec
+from tests.support.search_world import World
+
+ROOT = Path(__file__).parents[2]
+STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED, TrialState.COMPLETE)
+needs_mlflow = pytest.mark.skipif(
+    importlib.util.find_spec("mlflow") is None, reason="MLflow is not installed: pip install 'keras-search[mlflow]'"
+)
+
+READ_TENSORBOARD = """
+import json, pathlib, sys, types
+sys.modules["tensorboard.compat.notf"] = types.ModuleType("notf")  # TensorBoard then reads without TensorFlow.
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+found = {}
+for folder in sorted(pathlib.Path(sys.argv[1]).iterdir()):
+    read = EventAccumulator(str(folder)).Reload()
+    try:
+        own = {name: HParamsPluginData.FromString(text) for name, text in read.PluginTagToContent("hparams").items()}
+    except KeyError:
+        own = {}
+    end = own.get("_hparams_/session_end_info")
+    start = own.get("_hparams_/session_start_info")
+    found[folder.name] = {
+        "curve": [[e.step, e.value] for e in read.Scalars("value")] if "value" in read.Tags()["scalars"] else [],
+        "status": end.session_end_info.status if end else None,
+        "state": start.session_start_info.hparams["state"].string_value if start else None,
+        "x": start.session_start_info.hparams["x"].number_value if start else None,
+        "texts": [t for t in read.Tags()["tensors"]],
+    }
+print(json.dumps(found))
+"""
+
+
+def searched(world: World) -> dict[str, TrialSpec]:
+    """Four trials that end in four ways, and a fifth that is cut off."""
+    specs = {}
+    for state in STATES:
+        spec = world.start()
+        specs[spec.trial_id] = spec
+        for epoch in (1, 2):
+            world.epoch(spec, epoch, epoch / 2)
+        world.end(spec, state, error="no" if state is TrialState.FAILED else None)
+    cut_off = world.start()
+    world.epoch(cut_off, 1, 0.5)
+    world.search.recorder.close()
+    model = world.experiment.models / "best.keras"
+    model.parent.mkdir(parents=True, exist_ok=True)
+    model.write_text("weights")
+    best = {"trial_id": "00000", "model": "models/best.keras"}
+    write_manifest(world.experiment.root, {"name": "e", "best": best})
+    return specs
+
+
+def tensorboard(folder: Path) -> dict[str, Any]:
+    command = [sys.executable, "-c", textwrap.dedent(READ_TENSORBOARD), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_tensorboard_has_curves_configurations_and_honest_states(make: Callable[..., World], tmp_path: Path) -> None:
+    world = make(stopping="none")
+    world.experiment.tracking = Tracking(["tensorboard"], "e", world.experiment.root / "tensorboard")
+    specs = searched(world)
+    assert world.experiment.tracking.close() == []
+    world.close()
+    assert run(export, [str(world.experiment.root), "--to", "tensorboard", "--output", str(tmp_path / "out")]) == 0
+    live, exported = tensorboard(world.experiment.root / "tensorboard"), tensorboard(tmp_path / "out" / "e")
+    assert live.pop("00004")["status"] is None, "a trial that was cut off has no end"
+    assert live == exported
+    assert [run["status"] for run in live.values()] == [1, 1, 2, 1], "success, success, failure, success"
+    assert [run["state"] for run in live.values()] == list(map(str, STATES))
+    for trial_id, run_ in live.items():
+        assert run_["curve"] == [[1, 0.5], [2, 1.0]]
+        assert run_["x"] == pytest.approx(specs[trial_id].config["x"])
+    assert "best/text_summary" in live["00000"]["texts"]
+    assert "error/text_summary" in live["00002"]["texts"]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("mlflow") is not None, reason="MLflow is installed")
+def test_tracker_that_is_not_installed_is_refused_before_training(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["spaces/branin.py", "--log", "tensorboard", "--log", "mlflow", "--dry-run"]) == 2
+    assert "--log mlflow needs the package 'mlflow', which is not installed. Install it: pip" in capsys.readouterr().err
+
+
+@needs_mlflow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's, of SQLAlchemy
+def test_mlflow_has_runs_in_their_states_and_the_best_model(
+    make: Callable[..., World], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    from mlflow import MlflowClient
+
+    world = make(stopping="none")
+    world.experiment.tracking = Tracking(["mlflow"], "e", world.experiment.root / "tensorboard")
+    specs = searched(world)
+    assert world.experiment.tracking.close() == []
+    world.close()
+    client = MlflowClient()
+    for _ in range(2):  # What was logged already is not logged again.
+        runs = {
+            r.data.tags["trial_id"]: r for r in client.search_runs([client.get_experiment_by_name("e").experiment_id])
+        }
+        assert [runs[name].info.status for name in sorted(runs)] == [
+            "FINISHED",
+            "KILLED",
+            "FAILED",
+            "FINISHED",
+            "KILLED",
+        ]
+        states = [runs[name].data.tags["state"] for name in sorted(runs)]
+        assert states == [*map(str, STATES), "interrupted"]
+        curve = client.get_metric_history(runs["00000"].info.run_id, "value")
+        assert [(one.step, one.value) for one in curve] == [(1, 0.5), (2, 1.0)]
+        assert float(runs["00001"].data.params["x"]) == pytest.approx(specs["00001"].config["x"])
+        assert runs["00002"].data.tags["error"] == "no"
+        found = [file.path for file in client.list_artifacts(runs["00000"].info.run_id, "model")]
+        assert found == ["model/best.keras"]
+        assert run(export, [str(world.experiment.root), "--to", "mlflow"]) == 0
+
+
+class Broken(Tracker):
+    """A server that is down."""
+
+    def begin(self, row: Row) -> None:
+        raise ConnectionError("nobody answers")
+
+    def epoch(self, row: Row) -> None: ...
+    def end(self, row: Row) -> None: ...
+    def close(self, best: str | None, model: Path | None) -> None: ...
+
+
+def test_tracker_that_fails_costs_no_trial_and_is_told_once(
+    make: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.experiment.trackers.tracking.make_tracker", lambda *words: Broken())
+    world = make(stopping="none")
+    world.experiment.tracking = Tracking(["mlflow"], "e", world.experiment.root / "tensorboard")
+    searched(world)
+    said = world.experiment.tracking.close()
+    assert len(said) == 1
+    assert said[0].startswith("nothing more is logged to mlflow (ConnectionError: nobody answers); once the search")
+    assert f"python -m analysis.export {world.experiment.root} --to mlflow" in said[0]
+    assert list(world.states().values()) == [*map(str, STATES), "running"]
