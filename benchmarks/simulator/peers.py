@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -11,9 +14,9 @@ from typing import Any
 import keras_tuner
 import numpy as np
 import optuna
-from keras_tuner.oracles import HyperbandOracle
+from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, SuccessiveHalvingPruner
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
 
@@ -107,23 +110,23 @@ def _max_t(asha: ASHAScheduler) -> int:
     return int(asha._max_t)
 
 
-class KerasTunerHyperband:
-    """KerasTuner's Hyperband, whose later rounds continue from the epochs of the earlier ones."""
+class KerasTuner:
+    """An oracle of KerasTuner; the later rounds of Hyperband's continue from the epochs of the earlier ones."""
 
-    def __init__(self, task: Task, seed: int) -> None:
+    def __init__(self, task: Task, oracle: Callable[..., Any], seed: int, **options: object) -> None:
         self._task, self._seeds = task, dict[str, int]()
-        self._oracle = HyperbandOracle(
+        self._oracle = oracle(
             keras_tuner.Objective("value", task.mode),
-            max_epochs=task.epochs,
-            hyperband_iterations=100,
             seed=seed,
             hyperparameters=_hyperparameters(task),
             max_consecutive_failed_trials=10**6,
+            **options,
         )
         self._oracle.verbose = False
         self._oracle._display.verbose = 0
-        self._folder = tempfile.TemporaryDirectory()
-        self._oracle._set_project_dir(self._folder.name, "search")
+        folder = tempfile.mkdtemp(prefix="keras-tuner-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._oracle._set_project_dir(folder, "search")
         self._trials: dict[str, Any] = {}
 
     def ask(self) -> Job | None:
@@ -138,10 +141,10 @@ class KerasTunerHyperband:
         for name in self._task.space.parameters:
             if self._task.space.is_active(name, config):
                 config[name] = _as_declared(self._task.space.parameters[name], values[name])
-        return Job(trial.trial_id, config, seed, values["tuner/initial_epoch"], values["tuner/epochs"])
+        return Job(trial.trial_id, config, seed, values.get("tuner/initial_epoch", 0), values.get("tuner/epochs"))
 
     def report(self, trial_id: str, epoch: int, value: float) -> bool:
-        """Return that the trial goes on, because nothing is stopped between rounds."""
+        """Return that the trial goes on, because nothing is stopped inside a round."""
         self._oracle.update_trial(trial_id, {"value": value}, step=epoch)
         return False
 
@@ -183,5 +186,10 @@ PEERS: dict[str, Callable[[Task, int], Search]] = {
         task, TPESampler(seed=seed), HyperbandPruner(max_resource=task.epochs, reduction_factor=3)
     ),
     "Ray ASHA + OptunaSearch": RayTune,
-    "KerasTuner Hyperband": KerasTunerHyperband,
+    "KerasTuner Hyperband": lambda task, seed: KerasTuner(
+        task, HyperbandOracle, seed, max_epochs=task.epochs, hyperband_iterations=100
+    ),
+    "KerasTuner Bayesian": lambda task, seed: KerasTuner(task, BayesianOptimizationOracle, seed, max_trials=10**6),
 }
+if importlib.util.find_spec("torch"):
+    PEERS["Optuna GP + median"] = lambda task, seed: Optuna(task, GPSampler(seed=seed), MedianPruner())

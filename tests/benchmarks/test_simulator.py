@@ -12,7 +12,7 @@ from benchmarks.simulator import compare, costly, design, report
 from benchmarks.simulator.clock import Job, simulate
 from benchmarks.simulator.product import Product
 from benchmarks.simulator.task import Task, random_config
-from search.space import Config, Float
+from search.space import Choice, Config, Float, Int, Parameter
 
 BUDGETS = (1, 2, 4)
 
@@ -127,3 +127,26 @@ def test_a_store_is_continued_and_summed_up(tmp_path: Path, monkeypatch: pytest.
     compare.Comparison("design", 1, 2, 2, []).run(store)
     assert [run["seed"] for run in compare.read(store)] == [0, 1]
     assert "| design | 2 | epochs | random + asha |" in compare.table(store)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # KerasTuner uses old names of `threading`.
+def test_every_peer_searches_a_space_with_a_condition() -> None:
+    from benchmarks.simulator.peers import PEERS
+
+    parameters: dict[str, Parameter] = {
+        "deep": Choice(False, True),
+        "layers": Int(1, 3, when={"deep": True}),
+        "rate": Float(1e-4, 1.0, log=True),
+    }
+
+    def curve(config: Config) -> np.ndarray:
+        assert ("layers" in config) == config["deep"]
+        return np.asarray(float(str(config["rate"])) * np.arange(1, 5) / 4)
+
+    task = Task("conditional", parameters, epochs=4, curve=curve)
+    for name, make in PEERS.items():
+        found = simulate(task, make(task, 0), 2, (6,), 0)
+        assert found.started >= 6, name
+        assert found.complete >= 1, name
+        assert found.regret[0] < 200, name
