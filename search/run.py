@@ -13,9 +13,11 @@ from search.carry_out import Ended, carry_out
 from search.console import Console
 from search.errors import SearchError
 from search.experiment.states import SearchEnd
-from search.planning.options import Options, parse
+from search.planning.options import HELP, Options, help_of, parse
 from search.planning.plan import RESULTS
+from search.screen.dry_run import print_space
 from search.screen.listing import print_experiments
+from search.space.loading import read_space, space_of
 from trainables.errors import TrainableError
 
 DONE, NOTHING_SUCCEEDED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
@@ -26,6 +28,8 @@ def main(words: Sequence[str] | None = None) -> int:
     words = tuple(sys.argv[1:] if words is None else words)
     console = Console()
     try:
+        if HELP & {*words}:
+            return _help(words, console)
         options = parse(words)
         console.quiet = options.quiet
         return _run(options, words, console)
@@ -38,6 +42,14 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.error("interrupted.")
         return INTERRUPTED
+
+
+def _help(words: tuple[str, ...], console: Console) -> int:
+    text, named = help_of(words)
+    console.result(text.rstrip())
+    if named:
+        print_space(console, space_of(read_space(named), console.warning), named)
+    return DONE
 
 
 def _run(options: Options, words: tuple[str, ...], console: Console) -> int:

@@ -25,6 +25,7 @@ def _flag(group: str, flag: str, text: str, **how: object) -> dict[str, Any]:
     return {"group": group, "flag": flag, "help": text, **how}
 
 
+HELP = {"-h", "--help"}
 _searched = partial(_flag, "what is searched")
 _placed = partial(_flag, "where it runs and what it leaves")
 _shown = partial(_flag, "what is shown")
@@ -259,13 +260,19 @@ def parse(words: Sequence[str]) -> Options:
     given = vars(_parser().parse_args(list(read.one_set_each(words))))
     several: dict[str, object] = {name: dict(given[name] or ()) for name in ("pins", "objectives", "constraints")}
     several |= {name: tuple(dict.fromkeys(given[name] or ())) for name in ("warm_start", "log")}
-    given |= {"space": given["space"] or "", **several}
-    options = Options(**given)
+    options = Options(**{**given, "space": given["space"] or "", **several})
     if not options.space and not options.list_experiments:
         raise SearchError("no space file is given; expected one, like `python -m search.run spaces/mnist_filters.py`.")
     if options.retry_failed and not options.resume:
         raise SearchError("--retry-failed runs the failed trials of an earlier search again; give --resume with it.")
     return options
+
+
+def help_of(words: Sequence[str]) -> tuple[str, str]:
+    """The text of `--help`, and the space file that a command line with it names; empty where it names none."""
+    parser = _parser()
+    given = parser.parse_known_args(list(read.one_set_each([word for word in words if word not in HELP])))[0]
+    return parser.format_help(), given.space or ""
 
 
 def _parser() -> argparse.ArgumentParser:

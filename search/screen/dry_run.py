@@ -28,9 +28,24 @@ def print_plan(console: Console, plan: Plan) -> None:
         console.result(f"size:      {counted(size, 'configuration') if size is not None else 'infinite'}")
     else:
         console.result("parameters are given by a function; they are known once it has been run")
+    console.result(_fixed(space))
     for heading, text in _lines(plan):
         console.result(f"{heading + ':':10} {text}")
     console.result("A dry run: nothing was trained.")
+
+
+def print_space(console: Console, space: Space, name: str) -> None:
+    """Print what a space searches and fixes, as a part of `--help`."""
+    console.result(f"\nparameters of {name}, each pinned by --set NAME=VALUE:", style="bold")
+    if space.declared:
+        console.result(_parameters(space))
+    else:
+        console.result("they are given by a function, and known once it has been run")
+    console.result(_fixed(space))
+
+
+def _fixed(space: Space) -> str:
+    return f"fixed:     {', '.join(f'{name}={show_value(value)}' for name, value in space.fixed.items()) or 'nothing'}"
 
 
 def _parameters(space: Space) -> Table:
@@ -57,7 +72,7 @@ def _in_words(values: Sequence[object]) -> str:
 
 def _lines(plan: Plan) -> list[tuple[str, str]]:
     space = plan.space
-    lines = [("fixed", ", ".join(f"{name}={show_value(value)}" for name, value in space.fixed.items()) or "nothing")]
+    lines: list[tuple[str, str]] = []
     if plan.dataset is not None:
         data = plan.dataset
         kind = "rows" if data.input_shapes else "images"

@@ -1,6 +1,7 @@
 """From a command line to a plan: pins, counts, the offline fallback, what a dry run shows. Nothing is trained."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -241,3 +242,17 @@ def test_dry_run_shows_a_long_condition_by_its_ends(capsys: pytest.CaptureFixtur
     plan(parameters='{"filters": Int(1, 90), "dropout": Float(0, 0.5, when={"filters": (1, 2, *range(30, 90))})}')
     main(["given.py", "--dry-run"])
     assert "filters is 1 or 2 or 30 to 89" in " ".join(capsys.readouterr().out.split())
+
+
+def test_help_of_a_space_shows_its_parameters(capsys: pytest.CaptureFixture[str]) -> None:
+    plan()
+    assert main(["given.py", "--trials", "3", "--help"]) == DONE
+    said = capsys.readouterr().out
+    assert "--sampler {mfgp," in said
+    assert "parameters of given.py, each pinned by --set NAME=VALUE" in said
+    assert re.search(r"kernel_size +Choice +3, 5 +network is two_conv", said)
+    assert "fixed:     image_size=16" in said
+    assert main(["--help"]) == DONE
+    assert "parameters of" not in capsys.readouterr().out
+    assert main(["give.py", "--help"]) == 2
+    assert "Did you mean" in capsys.readouterr().err
