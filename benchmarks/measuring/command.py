@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class Run:
 def run(contestant: Contestant, trials: int, folder: Path) -> Run:
     """Run a contestant with its files in an empty folder."""
     began, began_at = time.perf_counter(), time.time()
-    _run_all(contestant.commands(trials, folder))
+    run_all(contestant.commands(trials, folder))
     seconds = time.perf_counter() - began
     time.sleep(SETTLE_S)
     record = contestant.read(folder)
@@ -58,10 +58,15 @@ def run(contestant: Contestant, trials: int, folder: Path) -> Run:
     return Run(trials, began_at, seconds, record)
 
 
-def _run_all(commands: Sequence[Sequence[str]]) -> None:
-    """Start the processes side by side and wait for them; their output is shown when one fails."""
+def run_all(commands: Sequence[Sequence[str]], environment: Mapping[str, str] | None = None) -> None:
+    """Start the processes side by side and wait for them; their output is shown when one fails.
+
+    `environment` takes the place of this process' own.
+    """
     with tempfile.TemporaryFile("w+") as output:
-        processes = [subprocess.Popen(words, cwd=ROOT, stdout=output, stderr=output) for words in commands]
+        processes = [
+            subprocess.Popen(words, cwd=ROOT, env=environment, stdout=output, stderr=output) for words in commands
+        ]
         codes = [process.wait() for process in processes]
         if any(codes):
             output.seek(0)

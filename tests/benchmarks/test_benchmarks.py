@@ -1,5 +1,8 @@
 """The benchmark of overhead compares what it says that it compares, and really runs."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.fidelity import configurations, search
-from benchmarks.measuring.command import Run, run
+from benchmarks.measuring.command import ROOT, Run, run
 from benchmarks.measuring.contestants import CONTESTANTS
 from benchmarks.measuring.where import trial_times, where
 from benchmarks.objectives import PROBLEMS, hypervolume, share_found
@@ -15,6 +18,8 @@ from benchmarks.overhead import main, spread
 from benchmarks.peers import digits
 from benchmarks.peers.record import Record, read
 from benchmarks.spaces.digits_cnn import space
+from benchmarks.start import __main__ as start
+from benchmarks.start.stations import NOTING, STATIONS, read_notes
 from search.experiment.folder import Experiment
 from search.space import Choice, Float
 from search.stopping import make_rule
@@ -111,6 +116,49 @@ def test_ours_and_a_peer_run_and_are_printed(tmp_path: Path, capsys: pytest.Capt
     assert [row[1] for row in rows] == ["3", "3"]
     assert all(0.2 < float(row[5]) <= 1 for row in rows), "something was learnt"
     assert "last trial to end of command" in printed
+
+
+def test_stations_are_where_they_are_noted() -> None:
+    """Every function that is to note its return is there, and does in a process that begins with the noting."""
+    script = """if True:
+        import functools, importlib, sitecustomize
+        for name, (path, _) in sitecustomize.CALLS.items():
+            if not name.startswith("keras"):
+                assert functools.reduce(getattr, path.split("."), importlib.import_module(name)).__wrapped__, name
+    """
+    environment = {**os.environ, "STATIONS_FILE": os.devnull, "PYTHONPATH": os.pathsep.join([str(NOTING), str(ROOT)])}
+    subprocess.run([sys.executable, "-c", script], env=environment, cwd=ROOT, check=True)
+
+
+def test_a_station_is_passed_first_by_whoever_passes_it_first_and_data_are_opened_where_they_are_trained_on(
+    tmp_path: Path,
+) -> None:
+    notes = tmp_path / "stations"
+    lines = ["1.0\t7\tplan ready", "2.0\t7\tdata open", "5.0\t8\tdata open", "4.0\t9\tdata open"]
+    notes.write_text("\n".join([*lines, "9.0\t7\tfirst epoch", "9.5\t7\tfirst epoch"]))
+    assert read_notes(notes) == {"plan ready": 1.0, "data open": 4.0, "first epoch": 9.0}
+
+
+def test_table_of_stations_has_medians_and_leaves_out_what_a_peer_does_not_have() -> None:
+    ours = [{"plan ready": at, "first epoch": at + 3, "prompt back": at + 5} for at in (1.0, 3.0, 2.0)]
+    lines = start.table({"ours": ours, "optuna": [{"first epoch": 6.0, "prompt back": 8.0}]}).splitlines()
+    assert lines[2:] == [
+        "| plan ready | 2.0 (1.0 to 3.0) | – |",
+        "| first epoch | 5.0 (4.0 to 6.0) | 6.0 |",
+        "| prompt back | 7.0 (6.0 to 8.0) | 8.0 |",
+    ]
+
+
+@pytest.mark.slow
+def test_stations_of_a_peer_are_measured_and_drawn(tmp_path: Path) -> None:
+    words = ["--only", "bare-keras", "--trials", "1", "--rounds", "1", "--output", str(tmp_path / "start.md")]
+    start.main([*words, "--picture", str(tmp_path / "start.png")])
+    rows = [line.strip("| ").split(" | ") for line in (tmp_path / "start.md").read_text().splitlines()[4:]]
+    seconds = {station: float(value) for station, value in rows}
+    assert list(seconds) == [s for s in STATIONS if s in seconds]
+    assert 0 < seconds["TensorFlow imported"] <= seconds["first epoch"] <= seconds["last trial ended"]
+    assert seconds["last trial ended"] <= seconds["prompt back"] <= seconds["last process gone"]
+    assert (tmp_path / "start.png").read_bytes().startswith(b"\x89PNG")
 
 
 RULES: list[tuple[str, dict[str, float | str]]] = [("none", {}), ("asha", {}), ("asha", {"fidelity": "both"})]

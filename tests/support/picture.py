@@ -60,9 +60,10 @@ ORDER_INSIDE = {
     "analysis.stored": "source casts manifest journal",
     "analysis.figures.parameters": "parallel settings contour important slices",
     "analysis.figures.drawing": "scales surface style",
-    "benchmarks": "crashes scale profile_driver real overhead measuring simulator samplers peers transfer analysis "
-    "stopping_rules epoch spaces fidelity objectives",
+    "benchmarks": "start crashes scale profile_driver real overhead measuring simulator samplers peers transfer "
+    "analysis stopping_rules epoch spaces fidelity objectives",
     "benchmarks.measuring": "scale_cell where command printed contestants",
+    "benchmarks.start": "__main__ stations",
     "benchmarks.real": "__main__ figure results timed systems keras_tuner_hyperband optuna_hyperband ray_asha problem",
     "benchmarks.simulator": "compare variants product peers costly report design plain_networks clock tables task",
     "benchmarks.simulator.variants": "thaw curve_model",
