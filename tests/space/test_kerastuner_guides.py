@@ -1,6 +1,7 @@
 """Guides of KerasTuner: the same hyperparameters as its oracle finds (table: docs/coming_from/keras_tuner.md)."""
 
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +54,11 @@ def test_hypermodel_of_kerastuner_itself_is_found_whole(name: str, tmp_path: Pat
     first = build_once(hypermodel, {})
     assert first.error is None
     assert first.values.keys() == oracle_finds(hypermodel, tmp_path, trials=1)
+
+
+def test_every_row_of_the_documented_table_is_a_guide_that_is_held() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "coming_from" / "keras_tuner.md").read_text()
+    rows = re.findall(
+        r"^\| ([^|]+) \| [^|]+ \| [^|]+ \|$", text.partition("## The guides of KerasTuner")[2], re.MULTILINE
+    )
+    assert [row for row in rows if row not in ("guide", "---")] == list(GUIDES)
