@@ -1,4 +1,4 @@
-"""Which network and which rate do 2,000 images of MNIST need? What `benchmarks.real` has every system search.
+"""Which network and which rate do 1,000 images of MNIST need? What `benchmarks.real` has every system search.
 
 python -m search.run benchmarks/spaces/real_mnist.py   # 100 configurations of up to 9 epochs
 """
@@ -15,7 +15,7 @@ space = dataclasses.replace(
         "batch_norm": "none",
         "epochs": 9,
         "batch_size": 32,
-        "sample_size": 2000,
-        "evaluation_size": 4000,
+        "sample_size": 1000,
+        "evaluation_size": 2000,
     },
 )
