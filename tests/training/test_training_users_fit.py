@@ -139,3 +139,15 @@ def test_an_error_and_a_divergence_are_the_trials() -> None:
         list(started(breaks))
     with pytest.raises(TrialDiverged):
         list(started(diverges))
+
+
+@pytest.mark.parametrize(("scale", "told"), [(1, False), (16, True)])
+def test_fit_that_scales_its_data_is_told_that_the_test_does_not(scale: int, told: bool) -> None:
+    def fit(_config: Any, model: Any, x: Any, y: Any, validation_data: Any = None, **kwargs: Any) -> Any:
+        validation = (validation_data[0] / scale, validation_data[1])
+        return model.fit(x / scale, y, validation_data=validation, verbose=0, **kwargs)
+
+    trial = Trial(seed=1)
+    *_, last = started(fit, trial)
+    assert "test_loss" in last
+    assert ("its `fit` measured a val_loss of" in trial.facts["engine_reason"]) is told

@@ -19,7 +19,7 @@ import numpy as np
 
 from trainables.data import Data, Split
 from trainables.engines.batches import Labels, as_given
-from trainables.engines.contract import BEGINS_ANEW, COMPILED, FIT
+from trainables.engines.contract import BEGINS_ANEW, COMPILED, EVALUATED_AT_ONCE, FIT
 from trainables.engines.keras_fit import KerasFit
 from trainables.errors import TrainableError
 from trainables.own_models.choice import Build, OwnModel, built_model, fit_engine, keras_as_it_was
@@ -51,13 +51,19 @@ def train_by_users_fit(
         raise TrainableError("engine is 'compiled', and the model is trained by a `fit` of its own. Expected 'auto'.")
     trial.facts |= {"engine": FIT, "engine_reason": f"it is trained by a `fit` of its own; {BEGINS_ANEW}"}
     with keras_as_it_was():
-        engine, own = yield from _stepwise(lambda report: _train(build, fit, data, config, trial=trial, report=report))
+        engine, own, seen = yield from _stepwise(
+            lambda report: _train(build, fit, data, config, trial=trial, report=report)
+        )
+        if other := _measured_otherwise(engine, data, seen):
+            print(f"{other}. The test is on unchanged data: let the model itself change them, in a layer.")
+            trial.facts["engine_reason"] += f"; {other}"
         yield finish(engine, data, ImageSettings.of(of_training(config)), trial, own=own)
 
 
 def _train(
     build: Build, fit: Fit, data: Data, config: Config, *, trial: Trial, report: Callable[[Metrics], None]
-) -> tuple[KerasFit, OwnModel]:
+) -> tuple[KerasFit, OwnModel, Metrics]:
+    """Return the engine with the best epoch's weights, the model, and what `fit` reported of that epoch."""
     own = built_model(build, config, data, trial)
     settings = ImageSettings.of(of_training(config))
     model = own.model
@@ -86,8 +92,22 @@ def _train(
     if not reporter.epochs:
         for metrics in _of_result(result, str(told.get("metric", "val_accuracy"))):
             report(metrics)
-    reporter.restore_best(model)
-    return engine, own
+    return engine, own, reporter.restore_best(model)
+
+
+_MUCH = 0.05
+"""Share of a validation loss by which it differs where data were changed, and not only averaged in another way."""
+
+
+def _measured_otherwise(engine: KerasFit, data: Data, seen: Metrics) -> str:
+    """Return in words that `fit` validated on other data than it was given, as where it scales them; else nothing."""
+    if "val_loss" not in seen:
+        return ""
+    x, y = _arrays(data.validation, engine.labels)
+    found = engine.model.evaluate(x, y, batch_size=EVALUATED_AT_ONCE, verbose=0, return_dict=True)["loss"]
+    if abs(found - seen["val_loss"]) <= _MUCH * max(abs(found), 0.01):
+        return ""
+    return f"its `fit` measured a val_loss of {seen['val_loss']:.4g} where the data as they were given have {found:.4g}"
 
 
 def _arrays(split: Split, labels: Labels) -> tuple[Any, Any]:
@@ -120,7 +140,7 @@ class _Reporter(keras.callbacks.Callback):
         self._report, self._metric = report, str(config.get("metric", "val_accuracy"))
         mode = config.get("mode") or ("min" if self._metric.endswith("loss") else "max")
         self._sign = 1 if mode == "max" else -1
-        self._best: tuple[float, list[Any]] | None = None
+        self._best: tuple[float, list[Any], Metrics] | None = None
         self._first_loss: float | None = None
         self._began = time.perf_counter()
 
@@ -136,14 +156,16 @@ class _Reporter(keras.callbacks.Callback):
         check_loss(metrics, int(metrics["epoch"]), self._first_loss)
         value = self._sign * metrics.get(self._metric, float("nan"))
         if self.model is not None and (self._best is None or value > self._best[0]):
-            self._best = value, self.model.get_weights()
+            self._best = value, self.model.get_weights(), metrics
         self._report(metrics)
         self._began = time.perf_counter()
 
-    def restore_best(self, model: keras.Model) -> None:
-        """Set the weights of the best epoch, where epochs of this model were reported."""
-        if self._best is not None and self.model is model:
-            model.set_weights(self._best[1])
+    def restore_best(self, model: keras.Model) -> Metrics:
+        """Set the weights of the best epoch and return its report, empty where no epoch of this model was reported."""
+        if self._best is None or self.model is not model:
+            return {}
+        model.set_weights(self._best[1])
+        return self._best[2]
 
 
 def _plain(logs: Mapping[str, Any]) -> Metrics:
