@@ -1,7 +1,9 @@
 """The notebooks run from start to end, wherever they are opened, and what they store stays small."""
 
 import asyncio
+import json
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
@@ -11,7 +13,7 @@ from nbclient import NotebookClient
 from tests.support.analysis_world import searched, write
 
 ROOT = Path(__file__).parents[2]
-FIRST_LOOK, SEARCH = "first_look.ipynb", "search_from_a_notebook.ipynb"
+FIRST_LOOK, SEARCH, ONNX = "first_look.ipynb", "search_from_a_notebook.ipynb", "keras_to_onnx.ipynb"
 # Jupyter's own sockets on the loopback address, open for as long as the kernel runs.
 pytestmark = pytest.mark.filterwarnings("ignore:.*zmq.*:ResourceWarning")
 
@@ -72,7 +74,7 @@ def test_search_from_a_notebook_shows_its_progress_and_goes_on_to_the_analysis(c
     assert "Best: trial " in outputs(notebook)[-1]["text"]
 
 
-@pytest.mark.parametrize("name", [FIRST_LOOK, SEARCH])
+@pytest.mark.parametrize("name", [FIRST_LOOK, SEARCH, ONNX])
 def test_stored_outputs_are_whole_and_small(name: str) -> None:
     notebook = read(name)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -82,3 +84,15 @@ def test_stored_outputs_are_whole_and_small(name: str) -> None:
     assert (ROOT / "analysis" / name).stat().st_size < 250_000
     told = [{**output.get("data", {"text": output.get("text")}), "image/png": ""} for output in outputs(notebook)]
     assert "/tmp" not in str(told)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("onnxruntime") is None, reason="needs the extra: pip install 'keras-search[onnx]'")
+def test_a_tutorial_s_model_is_a_verified_onnx_file_in_under_twenty_lines(tmp_path: Path) -> None:
+    notebook = run(ONNX, tmp_path)
+    lines = [line for cell in notebook.cells if cell.cell_type == "code" for line in cell.source.split("\n")]
+    assert len([line for line in lines if line.strip()]) < 20
+    (file,) = tmp_path.glob("results/*/exports/*.onnx")
+    said = " ".join(str(output.get("data", {}).get("text/plain", "")) for output in outputs(notebook))
+    assert "on 359 images, as measured" in said
+    assert json.loads(file.with_name(f"{file.name}.json").read_text())["takes"]["shape"] == ["images", 8, 8, 1]
