@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from analysis.configurations import compare, configurations
+from analysis.figures.bars import bars
 from analysis.load import load
 from analysis.tables import configuration_table, group_table, trial_table
 from analysis.wording.formats import FORMATS, render
@@ -176,6 +177,7 @@ def test_every_measured_number_of_a_configuration_is_the_mean_over_its_seeds(see
     assert configurations(results)["test_loss"].iloc[0] == pytest.approx(of_best["test_loss"].mean())
     assert table.frame["test_loss"].iloc[0] == pytest.approx(of_best["test_loss"].mean())
     assert grouped.frame["test_loss"].iloc[0] == pytest.approx(of_best["test_loss"].mean())
+    assert bars(results)["test_loss"].iloc[0] == pytest.approx(of_best["test_loss"].mean())
     assert "All measured values: means over 3 seeds." in table.notes
 
 

@@ -65,6 +65,15 @@ def test_figures_for_a_phone_stand_upright_with_no_letter_under_seven_points(tmp
             assert all(float(text.get_fontsize()) >= 7 for text in texts)
 
 
+def test_what_is_counted_has_ticks_at_whole_numbers_and_one_thing_is_drawn_in_one_way(tmp_path: Path) -> None:
+    results = load(write(tmp_path / "a", searched(20)))
+    by_trials, _, by_epochs = make("progress", results).axes
+    for ticks in (by_trials.get_xticks(), by_epochs.get_xticks(), by_epochs.get_yticks()):
+        assert all(float(tick).is_integer() for tick in ticks)
+    for by in ([], ["filters"]):
+        assert not any(axes.patches for axes in make("compare", results, by).axes)  # Points, never bars.
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_written_as_png_and_svg(tmp_path: Path, kind: str) -> None:
     rows = searched(40, repeats=1)

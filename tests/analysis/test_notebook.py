@@ -66,12 +66,21 @@ def test_first_look_opened_where_it_lies_in_a_clone_makes_a_small_search_itself(
 
 @pytest.mark.slow
 def test_search_from_a_notebook_shows_its_progress_and_goes_on_to_the_analysis(clone: Path) -> None:
-    notebook = run(SEARCH, clone / "analysis")
+    notebook = run(SEARCH, clone)
     (folder,) = (clone / "results").iterdir()
     shown = " ".join(str(output.get("data", {}).get("text/plain", "")) for output in outputs(notebook))
     assert "/8 trials" in shown
     assert f"{folder.name}: " in shown
     assert "Best: trial " in outputs(notebook)[-1]["text"]
+
+
+def test_both_notebooks_find_the_project_in_one_way() -> None:
+    """So that it is enough to run one of them where it lies and the other from the root."""
+    wanted = 'if Path.cwd().name == "analysis":  # Opened where it lies: results and spaces are beside this folder.\n'
+    firsts = [
+        next(cell.source for cell in read(name).cells if cell.cell_type == "code") for name in (FIRST_LOOK, SEARCH)
+    ]
+    assert all(f'{wanted}    os.chdir("..")\n' in first for first in firsts)
 
 
 @pytest.mark.parametrize("name", [FIRST_LOOK, SEARCH, ONNX])
