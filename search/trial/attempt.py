@@ -123,6 +123,8 @@ class Attempt:
         self._epochs: list[Metrics] = []
         self._held: list[Metrics] = []
         self._summary: Metrics = {}
+        self._told: dict[str, str] = {}
+        """The trainable's facts that the worker knows."""
         self._goals = context.goals or Goals(context.metric, context.mode)
         self._last_save = self._last_report = time.monotonic()
         self._save_every_s = context.checkpoint_every_s
@@ -194,7 +196,8 @@ class Attempt:
 
     def _flush(self, waits: bool) -> None:
         """Send the held epochs; with `waits`, wait for the decision and raise `_Stopped` if that is the end."""
-        self._link.send(Epochs(self._held, waits, dict(self.trial.facts)))
+        self._told = dict(self.trial.facts)
+        self._link.send(Epochs(self._held, waits, self._told))
         self._held = []
         self._last_report = time.monotonic()
         if waits and self._decision() is not Command.GO_ON:
@@ -235,7 +238,7 @@ class Attempt:
         if not self._epochs:
             hint = f" {did_you_mean(self._context.metric, [*self._summary])}" if self._summary else ""
             raise ValueError(f"the trainable ended without yielding metrics of an epoch.{hint}")
-        if self._held:
+        if self._held or self._told != self.trial.facts:
             self._flush(waits=False)
         measured = {**self._epochs[-1], **self._summary}
         for name in self._goals.needed:

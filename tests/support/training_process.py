@@ -54,6 +54,7 @@ SPACE = """
             name = "val_acuracy" if act == "misspelt" else "score"
             yield {name: float(epoch), "loss": loss, "first": first}
         if act == "summary":
+            trial.facts["engine_reason"] = "known at the end"
             yield {"test_score": 0.5}
 
     def tidy(config, trial):

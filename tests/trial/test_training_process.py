@@ -100,6 +100,12 @@ def test_trial_that_raises_trial_pruned_is_pruned_with_what_it_reported(runner: 
     assert scores(reports) == [1.0]
 
 
+def test_what_is_known_of_a_trial_only_at_its_end_comes_back(runner: TrialRunner) -> None:
+    reports = run(runner, act="summary")
+    assert [report.facts for report in reports if report.facts] == [{"engine_reason": "known at the end"}]
+    assert sum(len(report.epochs) for report in reports) == 3
+
+
 def test_what_a_trial_prints_comes_back_with_its_end_and_no_other(runner: TrialRunner) -> None:
     first, second = run(runner, act="print")[-1].end, run(runner, "00001", act="good")[-1].end
     assert first is not None
