@@ -49,6 +49,7 @@ def searches() -> dict[str, Make]:
 
     return {
         **{f"{sampler} + {rule}": _product(sampler, rule) for sampler in ("mfgp", "random", "tpe") for rule in RULES},
+        "mfgp + asha, per second": lambda task, seed: Product(task, seed, "mfgp", "asha", per_second=True),
         "mfgp + asha, thawed": lambda task, seed: Thaw(task, seed, "asha"),
         "mfgp, freeze-thaw": Thaw,
         **PEERS,

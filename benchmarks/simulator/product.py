@@ -12,22 +12,38 @@ from search.stopping import Decision, make_rule
 
 
 class Product:
-    """A search as the command line runs it, without a folder: proposals, reports, decisions, ends."""
+    """A search as the command line runs it, without a folder: proposals, reports, decisions, ends.
+
+    With `per_second`, as with a time budget.
+    """
 
     def __init__(
-        self, task: Task, seed: int, sampler: str, stopping: str, options: Mapping[str, float | str] | None = None
+        self,
+        task: Task,
+        seed: int,
+        sampler: str,
+        stopping: str,
+        *,
+        options: Mapping[str, float | str] | None = None,
+        per_second: bool = False,
     ) -> None:
         self._sampling = Sampling(task.space, None, sampler=sampler, seed=seed)
+        self._seconds: dict[str, float] | None = {} if per_second else None
+        self._task = task
         self._rule = make_rule(stopping, task.mode, options or {}, task.epochs)
 
     def ask(self) -> Job | None:
         """Return the next proposal."""
         proposal = self._sampling.ask()
-        return None if proposal is None else Job(proposal.trial_id, proposal.config, proposal.number)
+        if proposal is None:
+            return None
+        if self._seconds is not None:
+            self._seconds[proposal.trial_id] = self._task.seconds(proposal.config)
+        return Job(proposal.trial_id, proposal.config, proposal.number)
 
     def report(self, trial_id: str, epoch: int, value: float) -> bool:
         """Tell the sampler, and return what the rule decides."""
-        self._sampling.report(trial_id, epoch, value)
+        self._sampling.report(trial_id, epoch, value, (self._seconds or {}).get(trial_id))
         stopped = self._rule.decide(trial_id, epoch, value) is Decision.STOP
         if stopped:
             self._rule.end(trial_id)

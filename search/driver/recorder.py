@@ -110,7 +110,9 @@ class Recorder:
         value = metrics[self._plan.space.metric]
         # Under its epoch also where the training set grows: TPE ranks pruned trials by how far they came, and by value
         # only those that came as far and so had the same share; to GP and CMA-ES they look worse than they are.
-        self._sampling.report(trial.spec.trial_id, epoch, value)
+        # By measured seconds no search is the same twice: only where time is what is scarce.
+        seconds = None if self._plan.options.time_budget_s is None else metrics.get("seconds")
+        self._sampling.report(trial.spec.trial_id, epoch, value, seconds)
         return self._rule.decide(trial.spec.trial_id, epoch, value)
 
     def _take_end(self, trial: ActiveTrial, end: TrialEnd) -> None:

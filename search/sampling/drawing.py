@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from search.errors import SearchError
 from search.goals import Values
 from search.sampling.journal import CONSTRAINT, optuna_directions
-from search.sampling.learning_curves import DISCARDED
+from search.sampling.learning_curves import DISCARDED, EPOCH_SECONDS
 from search.sampling.multi_fidelity import Foreseen, MultiFidelitySampler
 from search.sampling.samplers import make_sampler
 from search.sampling.thinned import FAILED, ThinnedStorage
@@ -126,7 +126,7 @@ class Drawing:
                         params=trial.params,
                         distributions=trial.distributions,
                         intermediate_values=self._curve(trial.intermediate_values),
-                        user_attrs={FAILED: True} if has_failed else {},
+                        user_attrs=({FAILED: True} if has_failed else {}) | _timed(trial),
                         system_attrs=self._constraints(trial.constraints),
                     )
                 )
@@ -227,6 +227,16 @@ class Drawing:
         sampler = self._study.sampler
         return sampler.foresee(self._study) if isinstance(sampler, MultiFidelitySampler) else {}
 
+    def time(self, number: int, seconds: float) -> None:
+        """Let the sampler see what an epoch of the trial takes."""
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+        self._storage.set_trial_user_attr(trial_id, EPOCH_SECONDS, seconds)
+
+    def timed(self, number: int) -> dict[str, str]:
+        """Return what the study is to say of that, for a resume."""
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+        return _timed(self._storage.get_trial(trial_id))
+
     def finish(
         self, number: int, state: TrialState, values: Values | None, failed: bool, excess: Mapping[str, float]
     ) -> None:
@@ -263,3 +273,7 @@ class Drawing:
         """The worse of both in each objective."""
         chosen = (min if direction == StudyDirection.MAXIMIZE else max for direction in self._directions)
         return tuple(worse(pair) for worse, pair in zip(chosen, zip(one, other, strict=True), strict=True))
+
+
+def _timed(trial: FrozenTrial) -> dict[str, str]:
+    return {EPOCH_SECONDS: str(trial.user_attrs[EPOCH_SECONDS])} if EPOCH_SECONDS in trial.user_attrs else {}

@@ -1,4 +1,8 @@
-"""Where a model expects the largest improvement: random candidates and small moves from the best, in two rounds."""
+"""Where a model expects the largest improvement: random candidates and small moves from the best, in two rounds.
+
+Where it is known what an epoch of the trials took, the improvement is divided by what one of the candidate is expected
+to take: expected improvement per second (Snoek et al., NeurIPS 2012).
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,8 @@ _BEST, _MOVES = 5, 20
 """Configurations from which candidates are moved away, and moves of each."""
 _WIDTHS = (0.02, 0.1, 0.3)
 _REFINED, _REFINING_WIDTHS = 4, (0.1, 0.03)
+_RIDGE, _FARTHEST = 0.1, 4.0
+"""Of the regression of the seconds: its penalty, and how far from their mean a logarithm is believed to be."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +61,39 @@ def _condition(column: int, places: Array, there: Array, encoding: Encoding) -> 
     return min(found, key=lambda condition: len(condition.places), default=None)
 
 
-class Proposer:
-    """Draws candidates of a space, and takes the one of largest expected improvement at the end of a training."""
+class Seconds:
+    """What an epoch takes: its logarithm as a quadratic function of the settings, by ridge regression."""
 
-    def __init__(self, encoding: Encoding, conditions: list[Condition], chance: np.random.Generator) -> None:
+    def __init__(self, features: Array, seconds: Array) -> None:
+        rows, logarithms = _quadratic(features), np.log(seconds)
+        penalty = _RIDGE * np.eye(rows.shape[1])
+        self._weights = np.linalg.solve(rows.T @ rows + penalty, rows.T @ (logarithms - logarithms.mean()))
+
+    def relative(self, features: Array) -> Array:
+        """The seconds of configurations, where 1 is the geometric mean of those that it was told."""
+        return np.asarray(np.exp(np.clip(_quadratic(features) @ self._weights, -_FARTHEST, _FARTHEST)))
+
+
+def _quadratic(features: Array) -> Array:
+    centred = features - 0.5
+    return np.column_stack([np.ones(len(features)), centred, centred**2])
+
+
+class Proposer:
+    """Draws candidates of a space, and takes the one of largest expected improvement at the end of a training.
+
+    With `seconds`, of the largest for the seconds that it takes.
+    """
+
+    def __init__(
+        self,
+        encoding: Encoding,
+        conditions: list[Condition],
+        chance: np.random.Generator,
+        seconds: Seconds | None = None,
+    ) -> None:
         self._encoding, self._conditions, self._chance = encoding, conditions, chance
+        self._seconds = seconds
         self._unordered = np.array([axis.unordered for axis in encoding.axes])
 
     def propose(self, posterior: Posterior, tried: Array) -> Array:
@@ -86,9 +120,11 @@ class Proposer:
     def _gain(self, posterior: Posterior, candidates: Array, best: float) -> Array:
         from scipy.special import ndtr  # noqa: PLC0415  # takes 0.2 s, which no search should begin with
 
-        mean, sd = posterior.predict(self._encoding.features(candidates), 1.0)
+        features = self._encoding.features(candidates)
+        mean, sd = posterior.predict(features, 1.0)
         z = (mean - best) / sd
-        return np.asarray(sd * (z * ndtr(z) + np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)))
+        gain = sd * (z * ndtr(z) + np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi))
+        return np.asarray(gain if self._seconds is None else gain / self._seconds.relative(features))
 
     def _moved(self, places: Array, widths: Array) -> Array:
         """The places with about two parameters of each row changed: by a step of that width, or to any option."""

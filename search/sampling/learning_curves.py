@@ -17,6 +17,8 @@ _BEST, _LATEST = 0.4, 0.2
 """Shares of the best and of the latest trials in a selection; the rest is an even selection of all others."""
 _FACTOR = 3
 """Between the epochs at which the score of a curve is told."""
+EPOCH_SECONDS = "epoch_seconds"
+"""User attribute of a trial: what an epoch of it takes, a number or its text. Without it, all are held to be alike."""
 DISCARDED = "discarded"
 """User attribute of a trial that ended FAIL without having been tried to its end: it says nothing."""
 
@@ -28,6 +30,8 @@ class Curve:
     places: Array
     points: tuple[tuple[float, float], ...]
     """(epoch, score), ascending. Epoch infinity: the end of a whole training. Score minus infinity: it failed."""
+    seconds: float | None = None
+    """What an epoch of it takes; None where that is not known."""
 
 
 def curve_of(trial: FrozenTrial, encoding: Encoding, sign: int) -> Curve | None:
@@ -49,7 +53,12 @@ def curve_of(trial: FrozenTrial, encoding: Encoding, sign: int) -> Curve | None:
         points.append((math.inf, sign * trial.value))
     elif trial.state == TrialState.FAIL or (trial.state == TrialState.PRUNED and not points):
         points.append((math.inf, -math.inf))
-    return Curve(encoding.places(trial.params), tuple(points))
+    return Curve(encoding.places(trial.params), tuple(points), _positive(trial.user_attrs.get(EPOCH_SECONDS)))
+
+
+def _positive(seconds: float | str | None) -> float | None:
+    value = 0.0 if seconds is None else float(seconds)
+    return value if 0 < value < math.inf else None
 
 
 class Curves:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from search.driver.trial_queue import NoTrial
+from search.trial.messages import Report, WorkerId
 from tests.support.search_world import World
 
 
@@ -34,3 +35,18 @@ def test_epochs_of_repeats_are_not_those_of_the_budget(make: Callable[..., World
     assert (len(world.states()), world.search.trials.epochs) == (6, 2)
     world.resume()
     assert world.search.trials.epochs == 2
+
+
+def test_with_a_time_budget_the_sampler_hears_what_epochs_took(make: Callable[..., World]) -> None:
+    world = make(sampler="mfgp", stopping="none")
+    for budget in (None, 3600.0):
+        world.resume(time_budget_s=budget)
+        spec = world.start()
+        metrics = [{"epoch": float(epoch), "value": 0.5, "seconds": took} for epoch, took in ((1, 8.0), (2, 2.0))]
+        world.search.recorder.take(Report(spec.trial_id, metrics, 1.0, WorkerId("node", 1), "node"))
+        world.end(spec)
+        world.search.recorder.flush()
+        sampler = world.search.queue._sampling._drawing._study
+        assert [trial.user_attrs.get("epoch_seconds") for trial in sampler.trials if trial.state.is_finished()] == (
+            [None] if budget is None else [None, 2.0]  # Without one, a search is the same each time.
+        )
