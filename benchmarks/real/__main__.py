@@ -18,32 +18,43 @@ from benchmarks.real.figure import draw
 from benchmarks.real.problem import PROBLEMS
 from benchmarks.real.results import Run, append, read, table
 from benchmarks.real.systems import SYSTEMS
-from benchmarks.real.timed import on_two_cores, timed
+from benchmarks.real.timed import SearchEndedEarly, on_two_cores, timed
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run what the store lacks, and print the table."""
     options = _parser().parse_args(words)
+    failed = 0
     if not options.only_table:
         on_two_cores()
-        _run(options)
+        failed = _run(options)
     runs = read(options.store)
     if not runs:
         raise SystemExit(f"no runs in {options.store}; expected the store of an earlier command.")
     print(table(runs))
     if options.figure:
         draw(runs, options.figure)
+    if failed:
+        raise SystemExit(f"{failed} of the searches failed; the same command tries them again.")
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace) -> int:
+    """Run what is missing, and return how many searches have failed; the others go on."""
+    failed = 0
     done = {(run.problem, run.system, run.seed) for run in read(options.store)}
     for seed, problem, name in product(range(options.seeds), options.problems, options.systems):
         if (problem, name, seed) in done:
             continue
         seconds = options.seconds or PROBLEMS[problem].seconds
-        run = Run(problem, name, seed, seconds, **timed(SYSTEMS[name], problem, seed, seconds))
+        try:
+            run = Run(problem, name, seed, seconds, **timed(SYSTEMS[name], problem, seed, seconds))
+        except SearchEndedEarly as error:
+            failed += 1
+            print(f"{problem}, seed {seed}, {name}: {error}", flush=True)
+            continue
         append(options.store, run)
         print(f"{problem}, seed {seed}, {name}: {run.curve[-1][1]:.4f} after {run.epochs} epochs", flush=True)
+    return failed
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -21,6 +21,10 @@ GRACE_S = 15.0
 """Seconds that a search has to end by itself once it is asked to; what it does then does not count."""
 
 
+class SearchEndedEarly(Exception):
+    """A search that ended by itself, or finished no epoch in its time; the text has the end of its output."""
+
+
 def on_two_cores() -> None:
     """Let this process, and all that it starts, use two cores and no more."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
@@ -29,8 +33,8 @@ def on_two_cores() -> None:
 def timed(system: System, problem: str, seed: int, seconds: float) -> dict[str, Any]:
     """Return the improvements (seconds, best value) and the number of epochs within the time.
 
-    The clock starts with the command, so that imports count. Raises SystemExit with the output of a search that ends
-    by itself, or that finishes no epoch at all.
+    The clock starts with the command, so that imports count. Raises SearchEndedEarly for a search that ends by
+    itself, or that finishes no epoch at all.
     """
     with tempfile.TemporaryDirectory(prefix="real-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -40,7 +44,7 @@ def timed(system: System, problem: str, seed: int, seconds: float) -> dict[str, 
             time.sleep(SETTLE_S)
             epochs = [epoch for epoch in system.read(folder) if epoch.at - began <= seconds]
             if not epochs:
-                raise SystemExit(f"no epoch ended within {seconds:g} s:\n{_end_of(output)}")
+                raise SearchEndedEarly(f"no epoch ended within {seconds:g} s:\n{_end_of(output)}")
     return {"curve": improvements(epochs, began), "epochs": len(epochs)}
 
 
@@ -60,7 +64,7 @@ def _run_for(seconds: float, commands: Sequence[Sequence[str]], output: IO[str])
     try:
         while time.monotonic() < until:
             if any(process.poll() is not None for process in processes):
-                raise SystemExit(f"{' '.join(commands[0])} ended by itself:\n{_end_of(output)}")
+                raise SearchEndedEarly(f"{' '.join(commands[0])} ended by itself:\n{_end_of(output)}")
             time.sleep(0.05)
     finally:
         _end(processes)

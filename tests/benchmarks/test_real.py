@@ -18,7 +18,7 @@ from benchmarks.real.__main__ import main  # noqa: E402
 from benchmarks.real.figure import draw  # noqa: E402
 from benchmarks.real.results import Run, append, read, table  # noqa: E402
 from benchmarks.real.systems import SYSTEMS, Epoch, System, epochs_of_ours  # noqa: E402
-from benchmarks.real.timed import improvements, timed  # noqa: E402
+from benchmarks.real.timed import SearchEndedEarly, improvements, timed  # noqa: E402
 from benchmarks.spaces import real_digits  # noqa: E402
 from search.experiment.folder import Experiment  # noqa: E402
 from trainables.networks.build import build_model  # noqa: E402
@@ -102,8 +102,22 @@ def test_a_search_is_ended_after_its_seconds_with_all_that_it_has_started(tmp_pa
 
 def test_a_search_that_ends_by_itself_is_told_with_its_output() -> None:
     broken = System(lambda *_: [[sys.executable, "-c", "raise SystemExit('no such data')"]], lambda _: [])
-    with pytest.raises(SystemExit, match="no such data"):
+    with pytest.raises(SearchEndedEarly, match="no such data"):
         timed(broken, "digits", 0, seconds=60.0)
+
+
+def test_a_search_that_fails_does_not_keep_the_others_from_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = System(lambda *_: [[sys.executable, "-c", "raise SystemExit('no such data')"]], lambda _: [])
+    monkeypatch.setitem(SYSTEMS, "this system", broken)
+    monkeypatch.setattr("benchmarks.real.__main__.on_two_cores", lambda: None)
+    append(tmp_path / "runs", RUNS[0])
+    with pytest.raises(SystemExit, match="1 of the searches"):
+        main(["--store", str(tmp_path / "runs"), "--problems", "digits", "--systems", "this system", "--seeds", "2"])
+    printed = capsys.readouterr().out
+    assert "digits, seed 1, this system: " in printed
+    assert "no such data" in printed
 
 
 RUNS = [
