@@ -58,12 +58,13 @@ def read_notes(notes: Path) -> dict[str, float]:
 def _last_end(mark: bytes) -> float:
     """Wait until no process has the mark in its environment; return when that was, in seconds since the epoch."""
     until = time.time() + LONGEST_END_S
-    while _marked(mark) and time.time() < until:
+    while is_marked(mark) and time.time() < until:
         time.sleep(0.05)
     return time.time()
 
 
-def _marked(mark: bytes) -> bool:
+def is_marked(mark: bytes) -> bool:
+    """Return whether any process has that line, `NAME=value`, in its environment."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if mark in (process / "environ").read_bytes().split(b"\0"):

@@ -19,7 +19,7 @@ from benchmarks.peers import digits
 from benchmarks.peers.record import Record, read
 from benchmarks.spaces.digits_cnn import space
 from benchmarks.start import __main__ as start
-from benchmarks.start.stations import NOTING, STATIONS, read_notes
+from benchmarks.start.stations import NOTING, STATIONS, is_marked, read_notes
 from search.experiment.folder import Experiment
 from search.space import Choice, Float
 from search.stopping import make_rule
@@ -137,6 +137,15 @@ def test_a_station_is_passed_first_by_whoever_passes_it_first_and_data_are_opene
     lines = ["1.0\t7\tplan ready", "2.0\t7\tdata open", "5.0\t8\tdata open", "4.0\t9\tdata open"]
     notes.write_text("\n".join([*lines, "9.0\t7\tfirst epoch", "9.5\t7\tfirst epoch"]))
     assert read_notes(notes) == {"plan ready": 1.0, "data open": 4.0, "first epoch": 9.0}
+
+
+def test_a_process_that_a_command_left_behind_is_known_by_its_environment() -> None:
+    mark = f"STATIONS_FILE=/tmp/{os.getpid()}"
+    left = subprocess.Popen(["sleep", "60"], env={**os.environ, **dict([mark.split("=")])})
+    assert is_marked(mark.encode())
+    left.kill()
+    left.wait()
+    assert not is_marked(mark.encode())
 
 
 def test_table_of_stations_has_medians_and_leaves_out_what_a_peer_does_not_have() -> None:
