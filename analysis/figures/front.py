@@ -67,6 +67,7 @@ def figure(results: Results) -> Figure:
             one.set_xlabel(f"{label(other)} ({directions[other]})")
         axes[0].set_ylabel(f"{label(first)} ({directions[first]})")
         legend(whole, axes, columns=3)
-        on = int(data["on_front"].sum())
-        title(whole, f"{on} of {len(data)} configurations are on the Pareto front", runs_told(configurations(results)))
+        table = configurations(results)
+        on = f"{int(table['on_front'].sum())} of {len(table)} configurations are on the Pareto front"
+        title(whole, f"{on}: {runs_told(table)}")
     return whole

@@ -108,7 +108,7 @@ def _goals(space: Space) -> list[tuple[str, str]]:
     follows = "; compares epochs, and early ends follow it" if space.objectives else ""
     lines = [("metric", f"{space.metric}, {space.mode}imal{follows}")]
     if space.objectives:
-        lines.insert(0, ("objectives", f" the Pareto front of {space.goals.describe()}"))
+        lines.insert(0, ("objectives", f"the Pareto front of {space.goals.describe()}"))
     return lines + [("keeps to", f"{name} {text}") for name, text in space.constraints.items()]
 
 

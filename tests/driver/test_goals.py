@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 import optuna
@@ -17,8 +18,10 @@ from search.errors import SearchError
 from search.experiment.manifest import write_manifest
 from search.experiment.schema import read_trials
 from search.experiment.states import TrialState
+from search.sampling import Sampling
 from search.space import Float
 from search.trial.messages import TrialSpec
+from search.warm_start import read_known
 from tests.support.search_world import World
 
 OBJECTIVES = {"value": "max", "num_parameters": "min"}
@@ -149,8 +152,10 @@ def test_without_a_trial_that_keeps_the_constraints_there_is_no_best(make: Make)
         _ = opened(world).best
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random", "qmc"])
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random", "qmc", "gp"])
 def test_every_sampler_goes_on_after_trials_of_every_end(several: Make, sampler: str) -> None:
+    if sampler == "gp" and find_spec("torch") is None:
+        pytest.skip("needs the package torch")
     world = several(constraints={"num_parameters": "<= 800"}, sampler=sampler, trials=30, stopping="asha")
     ends: Iterator[int] = iter(range(100))
     while isinstance(spec := world.search.queue.next(), TrialSpec):
@@ -182,3 +187,15 @@ def test_tpe_learns_where_a_constraint_is_violated(make: Make) -> None:
             train(world, spec, float(str(spec.config["y"])), size=x)
             kept += spec.trial_id >= "00020"
     assert kept > 19, "of 40, where 12 are to be expected by chance"
+
+
+def test_search_learns_from_the_values_of_an_earlier_front(several: Make) -> None:
+    world = several(constraints={"num_parameters": "<= 800"})
+    end_all(world)
+    opened(world)  # The manifest names what was searched.
+    known = read_known([str(world.experiment.root)], world.space)
+    assert [trial.value for trial in known.trials] == list(SIZES.values())
+    assert [trial.excess["num_parameters"] > 0 for trial in known.trials] == [True, False, False, False, True]
+    sampling = Sampling(world.space, None, sampler="tpe", seed=0)
+    sampling.know(known.trials)
+    assert sampling.ask() is not None
