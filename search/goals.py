@@ -164,12 +164,19 @@ def checked_goals(metric: str | None, mode: str | None, objectives: Any, constra
     return Goals(metric, mode or objectives.get(metric) or mode_of(metric), objectives, constraints)
 
 
-def checked_sampler(given: str | None, objectives: Mapping[str, str], known: Sequence[str]) -> str:
-    """The sampler of a space, of the `known` ones; raises SearchError for one that cannot learn from its objectives."""
-    if objectives and given in OF_ONE_METRIC:
-        able = ", ".join(name for name in known if name not in OF_ONE_METRIC)
-        raise SearchError(f"sampler {given!r} learns from one metric, and objectives has several; expected {able}.")
-    return given or (SEVERAL if objectives else known[0])
+def checked_choices(
+    sampler: str | None, stopping: str | None, objectives: Mapping[str, str], samplers: Sequence[str]
+) -> dict[str, str]:
+    """The `sampler`, one of `samplers`, and the `stopping` rule of a space, which may leave out both.
+
+    For several objectives no rule is the default: it would end what is behind in one of them, and with it an end of the
+    front. Raises SearchError for a sampler that cannot learn from them.
+    """
+    if objectives and sampler in OF_ONE_METRIC:
+        able = ", ".join(name for name in samplers if name not in OF_ONE_METRIC)
+        raise SearchError(f"sampler {sampler!r} learns from one metric, and objectives has several; expected {able}.")
+    defaults = (SEVERAL, "none") if objectives else (samplers[0], "asha")
+    return {"sampler": sampler or defaults[0], "stopping": stopping or defaults[1]}
 
 
 def _mapping(name: str, given: Any, example: Mapping[str, str]) -> dict[str, Any]:

@@ -38,7 +38,8 @@ def _with_flags(space: Space, options: Options) -> Space:
         changes["offline_dataset"] = None  # A user who names a data set wants no other.
     changes |= {name: value for name in ("objectives", "constraints") if (value := getattr(options, name))}
     if options.objectives:  # What the space decides on for its own goals follows anew from these.
-        changes = {"metric": None, "sampler": None if space.sampler in OF_ONE_METRIC else space.sampler} | changes
+        sampler = None if space.sampler in OF_ONE_METRIC else space.sampler
+        changes = {"metric": None, "sampler": sampler, "stopping": None, "stopping_options": {}} | changes
     if (options.metric not in (None, space.metric) or options.objectives) and options.mode is None:
         changes["mode"] = None  # It follows from the metric.
     return dataclasses.replace(space, **changes)

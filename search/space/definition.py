@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from search.errors import SearchError
-from search.goals import Goals, checked_goals, checked_sampler
+from search.goals import Goals, checked_choices, checked_goals
 from search.space.parameters import Choice, Float, Int, Parameter, checked_start, same, with_conditions
 from search.space.per_trial import Amounts, PerTrial, Shape, amounts, check_conditions, shapes
 from search.space.pinned_function import checked_function, pinned
@@ -47,7 +47,7 @@ class Space:
     trials: int | None = None
     offline_dataset: str | None = None
     sampler: str = None  # type: ignore[assignment]  # not given: mfgp, or tpe for several objectives
-    stopping: str = "asha"
+    stopping: str = None  # type: ignore[assignment]  # not given: asha, or none for several objectives
     stopping_options: Mapping[str, float | str] = field(default_factory=dict)
     repeats: int = 1
     repeat: Literal["top", "all"] = "top"
@@ -75,9 +75,9 @@ class Space:
         started = [checked_start(one, self.parameters, self.is_active) if self.declared else one for one in self.start]
         object.__setattr__(self, "start", tuple(started))
         goals = checked_goals(self.metric, self.mode, self.objectives, self.constraints)
-        for name, value in vars(goals).items():
+        chosen = checked_choices(self.sampler, self.stopping, goals.objectives, SAMPLERS)
+        for name, value in {**vars(goals), **chosen}.items():
             object.__setattr__(self, name, MappingProxyType(value) if isinstance(value, dict) else value)
-        object.__setattr__(self, "sampler", checked_sampler(self.sampler, self.objectives, SAMPLERS))
         self._check_options()
 
     @property

@@ -43,7 +43,9 @@ def plan(line: str = "", fields: str = "") -> Plan:
 def test_first_objective_by_epoch_is_followed_and_the_sampler_is_one_for_several(fields: str, line: str) -> None:
     made = plan(line, fields)
     assert made.space.objectives == {"num_parameters": "min", "val_loss": "min"}
-    assert (made.space.metric, made.space.mode, made.space.sampler) == ("val_loss", "min", "tpe")
+    assert (made.space.metric, made.space.mode) == ("val_loss", "min")
+    assert (made.space.sampler, made.space.stopping) == ("tpe", "none")
+    assert plan(f"{line} --stopping asha", fields).space.stopping == "asha"
     assert make_manifest(made)["space"]["objectives"] == {"num_parameters": "min", "val_loss": "min"}
 
 
