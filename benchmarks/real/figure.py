@@ -35,4 +35,5 @@ def _panel(panel: Axes, name: str, runs: Sequence[Run]) -> None:
     highest = max(run.best_at(runs[0].seconds) for run in runs)
     panel.set_ylim(PROBLEMS[name].accuracies[0] - 0.03, highest + 0.003)
     panel.set(title=name, xlabel="seconds since the command", ylabel="best validation accuracy so far")
-    panel.legend(loc="lower right")
+    panel.set_xlim(0, runs[0].seconds)
+    panel.legend(loc="upper left")  # Nothing is found there yet.
