@@ -14,6 +14,7 @@ from search.errors import SearchError
 from search.experiment.schema import CONFIG_PREFIX, read_epochs, read_trials
 from search.experiment.states import TrialState
 from search.from_python import Experiment
+from search.goals import Goals
 from search.planning.option_values import literal
 from search.wording import counted
 
@@ -108,8 +109,8 @@ def stored_trial(experiment: Experiment, trial: str | None = None) -> StoredTria
 
 def leading_trials(experiment: Experiment, count: int) -> list[StoredTrial]:
     """The best complete configurations, as many as asked for, the best first; raises SearchError with fewer."""
-    space = experiment.manifest["space"]
-    ended = ranked(ended_trials(experiment.path, space["metric"]), space["mode"])
+    goals = Goals.of(experiment.manifest["space"])
+    ended = ranked(ended_trials(experiment.path, goals.metric), goals)
     complete = [trial.trial_id for trial in ended if trial.state is TrialState.COMPLETE]
     if len(complete) < count:
         raise SearchError(
