@@ -22,6 +22,7 @@ def draw(runs: Sequence[Run], path: Path) -> None:
         figure, axes = panels(len(names), width=5.0, height=3.6)
         for name, panel in zip(names, axes, strict=True):
             _panel(panel, name, [run for run in runs if run.problem == name])
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(_COLOURS))
         figure.savefig(path)
 
 
@@ -36,4 +37,3 @@ def _panel(panel: Axes, name: str, runs: Sequence[Run]) -> None:
     panel.set_ylim(PROBLEMS[name].accuracies[0] - 0.03, highest + 0.003)
     panel.set(title=name, xlabel="seconds since the command", ylabel="best validation accuracy so far")
     panel.set_xlim(0, runs[0].seconds)
-    panel.legend(loc="upper left")  # Nothing is found there yet.

@@ -45,12 +45,14 @@ def test_hypermodel_becomes_parameters_with_its_conditions() -> None:
 
 def test_layers_behind_an_int_are_found_with_the_values_at_which_they_are_there() -> None:
     width = Int(8, 64, step=8)
-    assert found(Layers()).parameters == {
+    parameters = found(Layers()).parameters
+    assert parameters == {
         "levels": Int(1, 3),
         "width_0": width,
         "width_1": Int(8, 64, step=8, when={"levels": (2, 3)}),
         "width_2": Int(8, 64, step=8, when={"levels": 3}),
     }
+    assert Space(train, parameters, metric="value").size() == 8 + 8**2 + 8**3
 
 
 def test_loops_in_loops_depend_on_the_counts_of_both() -> None:
