@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-JOURNAL = "study.journal"
+from search.experiment.existing import JOURNAL
+
 _KINDS = {"FloatDistribution": "Float", "IntDistribution": "Int"}
 
 

@@ -220,8 +220,7 @@ class Recorder:
             return
         on = set(front(self._trials.ended.values(), self._plan.space.goals))
         complete = (t for t in self._trials.ended.values() if t.state is TrialState.COMPLETE and t.repeat_of is None)
-        rows = [{**t.row, "on_front": t.trial_id in on} for t in complete]
-        self._experiment.append([row for row in rows if self._trials.ended[str(row["trial_id"])].row != row])
+        self._experiment.append([row for t in complete if (row := {**t.row, "on_front": t.trial_id in on}) != t.row])
 
     def seconds_per_trial(self) -> float | None:
         """The pace of the configurations that this driver has seen end, the first start left out; None at first."""

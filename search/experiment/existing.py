@@ -8,6 +8,9 @@ from search.errors import SearchError
 from search.experiment.manifest import MANIFEST
 from search.wording import did_you_mean
 
+JOURNAL = "study.journal"
+"""The study of a search, which stays with its driver: an experiment without it was fetched from a store."""
+
 
 def is_experiment(root: Path) -> bool:
     """Return whether a folder holds an experiment; it holds none until the manifest is written."""

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from search.errors import SearchError, StorageLost
 from search.experiment.atomic import remove_leftovers, write_text
 from search.experiment.damage import DAMAGED, move_damaged
-from search.experiment.existing import is_experiment
+from search.experiment.existing import JOURNAL, is_experiment
 from search.experiment.lock import LOCK, take_lock
 from search.experiment.manifest import MANIFEST, read_manifest, write_manifest
 from search.experiment.parts import PartWriter, Row
@@ -48,7 +48,7 @@ class Experiment:
 
     def __init__(self, root: Path, space: Space, lock: TextIO, copy: StoredCopy | None = None) -> None:
         self.root = root
-        self.journal = root / "study.journal"
+        self.journal = root / JOURNAL
         self.checkpoints = root / "checkpoints"
         self.models = root / "models"
         self.predictions = root / "predictions"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from search.errors import SearchError
+from search.experiment.existing import JOURNAL
 from search.experiment.manifest import MANIFEST
 from search.experiment.remote.resumable import newest, set_aside
 from search.experiment.remote.store import ResultsPath, Store, reason
@@ -15,8 +16,6 @@ _BESIDE = ("models/", "predictions/")
 _NEVER = ("checkpoints/", ".")
 """What only a resume needs, and a driver's marker."""
 _TABLES = ("trials", "epochs")
-_JOURNAL = "study.journal"
-"""Stays with a driver: a folder without it was fetched."""
 
 
 def experiment_folder(results: ResultsPath) -> Path:
@@ -32,7 +31,7 @@ def experiment_folder(results: ResultsPath) -> Path:
     manifest, is_the_stores = newest(root, results)
     if manifest is None:
         raise SearchError(f"no experiment at {results.plain}; expected the address of one, like s3://BUCKET/NAME.")
-    is_a_drivers = (root / _JOURNAL).exists()
+    is_a_drivers = (root / JOURNAL).exists()
     if is_a_drivers and is_the_stores:
         set_aside(root)
         is_a_drivers = False

@@ -111,12 +111,12 @@ def leading_trials(experiment: Experiment, count: int) -> list[StoredTrial]:
     """The best complete configurations, as many as asked for, the best first; raises SearchError with fewer."""
     goals = Goals.of(experiment.manifest["space"])
     ended = ranked(ended_trials(experiment.path, goals.metric), goals)
-    complete = [trial.trial_id for trial in ended if trial.state is TrialState.COMPLETE]
+    complete = [trial for trial in ended if trial.state is TrialState.COMPLETE]
     if len(complete) < count:
         raise SearchError(
             f"{experiment.path} has {counted(len(complete), 'complete configuration')}; expected {count}. Name fewer."
         )
-    return [stored_trial(experiment, trial_id) for trial_id in complete[:count]]
+    return [StoredTrial(experiment, experiment.manifest, trial.row) for trial in complete[:count]]
 
 
 def runs_of(trial: StoredTrial) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from search.experiment.existing import JOURNAL
 from search.experiment.manifest import MANIFEST
 from search.experiment.remote.store import Store, reason
 
@@ -31,7 +32,7 @@ _LOOKS = 5
 """How often one pass looks for the files into which epochs were merged since it began."""
 _CHECKPOINTS = "checkpoints"
 _PARTS = ("trials/", "epochs/")
-_STAYS_HERE = ("study.journal", "figures", "report.html")
+_STAYS_HERE = (JOURNAL, "figures", "report.html")
 """What is not sent: the journal is of use to the driver only, and figures and report are made by readers."""
 
 Signature = tuple[int, int, int]
