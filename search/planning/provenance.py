@@ -139,6 +139,7 @@ def describe_options(plan: Plan) -> dict[str, Any]:
         "gpus_per_trial": space.gpus_per_trial if isinstance(space.gpus_per_trial, (int, float)) else None,
         "max_concurrent": plan.options.max_concurrent,
         "oom_retry": bool(plan.options.oom_retry),
+        "log": list(plan.options.log),
     }
 
 

@@ -60,6 +60,7 @@ def resumed_options(given: Options, manifest: Manifest) -> Options:
     """Return the options by which a search goes on: those given now, completed by those of the experiment.
 
     Options on which results depend are those of the first command line; raises SearchError where `given` has others.
+    What the experiment was logged to it is logged to on, and to what `given` names besides.
     """
     _check_kept(given, manifest)
     asked = manifest["asked"]
@@ -70,7 +71,8 @@ def resumed_options(given: Options, manifest: Manifest) -> Options:
     deciding |= {f"{name}s": dict(asked.get(name) or {}) for name in ("objective", "constraint")}
     pins = {name: literal(text) for name, text in (asked.get("set") or {}).items()}
     kept = {name: manifest["options"].get(name) for name in KEPT if getattr(given, name) is None}
-    return dataclasses.replace(given, **deciding, **kept, pins=pins, smoke=bool(asked.get("smoke")))
+    logged = tuple(dict.fromkeys((*(manifest["options"].get("log") or ()), *given.log)))
+    return dataclasses.replace(given, **deciding, **kept, log=logged, pins=pins, smoke=bool(asked.get("smoke")))
 
 
 def _check_kept(given: Options, manifest: Manifest) -> None:

@@ -96,6 +96,18 @@ def test_budgets_and_resources_may_change() -> None:
     assert (plan.space.cpus_per_trial, plan.space.repeats) == (1, 2)
 
 
+def test_what_a_search_is_logged_to_it_is_logged_to_on() -> None:
+    begin("given.py --log tensorboard").close()
+    assert plan_of("given.py --resume").options.log == ("tensorboard",)
+    assert plan_of("given.py --resume --log tensorboard").options.log == ("tensorboard",)
+
+
+def test_search_may_be_logged_from_a_resume_on() -> None:
+    begin("given.py").close()
+    assert plan_of("given.py --resume").options.log == ()
+    assert plan_of("given.py --resume --log tensorboard").options.log == ("tensorboard",)
+
+
 def test_changed_space_file_is_refused_with_the_copy_it_was_begun_with(capsys: pytest.CaptureFixture[str]) -> None:
     begin().close()
     Path("given.py").write_text(Path("given.py").read_text() + "\n")

@@ -102,6 +102,51 @@ def test_tensorboard_has_curves_configurations_and_honest_states(make: Callable[
     assert "error/text_summary" in live["00002"]["texts"]
 
 
+def test_resumed_search_is_logged_from_its_first_trial_to_its_last(make: Callable[..., World], tmp_path: Path) -> None:
+    world = make(stopping="none")
+    folder = world.experiment.root / "tensorboard"
+    early, failed = world.start(), world.start()
+    world.epoch(early, 1, 0.25)
+    world.end(early)  # Before anything is logged.
+    world.search.recorder.flush()
+    world.experiment.tracking = Tracking(["tensorboard"], "e", folder)
+    world.epoch(failed, 1, 0.5)
+    world.end(failed, TrialState.FAILED, error="no")
+    cut_off = world.start()
+    world.epoch(cut_off, 1, 0.75)
+    world.search.recorder.close()
+    assert world.experiment.tracking.close() == []
+    before = {file: file.read_bytes() for file in folder.glob("*/*")}
+    world.resume(trials=3)
+    world.experiment.tracking = Tracking(["tensorboard"], "e", folder)
+    again = world.start()
+    assert again.trial_id == cut_off.trial_id
+    world.epoch(again, 2, 1.0)
+    world.end(again)
+    world.search.recorder.close()
+    assert world.experiment.tracking.close() == []
+    found = tensorboard(folder)
+    assert [run["state"] for run in found.values()] == ["complete", "failed", "complete"]
+    assert found["00000"]["curve"] == [[1, 0.25]], "it ended before anything was logged"
+    assert found["00002"]["curve"][-1] == [2, 1.0]
+    assert [file.read_bytes() for file in before] == [*before.values()], "what was written stays as it was"
+    assert len(list(folder.glob("00001/*"))) == 1, "a trial that was written to its end is not written again"
+
+
+def test_trial_that_failed_and_is_run_again_has_its_second_end(make: Callable[..., World]) -> None:
+    world = make(stopping="none")
+    folder = world.experiment.root / "tensorboard"
+    for _ in range(2):
+        world.experiment.tracking = Tracking(["tensorboard"], "e", folder)
+        spec = world.start()
+        world.epoch(spec, 1, 0.5)
+        world.end(spec, TrialState.FAILED, error="no")
+        world.search.recorder.close()
+        assert world.experiment.tracking.close() == []
+        world.resume(retry_failed=True)
+    assert len(list(folder.glob("00000/*"))) == 2
+
+
 @pytest.mark.skipif(importlib.util.find_spec("mlflow") is not None, reason="MLflow is installed")
 def test_tracker_that_is_not_installed_is_refused_before_training(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["spaces/branin.py", "--log", "tensorboard", "--log", "mlflow", "--dry-run"]) == 2

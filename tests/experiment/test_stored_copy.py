@@ -84,7 +84,14 @@ def test_checkpoints_are_in_the_store_only_while_their_trial_may_need_them(tmp_p
 
 def test_the_journal_and_what_is_not_whole_stay_with_the_driver(tmp_path: Path, store: Store) -> None:
     experiment = begin(tmp_path / "e", store)
-    for name in ("study.journal", "study.journal.damaged", ".hidden", "report.html", "figures/curves.png"):
+    for name in (
+        "study.journal",
+        "study.journal.damaged",
+        ".hidden",
+        "report.html",
+        "figures/a.png",
+        "tensorboard/events",
+    ):
         (experiment.root / name).parent.mkdir(exist_ok=True)
         (experiment.root / name).write_text("x")
     (experiment.checkpoints / "00000" / ".000001.tmp").mkdir(parents=True)

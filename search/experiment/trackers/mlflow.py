@@ -38,23 +38,16 @@ class Mlflow(Tracker):
         token = None
         while True:
             page = self._client.search_runs([self._experiment], page_token=token)
-            self._runs |= {run.data.tags[TRIAL]: run.info.run_id for run in page if TRIAL in run.data.tags}
-            self._ended |= {
-                run.data.tags[TRIAL]: run.data.tags["state"]
-                for run in page
-                if TRIAL in run.data.tags and run.data.tags.get("state") in STATUS
-            }
+            of_trials = [run for run in page if TRIAL in run.data.tags]
+            self._runs |= {run.data.tags[TRIAL]: run.info.run_id for run in of_trials}
+            self._ended |= {run.data.tags[TRIAL] for run in of_trials if run.data.tags.get("state") in STATUS}
             token = page.token
             if not token:
                 break
-        self._logged = set(self._ended)
-        """Trials that were written to their end at an earlier time: their epochs are there."""
 
     def begin(self, row: Row) -> None:
         """Make the run of the trial, or open it again."""
         trial_id, started = row["trial_id"], row.get("started_at")
-        if trial_id in self._logged and row["state"] != TrialState.RUNNING:
-            return
         if trial_id not in self._runs:
             tags = {TRIAL: trial_id, "state": str(TrialState.RUNNING)}
             run = self._client.create_run(self._experiment, _milliseconds(started), tags, run_name=trial_id)
@@ -63,13 +56,11 @@ class Mlflow(Tracker):
             self._client.log_batch(self._runs[trial_id], params=params)
         else:
             self._client.update_run(self._runs[trial_id], status="RUNNING")
-        self._logged.discard(trial_id)
         self._running.add(trial_id)
 
     def epoch(self, row: Row) -> None:
         """Log what was measured in an epoch."""
-        if row["trial_id"] not in self._logged:
-            self._log(row["trial_id"], by_epoch(row), int(row["epoch"]))
+        self._log(row["trial_id"], by_epoch(row), int(row["epoch"]))
 
     def _log(self, trial_id: str, values: dict[str, float], step: int) -> None:
         now = _milliseconds(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +25,16 @@ class TensorBoard(Tracker):
     """Writes event files into a folder; a run that has no end in HParams has not ended yet."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__()
+        files = folder.glob("*/events.*")
+        super().__init__(file.parent.name for file in files if _END_TAG.encode() in file.read_bytes())
         self._folder = folder
         self._writers: dict[str, Any] = {}
-        self._files = 0
 
     def _writer(self, trial_id: str) -> Any:
         if trial_id not in self._writers:
             # A second file of a run within one second would else have the name of the first, and replace it.
-            self._files += 1
-            folder = str(self._folder / trial_id)
-            self._writers[trial_id] = SummaryWriter(folder, flush_secs=5, filename_suffix=f".{self._files}")
+            folder, suffix = str(self._folder / trial_id), f".{time.time_ns()}"
+            self._writers[trial_id] = SummaryWriter(folder, flush_secs=5, filename_suffix=suffix)
         return self._writers[trial_id]
 
     def begin(self, row: Row) -> None:

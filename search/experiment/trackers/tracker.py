@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +18,26 @@ _OF_THE_SEARCH = {"number", "seed", "epochs", "best_epoch"}
 class Tracker(ABC):
     """Takes rows in the order in which a search stores them; the same of a whole table gives the same in the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, ended: Iterable[str] = ()) -> None:
+        """`ended`: the trials that were written to their end at an earlier time."""
         self._begun: set[str] = set()
-        self._ended: dict[str, str] = {}
+        self._ended: set[str] = set(ended)
 
     def take(self, trials: Sequence[Row], epochs: Sequence[Row]) -> None:
-        """Take rows of trials and epochs; a row that only tells what is known already changes nothing."""
+        """Take rows of trials and epochs; of a trial that was written to its end, nothing more until it runs again."""
         for row in trials:
-            if row["trial_id"] not in self._begun:
+            if row["state"] == TrialState.RUNNING:
+                self._ended.discard(row["trial_id"])
+            if row["trial_id"] not in self._begun | self._ended:
                 self._begun.add(row["trial_id"])
                 self.begin(row)
         for row in epochs:
-            self.epoch(row)
+            if row["trial_id"] not in self._ended:
+                self.epoch(row)
         for row in trials:
-            if row["state"] != TrialState.RUNNING and self._ended.get(row["trial_id"]) != row["state"]:
-                self._ended[row["trial_id"]] = row["state"]
+            if row["state"] != TrialState.RUNNING and row["trial_id"] not in self._ended:
+                self._ended.add(row["trial_id"])
+                self._begun.discard(row["trial_id"])
                 self.end(row)
 
     @abstractmethod

@@ -32,12 +32,19 @@ def make_tracker(name: str, experiment: str, folder: Path) -> Tracker:
 def track(name: str, root: Path, folder: Path) -> int:
     """Write a search that has ended, from its folder; the number of its trials. Raises SearchError."""
     tracker = make_tracker(name, read_manifest(root).get("name") or root.name, folder)
-    trials = [row for row in read_trials(root).table.to_pylist() if row["state"] != TrialState.RUNNING]
-    epochs = sorted(read_epochs(root).table.to_pylist(), key=lambda row: (row["trial_id"], row["epoch"]))
+    rows, epochs = _rows(root)
+    trials = [row for row in rows if row["state"] != TrialState.RUNNING]
     ids = {row["trial_id"] for row in trials}
     tracker.take(trials, [row for row in epochs if row["trial_id"] in ids])
     tracker.close(*best_model(root))
     return len(trials)
+
+
+def _rows(root: Path) -> tuple[list[Row], list[Row]]:
+    """The rows of both tables, the epochs of a trial in their order."""
+    trials: list[Row] = read_trials(root).table.to_pylist()
+    epochs: list[Row] = read_epochs(root).table.to_pylist()
+    return trials, sorted(epochs, key=lambda row: (row["trial_id"], row["epoch"]))
 
 
 def best_model(root: Path) -> tuple[str | None, Path | None]:
@@ -47,13 +54,17 @@ def best_model(root: Path) -> tuple[str | None, Path | None]:
 
 
 class Tracking:
-    """Several trackers of a search that runs: nothing waits for them, and what they cannot write costs no trial."""
+    """Several trackers of a search that runs: nothing waits for them, and what they cannot write costs no trial.
+
+    What the tables have from an earlier run of the driver is passed on first, where a tracker has it not.
+    """
 
     def __init__(self, names: Sequence[str], experiment: str, folder: Path) -> None:
         self._names, self._experiment, self._folder = names, experiment, folder
         self._said: SimpleQueue[Callable[[Tracker], None] | None] = SimpleQueue()
         self._news: SimpleQueue[str] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="trackers", daemon=True)
+        self.take(*_rows(folder.parent))
         self._thread.start()
 
     def take(self, trials: Sequence[Row], epochs: Sequence[Row]) -> None:
