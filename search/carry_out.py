@@ -101,7 +101,7 @@ def _search(plan: Plan, console: Console, server: ForkServerAddress | None) -> E
         console.warning(remark)
     begun = time.monotonic()
     if plan.options.log:
-        experiment.tracking = Tracking(plan.options.log, plan.name, experiment.root / "tensorboard")
+        experiment.tracking = Tracking(plan.options.log, experiment.root)
     page = SearchPage(experiment.root) if plan.options.page else None
     try:
         # Ray takes a second to import, which no refusal should wait for.

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from search.errors import SearchError
-from search.experiment.trackers import check_installed
+from search.experiment.trackers import check_ready
 from search.goals import check_known
 from search.planning.plan import Plan
 from search.planning.resources import local_resources, slots
@@ -37,7 +37,7 @@ def checked(plan: Plan) -> Plan:
     _check_stopping(plan)
     files = _check_trainable(plan)
     _check_sampler(plan)
-    check_installed(plan.options.log)
+    check_ready(plan.options.log)
     _check_function(plan)
     _check_resources(plan)
     return dataclasses.replace(plan, files=files)

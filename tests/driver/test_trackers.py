@@ -15,16 +15,14 @@ import pytest
 
 from analysis.command import run
 from analysis.export import export
-from search.experiment.manifest import write_manifest
 from search.experiment.states import TrialState
 from search.experiment.trackers import Tracking
 from search.experiment.trackers.tracker import Row, Tracker
 from search.run import main
-from search.trial.messages import TrialSpec
 from tests.support.search_world import World
+from tests.support.tracked_search import STATES, searched
 
 ROOT = Path(__file__).parents[2]
-STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED, TrialState.COMPLETE)
 needs_mlflow = pytest.mark.skipif(
     importlib.util.find_spec("mlflow") is None, reason="MLflow is not installed: pip install 'keras-search[mlflow]'"
 )
@@ -55,26 +53,6 @@ print(json.dumps(found))
 """
 
 
-def searched(world: World) -> dict[str, TrialSpec]:
-    """Four trials that end in four ways, and a fifth that is cut off."""
-    specs = {}
-    for state in STATES:
-        spec = world.start()
-        specs[spec.trial_id] = spec
-        for epoch in (1, 2):
-            world.epoch(spec, epoch, epoch / 2)
-        world.end(spec, state, error="no" if state is TrialState.FAILED else None)
-    cut_off = world.start()
-    world.epoch(cut_off, 1, 0.5)
-    world.search.recorder.close()
-    model = world.experiment.models / "best.keras"
-    model.parent.mkdir(parents=True, exist_ok=True)
-    model.write_text("weights")
-    best = {"trial_id": "00000", "model": "models/best.keras"}
-    write_manifest(world.experiment.root, {"name": "e", "best": best})
-    return specs
-
-
 def tensorboard(folder: Path) -> dict[str, Any]:
     command = [sys.executable, "-c", textwrap.dedent(READ_TENSORBOARD), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -85,7 +63,7 @@ def tensorboard(folder: Path) -> dict[str, Any]:
 
 def test_tensorboard_has_curves_configurations_and_honest_states(make: Callable[..., World], tmp_path: Path) -> None:
     world = make(stopping="none")
-    world.experiment.tracking = Tracking(["tensorboard"], "e", world.experiment.root / "tensorboard")
+    world.experiment.tracking = Tracking(["tensorboard"], world.experiment.root)
     specs = searched(world)
     assert world.experiment.tracking.close() == []
     world.close()
@@ -109,7 +87,7 @@ def test_resumed_search_is_logged_from_its_first_trial_to_its_last(make: Callabl
     world.epoch(early, 1, 0.25)
     world.end(early)  # Before anything is logged.
     world.search.recorder.flush()
-    world.experiment.tracking = Tracking(["tensorboard"], "e", folder)
+    world.experiment.tracking = Tracking(["tensorboard"], world.experiment.root)
     world.epoch(failed, 1, 0.5)
     world.end(failed, TrialState.FAILED, error="no")
     cut_off = world.start()
@@ -118,7 +96,7 @@ def test_resumed_search_is_logged_from_its_first_trial_to_its_last(make: Callabl
     assert world.experiment.tracking.close() == []
     before = {file: file.read_bytes() for file in folder.glob("*/*")}
     world.resume(trials=3)
-    world.experiment.tracking = Tracking(["tensorboard"], "e", folder)
+    world.experiment.tracking = Tracking(["tensorboard"], world.experiment.root)
     again = world.start()
     assert again.trial_id == cut_off.trial_id
     world.epoch(again, 2, 1.0)
@@ -137,7 +115,7 @@ def test_trial_that_failed_and_is_run_again_has_its_second_end(make: Callable[..
     world = make(stopping="none")
     folder = world.experiment.root / "tensorboard"
     for _ in range(2):
-        world.experiment.tracking = Tracking(["tensorboard"], "e", folder)
+        world.experiment.tracking = Tracking(["tensorboard"], world.experiment.root)
         spec = world.start()
         world.epoch(spec, 1, 0.5)
         world.end(spec, TrialState.FAILED, error="no")
@@ -163,7 +141,7 @@ def test_mlflow_has_runs_in_their_states_and_the_best_model(
     from mlflow import MlflowClient
 
     world = make(stopping="none")
-    world.experiment.tracking = Tracking(["mlflow"], "e", world.experiment.root / "tensorboard")
+    world.experiment.tracking = Tracking(["mlflow"], world.experiment.root)
     specs = searched(world)
     assert world.experiment.tracking.close() == []
     world.close()
@@ -206,7 +184,7 @@ def test_tracker_that_fails_costs_no_trial_and_is_told_once(
 ) -> None:
     monkeypatch.setattr("search.experiment.trackers.tracking.make_tracker", lambda *words: Broken())
     world = make(stopping="none")
-    world.experiment.tracking = Tracking(["mlflow"], "e", world.experiment.root / "tensorboard")
+    world.experiment.tracking = Tracking(["mlflow"], world.experiment.root)
     searched(world)
     said = world.experiment.tracking.close()
     assert len(said) == 1

@@ -90,7 +90,8 @@ def test_the_journal_and_what_is_not_whole_stay_with_the_driver(tmp_path: Path, 
         ".hidden",
         "report.html",
         "figures/a.png",
-        "tensorboard/events",
+        "tensorboard/x",
+        "wandb/x",
     ):
         (experiment.root / name).parent.mkdir(exist_ok=True)
         (experiment.root / name).write_text("x")

@@ -28,7 +28,7 @@ ORDER_INSIDE = {
     "search.sampling": "sampling drawing samplers multi_fidelity expected_improvement gaussian_process learning_curves "
     "encoding thinned journal translation",
     "search.experiment": "disk folder trackers schema parts remote existing damage manifest states lock atomic",
-    "search.experiment.trackers": "tracking tensorboard mlflow tracker names",
+    "search.experiment.trackers": "tracking tensorboard mlflow wandb tracker names",
     "search.experiment.remote": "copy mirror claim resumable store",
     "search.space": "server loading space_process hypermodel exploration unloaded definition per_trial pinned_function "
     "parameters values",

@@ -32,9 +32,9 @@ _LOOKS = 5
 """How often one pass looks for the files into which epochs were merged since it began."""
 _CHECKPOINTS = "checkpoints"
 _PARTS = ("trials/", "epochs/")
-_STAYS_HERE = (JOURNAL, "figures", "report.html", "tensorboard")
-"""What is not sent: the journal is of use to the driver only, figures and report are made by readers, and what is
-logged to TensorBoard grows by many small files that a resumed search writes again from the tables."""
+_STAYS_HERE = (JOURNAL, "figures", "report.html", "tensorboard", "wandb")
+"""What is not sent: the journal is of use to the driver only, figures and report are made by readers, and what
+TensorBoard and Weights & Biases are given grows by many small files, which a resume writes again from the tables."""
 
 Signature = tuple[int, int, int]
 

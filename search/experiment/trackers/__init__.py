@@ -1,6 +1,6 @@
-"""Writes a search into what people follow experiments with, TensorBoard and MLflow, from the rows of its tables."""
+"""Writes a search, from the rows of its tables, into what people follow experiments with: TensorBoard, MLflow, W&B."""
 
-from search.experiment.trackers.names import TRACKERS, check_installed
-from search.experiment.trackers.tracking import Tracking, track
+from search.experiment.trackers.names import TRACKERS
+from search.experiment.trackers.tracking import Tracking, check_ready, track
 
-__all__ = ["TRACKERS", "Tracking", "check_installed", "track"]
+__all__ = ["TRACKERS", "Tracking", "check_ready", "track"]

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from search.errors import SearchError
 
-TRACKERS = ("tensorboard", "mlflow")
-_NEEDS = {"tensorboard": "tensorboardX", "mlflow": "mlflow"}
+TRACKERS = ("tensorboard", "mlflow", "wandb")
+_NEEDS = {"tensorboard": "tensorboardX", "mlflow": "mlflow", "wandb": "wandb"}
 
 
-def check_installed(names: Sequence[str], option: str = "--log") -> None:
+def check_installed(names: Sequence[str], option: str) -> None:
     """Raise SearchError for a tracker whose package is not installed; `option` is the one that names it."""
     for name in names:
         if importlib.util.find_spec(_NEEDS[name]) is None:

@@ -25,9 +25,9 @@ class TensorBoard(Tracker):
     """Writes event files into a folder; a run that has no end in HParams has not ended yet."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         files = folder.glob("*/events.*")
         super().__init__(file.parent.name for file in files if _END_TAG.encode() in file.read_bytes())
-        self._folder = folder
         self._writers: dict[str, Any] = {}
 
     def _writer(self, trial_id: str) -> Any:

@@ -11,27 +11,38 @@ from queue import SimpleQueue
 from search.experiment.manifest import read_manifest
 from search.experiment.schema import read_epochs, read_trials
 from search.experiment.states import TrialState
+from search.experiment.trackers.mlflow import Mlflow
+from search.experiment.trackers.names import check_installed
 from search.experiment.trackers.tracker import Row, Tracker
+from search.experiment.trackers.wandb import WeightsAndBiases, check_account
 from search.wording import error_text
 
 PATIENCE_S = 30.0
 """How long the end of a search waits for what is still to be written."""
 
 
-def make_tracker(name: str, experiment: str, folder: Path) -> Tracker:
-    """The tracker of that name; `folder` is where TensorBoard's files go."""
+def check_ready(names: Sequence[str], option: str = "--log") -> None:
+    """Raise SearchError for a tracker that cannot be written to from here; `option` is the one that names it."""
+    check_installed(names, option)
+    if "wandb" in names:
+        check_account(option)
+
+
+def make_tracker(name: str, root: Path, folder: Path | None = None) -> Tracker:
+    """The tracker of that name for the experiment at `root`; its files go into `folder`, by default a part of that."""
+    manifest = {"name": root.name, **read_manifest(root)}
     if name == "tensorboard":
-        from search.experiment.trackers.tensorboard import TensorBoard  # noqa: PLC0415  # takes half a second to import
+        from search.experiment.trackers.tensorboard import FOLDER, TensorBoard  # noqa: PLC0415  # takes half a second
 
-        return TensorBoard(folder)
-    from search.experiment.trackers.mlflow import Mlflow  # noqa: PLC0415  # is an extra
+        return TensorBoard(folder or root / FOLDER)
+    if name == "mlflow":
+        return Mlflow(manifest["name"])
+    return WeightsAndBiases(manifest, folder or root)
 
-    return Mlflow(experiment)
 
-
-def track(name: str, root: Path, folder: Path) -> int:
+def track(name: str, root: Path, folder: Path | None = None) -> int:
     """Write a search that has ended, from its folder; the number of its trials. Raises SearchError."""
-    tracker = make_tracker(name, read_manifest(root).get("name") or root.name, folder)
+    tracker = make_tracker(name, root, folder)
     rows, epochs = _rows(root)
     trials = [row for row in rows if row["state"] != TrialState.RUNNING]
     ids = {row["trial_id"] for row in trials}
@@ -59,12 +70,12 @@ class Tracking:
     What the tables have from an earlier run of the driver is passed on first, where a tracker has it not.
     """
 
-    def __init__(self, names: Sequence[str], experiment: str, folder: Path) -> None:
-        self._names, self._experiment, self._folder = names, experiment, folder
+    def __init__(self, names: Sequence[str], root: Path) -> None:
+        self._names, self._root = names, root
         self._said: SimpleQueue[Callable[[Tracker], None] | None] = SimpleQueue()
         self._news: SimpleQueue[str] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="trackers", daemon=True)
-        self.take(*_rows(folder.parent))
+        self.take(*_rows(root))
         self._thread.start()
 
     def take(self, trials: Sequence[Row], epochs: Sequence[Row]) -> None:
@@ -78,7 +89,7 @@ class Tracking:
 
     def close(self) -> list[str]:
         """Wait until all is written, the best model too, for a while; lines on what was not."""
-        best, model = best_model(self._folder.parent)
+        best, model = best_model(self._root)
         self._said.put(lambda tracker: tracker.close(best, model))
         self._said.put(None)
         self._thread.join(PATIENCE_S)
@@ -89,7 +100,7 @@ class Tracking:
         made: dict[str, Tracker] = {}
         for name in self._names:
             with self._guarded(name):
-                made[name] = make_tracker(name, self._experiment, self._folder)
+                made[name] = make_tracker(name, self._root)
         while (said := self._said.get()) is not None:
             for name in list(made):
                 tracker = made.pop(name)
@@ -106,5 +117,5 @@ class Tracking:
             self._news.put(f"nothing more is logged to {name} ({error_text(error)[:200]}); {self._again([name])}")
 
     def _again(self, names: Sequence[str]) -> str:
-        words = [f"python -m analysis.export {self._folder.parent} --to {name}" for name in names]
+        words = [f"python -m analysis.export {self._root} --to {name}" for name in names]
         return f"once the search has ended: {'; '.join(words)}"
