@@ -101,8 +101,12 @@ class WeightsAndBiases(Tracker):
         """Leave no run that seems to run; the search gets a run of its own, with its best trial and that's model."""
         for trial_id in list(self._runs):
             self._finish(trial_id, TrialState.INTERRUPTED, {})
-        if best is None:
-            return
+        if best is not None:
+            self._log_best(best, model)
+        if self._library.run is None:  # No run of the user's own, in a notebook, which this would end too.
+            self._library.teardown()  # A run that is finished is written soon, and the command ends at once.
+
+    def _log_best(self, best: str, model: Path | None) -> None:
         run = self._open("search", "search", {})
         run.summary.update({"best_trial": best})
         if model is not None:
