@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 
 from search.experiment.remote.store import Store
 from tests.support.s3_server import S3Server
+
+# Ray gives its workers a low priority, nice 15: beside other tests they would get what those leave of the cores.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 
 @pytest.fixture
