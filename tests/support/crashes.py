@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,14 +25,21 @@ ROOT = Path(__file__).parents[2]
 class Driver:
     """`python -m search.run spaces/branin.py` on its own Ray, in a process group of its own as under a terminal.
 
-    It is started in `folder`; another --results among the words takes the place of `results`.
+    It is started in `folder`; another --results among the words takes the place of `results`. `program`: what Python
+    runs in the place of `-m search.run`.
     """
 
     def __init__(
-        self, results: Path, *words: str, space: str = "spaces/branin.py", folder: Path = ROOT, **environment: str
+        self,
+        results: Path,
+        *words: str,
+        space: str = "spaces/branin.py",
+        folder: Path = ROOT,
+        program: Sequence[str] = ("-m", "search.run"),
+        **environment: str,
     ) -> None:
         self.root = results / Path(space).stem
-        command = [sys.executable, "-m", "search.run", space, "--results", str(results), *words]
+        command = [sys.executable, *program, space, "--results", str(results), *words]
         self.process = subprocess.Popen(
             command,
             cwd=folder,
