@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK: a shell may ask this command how its words go on (search/parsing.py).
 """Command line: the trials of one or more searches as a table.
 
 python -m analysis.compare                                            # the experiments that there are
@@ -18,6 +19,7 @@ from analysis.tables import configuration_table, group_table, trial_table
 from analysis.wording.formats import FORMATS, Table, render
 from search.errors import SearchError
 from search.experiment.existing import find_experiments, is_experiment
+from search.parsing import answer_shell
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -37,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def compare(words: list[str] | None = None) -> None:
     """Parse the words of the command line and print the table that they ask for; raises SearchError."""
-    options = _parser().parse_args(words)
+    options = answer_shell(_parser()).parse_args(words)
     if options.top is not None and options.top < 1:
         raise SearchError(f"--top {options.top}; expected a number of rows above 0.")
     deliver(render(_table(options), options.format), options.output)

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK: a shell may ask this command how its words go on (search/parsing.py).
 """Command line: a search that has ended, written into TensorBoard, MLflow or Weights & Biases.
 
 python -m analysis.export results/mnist_filters --to tensorboard
@@ -16,6 +17,7 @@ from search.errors import SearchError
 from search.experiment.lock import is_held
 from search.experiment.manifest import read_manifest
 from search.experiment.trackers import TRACKERS, check_ready, track
+from search.parsing import answer_shell
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -33,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def export(words: list[str] | None = None) -> None:
     """Parse the words of the command line and write what they ask for; raises SearchError."""
-    options = _parser().parse_args(words)
+    options = answer_shell(_parser()).parse_args(words)
     check_ready([options.to], "--to")
     for root in options.results:
         read_manifest(root)  # This raises where there is no experiment.

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK: a shell may ask this command how its words go on (search/parsing.py).
 """The command line: python -m search.run SPACE [options]. Parse, load, run, say where the results are."""
 
 from __future__ import annotations

@@ -165,7 +165,7 @@ def test_only_one_part_knows_the_library(library: str, allowed: str) -> None:
     [
         ("search", r"search|trainables\.(trial|errors)$|trainables\.finished\."),
         ("trainables", r"trainables"),
-        ("analysis", r"analysis|search\.(experiment|space|goals|errors|wording)"),
+        ("analysis", r"analysis|search\.(experiment|space|goals|parsing|errors|wording)"),
         ("spaces", r"spaces|search\.space$|trainables"),
     ],
 )

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK: a shell may ask this command how its words go on (search/parsing.py).
 """Command line: figures of one or more searches, as PNG and SVG.
 
 python -m analysis.figures results/mnist_filters                      # every kind that the results can fill
@@ -14,6 +15,7 @@ from analysis.command import run
 from analysis.figures import KINDS, make, save
 from analysis.load import load
 from search.errors import SearchError
+from search.parsing import answer_shell
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -27,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def figures(words: list[str] | None = None) -> None:
     """Parse the words of the command line and write the figures that they ask for; raises SearchError."""
-    options = _parser().parse_args(words)
+    options = answer_shell(_parser()).parse_args(words)
     results = load(*options.results)
     if options.output is None and "://" in options.results[0]:
         raise SearchError(f"{options.results[0]} is not a local folder; expected --output DIR for the figures.")

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK: a shell may ask this command how its words go on (search/parsing.py).
 """Command line: a report of one or more searches, one HTML page that needs no network.
 
 python -m analysis.report results/mnist_filters                       # writes results/mnist_filters/report.html
@@ -14,6 +15,7 @@ from analysis.command import deliver, run
 from analysis.load import load
 from analysis.report.page import page
 from search.errors import SearchError
+from search.parsing import answer_shell
 
 
 def report(words: list[str] | None = None) -> None:
@@ -28,7 +30,7 @@ def report(words: list[str] | None = None) -> None:
     parser.add_argument(
         "--until-parent-ends", action="store_true", help="with --serve: end with the process that started this one"
     )
-    options = parser.parse_args(words)
+    options = answer_shell(parser).parse_args(words)
     if not options.serve and (options.port is not None or options.until_parent_ends):
         raise SearchError("--port and --until-parent-ends are for a page that is served; give --serve with them.")
     if options.serve and options.output is not None:

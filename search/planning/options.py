@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 from search.errors import SearchError
 from search.experiment.remote.store import ResultsPath
 from search.experiment.trackers import TRACKERS
+from search.parsing import Parser, answer_shell
 from search.planning import option_values as read
 from search.space import SAMPLERS, STOPPING_RULES
 from search.space.values import text_of
@@ -247,17 +248,9 @@ class Options:
         }
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser that raises SearchError, so that what is wrong is said in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise SearchError with the message and where help is."""
-        raise SearchError(f"{message}. See `{self.prog} --help`.")
-
-
 def parse(words: Sequence[str]) -> Options:
     """Return the options that the words of a command line give; raises SearchError."""
-    given = vars(_parser().parse_args(list(read.one_set_each(words))))
+    given = vars(answer_shell(_parser()).parse_args(list(read.one_set_each(words))))
     several: dict[str, object] = {name: dict(given[name] or ()) for name in ("pins", "objectives", "constraints")}
     several |= {name: tuple(dict.fromkeys(given[name] or ())) for name in ("warm_start", "log")}
     options = Options(**{**given, "space": given["space"] or "", **several})

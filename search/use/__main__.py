@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK: a shell may ask this command how its words go on (search/parsing.py).
 """The command line: python -m search.use {predict,export,card,reproduce,refit} RESULTS [options]."""
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from collections.abc import Sequence
 from search.console import Console
 from search.errors import SearchError
 from search.from_python import Experiment
+from search.parsing import Parser, answer_shell
 from search.planning.dataset import data_folder
 from search.planning.option_values import count, folder, results
-from search.planning.options import Options, Parser
+from search.planning.options import Options
 from search.use.card import card
 from search.use.export import NAMES, export
 from search.use.fetched import experiment_folder
@@ -28,7 +30,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     console = Console()
     try:
-        return _run(parser().parse_args(words), console)
+        return _run(answer_shell(parser()).parse_args(words), console)
     except (SearchError, TrainableError) as error:
         console.error(str(error))
         return USER_ERROR

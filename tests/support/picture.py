@@ -12,7 +12,7 @@ LAYERS = (
     {"warm_start"},
     {"sampling", "experiment"},
     {"space", "stopping"},
-    {"goals"},
+    {"goals", "parsing"},
     {"errors", "wording", "console"},
 )
 """The rooms of search/, from the top down: each imports only rooms that stand below its own line. "" is its door."""
