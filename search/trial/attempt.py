@@ -71,6 +71,7 @@ def run_attempt(
     except BaseException as error:  # SystemExit too: a trial that calls exit() fails, and takes nothing along.
         if is_pruning(error):
             return attempt.pruned()
+        attempt.tell_held()
         return _failed(error, spec, resources)
     finally:
         if generator is not None:
@@ -194,10 +195,13 @@ class Attempt:
             return False
         return self._context.rungs is None or epoch in self._context.rungs
 
-    def _flush(self, waits: bool) -> None:
-        """Send the held epochs; with `waits`, wait for the decision and raise `_Stopped` if that is the end."""
+    def _flush(self, waits: bool, last: bool = False) -> None:
+        """Send the held epochs; with `waits`, wait for the decision and raise `_Stopped` if that is the end.
+
+        `last`: the trial's end follows.
+        """
         self._told = dict(self.trial.facts)
-        self._link.send(Epochs(self._held, waits, self._told))
+        self._link.send(Epochs(self._held, waits, self._told, last))
         self._held = []
         self._last_report = time.monotonic()
         if waits and self._decision() is not Command.GO_ON:
@@ -220,13 +224,17 @@ class Attempt:
             took = self._last_save - begun
             self._save_every_s = max(self._context.checkpoint_every_s, took / SAVING_SHARE)
         if self._closing:
-            self._flush(waits=False)
+            self._flush(waits=False, last=True)
             raise _Interrupted
+
+    def tell_held(self) -> None:
+        """Send what is held back of a trial that ends."""
+        if self._held or self._told != self.trial.facts:
+            self._flush(waits=False, last=True)
 
     def pruned(self) -> TrialEnd:
         """The trainable ends its trial, as Optuna's users do, by raising TrialPruned."""
-        if self._held:
-            self._flush(waits=False)
+        self.tell_held()
         return TrialEnd(TrialState.PRUNED)
 
     def not_trained(self) -> TrialEnd:
@@ -238,8 +246,7 @@ class Attempt:
         if not self._epochs:
             hint = f" {did_you_mean(self._context.metric, [*self._summary])}" if self._summary else ""
             raise ValueError(f"the trainable ended without yielding metrics of an epoch.{hint}")
-        if self._held or self._told != self.trial.facts:
-            self._flush(waits=False)
+        self.tell_held()
         measured = {**self._epochs[-1], **self._summary}
         for name in self._goals.needed:
             if name not in measured:

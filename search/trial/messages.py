@@ -49,6 +49,8 @@ class Epochs:
     """Whether the trial waits for GO_ON or STOP."""
     facts: dict[str, str] = field(default_factory=dict)
     """What the trainable says of the trial in words, by column."""
+    last: bool = False
+    """Whether the trial's end follows, which then goes to the driver in the same report."""
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,7 @@ class TrialRunner:
             self._waits = report.waits = message.waits
             if report.waits:
                 report.output = process.output()
-            return True
+            return not message.last
         assert isinstance(message, TrialEnd)
         if message.lost_gpu:
             raise ProcessDied(Death.LOST_GPU, f"lost its GPU ({message.error})")

@@ -158,7 +158,7 @@ def test_a_search_that_is_closed_saves_trials_of_far_nodes_in_the_store(store: S
     reports = finish(runner)
     assert reports[-1].end is not None
     assert reports[-1].end.state is TrialState.INTERRUPTED
-    last = int(reports[-2].epochs[-1]["epoch"])
+    last = int(reports[-1].epochs[-1]["epoch"])
     assert len(json.loads(store.read(f"checkpoints/00000/{last:06d}/reported.json"))) == last
 
 

@@ -43,6 +43,17 @@ def test_a_trial_reports_every_epoch_and_its_end(runner: TrialRunner) -> None:
     assert (end.state, end.summary) == (TrialState.COMPLETE, {"test_score": 0.5})
 
 
+@pytest.mark.parametrize(("act", "state", "epochs"), [("good", "complete", 3), ("raise", "failed", 1)])
+def test_a_short_trial_is_one_report_with_all_that_it_measured(
+    tmp_path: Path, act: str, state: str, epochs: int
+) -> None:
+    runner = TrialRunner(context(tmp_path, report_every_s=60.0), "here")
+    (report,) = run(runner, act=act)
+    runner.close()
+    assert report.end is not None
+    assert (report.end.state, [m["epoch"] for m in report.epochs]) == (state, [*range(1, epochs + 1)])
+
+
 def test_the_process_is_kept_from_trial_to_trial(runner: TrialRunner) -> None:
     workers = {run(runner, trial_id, act="good")[-1].worker for trial_id in ("00000", "00001", "00002")}
     assert len(workers) == 1
