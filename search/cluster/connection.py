@@ -10,6 +10,7 @@ from typing import Any
 
 import ray
 
+from search.cluster.local.daemons import daemons_left_out
 from search.errors import SearchError
 from search.planning.resources import Resources, usable_cpus
 
@@ -30,7 +31,7 @@ def connected(address: str, cpus: int | None = None) -> Iterator[list[Resources]
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "include_dashboard": False}
     try:
         if address == "local":
-            with _daemons_left_out():
+            with daemons_left_out():
                 ray.init(address="local", num_cpus=cpus or usable_cpus(), **quiet)
         else:
             ray.init(address=address, log_to_driver=False, logging_level="error", runtime_env=shipped_code(Path.cwd()))
@@ -40,27 +41,6 @@ def connected(address: str, cpus: int | None = None) -> Iterator[list[Resources]
         yield [node["Resources"] for node in ray.nodes() if node["Alive"]]
     finally:
         ray.shutdown()
-
-
-_DAEMONS = ("start_monitor", "start_log_monitor", "start_api_server")
-"""Of a node that Ray starts: its autoscaler, what shows its workers' output, its web server."""
-
-
-@contextmanager
-def _daemons_left_out() -> Iterator[None]:
-    """Let Ray start without the daemons that a search on one machine never asks, and has no setting against.
-
-    Each imports Ray anew, half a second of a core or more while the search starts, and is waited for when it ends.
-    """
-    node = ray._private.node.Node
-    started = {name: getattr(node, name) for name in _DAEMONS if hasattr(node, name)}
-    for name in started:
-        setattr(node, name, lambda *_, **__: None)
-    try:
-        yield
-    finally:
-        for name, start in started.items():
-            setattr(node, name, start)
 
 
 def _why_not(address: str, reason: str) -> str:

@@ -9,7 +9,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 
 import ray
@@ -20,6 +20,7 @@ from search.cluster.capacity import nodes as alive_nodes
 from search.cluster.closing import raise_sign
 from search.cluster.connection import connected
 from search.cluster.interrupts import Interrupts
+from search.cluster.local.daemons import inherited_environment
 from search.cluster.nodes import check_nodes, check_view
 from search.cluster.scheduler import SearchStopper, StepCallback, WorkerScheduler
 from search.cluster.searcher import WorkerSearcher
@@ -160,8 +161,9 @@ class _Run:
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )
+        local = self._plan.options.address == "local"
         try:
-            with self._watchdog:
+            with self._watchdog, inherited_environment() if local else nullcontext():
                 tuner.fit()
             self._search.recorder.close()
         except Exception as error:

@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
 import pytest
 
+from search.cluster.local import absent_agent
 from tests.support.crashes import ROOT
 
 SEARCH = """
@@ -39,6 +41,34 @@ def test_all_is_stored_and_told_before_the_cluster_is_left_and_no_process_stays(
     processes = [int(word) for word in leaves.split()[1:]]
     assert processes
     assert not any(daemon in runs for daemon in ("dashboard/dashboard.py", "log_monitor.py", "autoscaler"))
+    assert "ray::DashboardAgent" not in runs  # So its raylet has started with what stands for its agents.
+    assert "ray::RuntimeEnvAgent" not in runs
     left = [psutil.Process(pid) for pid in processes if psutil.pid_exists(pid)]
     _, alive = psutil.wait_procs(left, timeout=30)
+    assert not alive
+
+
+AGENT = """
+import subprocess, sys
+agent = subprocess.Popen([sys.executable, "-I", "-S", *sys.argv[1:]])
+print(agent.pid, flush=True)
+agent.wait()
+"""
+
+
+def test_what_stands_for_an_agent_writes_that_it_has_no_port_and_ends_with_its_raylet(tmp_path: Path) -> None:
+    words = ["ray/dashboard/agent.py", f"--session-dir={tmp_path}", "--node-id=n1", "--minimal"]
+    raylet = subprocess.Popen(
+        [sys.executable, "-c", AGENT, absent_agent.__file__, *words], stdout=subprocess.PIPE, text=True
+    )
+    assert raylet.stdout is not None
+    agent = psutil.Process(int(raylet.stdout.readline()))
+    files = [tmp_path / f"{name}_n1" for name in absent_agent.PORTS["dashboard"]]
+    while not all(file.exists() for file in files) and agent.is_running():
+        time.sleep(0.01)
+    assert {file.read_text() for file in files} == {"-1"}
+    raylet.kill()
+    raylet.wait()
+    raylet.stdout.close()
+    _, alive = psutil.wait_procs([agent], timeout=30)
     assert not alive

@@ -18,8 +18,9 @@ LAYERS = (
 """The rooms of search/, from the top down: each imports only rooms that stand below its own line. "" is its door."""
 
 ORDER_INSIDE = {
-    "search.cluster": "execution scheduler searcher worker nodes node_calls closing capacity connection watchdog "
-    "interrupts",
+    "search.cluster": "execution scheduler searcher worker nodes node_calls closing capacity connection local "
+    "watchdog interrupts",
+    "search.cluster.local": "daemons absent_agent",
     "search.driver": "dispatch search trial_queue recorder placement kept_models history ranking rows trials giving_up",
     "search.screen": "dry_run measured listing summary page live_view notebook_view snapshot",
     "search.planning": "make_plan checks resuming provenance plan dataset overrides smoke options option_values "
