@@ -25,7 +25,7 @@ from search.cluster.nodes import check_nodes, check_view
 from search.cluster.scheduler import SearchStopper, StepCallback, WorkerScheduler
 from search.cluster.searcher import WorkerSearcher
 from search.cluster.watchdog import STUCK_S, Watchdog
-from search.cluster.worker import Worker, WorkerStarted, resources_of
+from search.cluster.worker import Worker, WorkerStarted, tune_left_out
 from search.console import Console
 from search.driver.dispatch import Dispatcher
 from search.driver.placement import with_whole_gpu
@@ -140,11 +140,10 @@ class _Run:
     def tune(self, dispatcher: Dispatcher, context: SearchContext, checked: tuple[str, ...] | None) -> None:
         """Let Tune run until the queue has nothing more, or the search is closed; `checked` as for `Worker`."""
         scratch = tempfile.mkdtemp(prefix="search-tune-")
-        trainable = tune.with_parameters(Worker, context=context, checked=checked)
         tuner = tune.Tuner(
-            tune.with_resources(trainable, resources_of),
+            Worker,
             tune_config=tune.TuneConfig(
-                search_alg=WorkerSearcher(dispatcher),
+                search_alg=WorkerSearcher(dispatcher, {"context": context, "checked": checked}),
                 scheduler=WorkerScheduler(self._search.recorder, dispatcher, self._refuse),
                 num_samples=-1,
                 max_concurrent_trials=self._slots,
@@ -163,7 +162,7 @@ class _Run:
         )
         local = self._plan.options.address == "local"
         try:
-            with self._watchdog, inherited_environment() if local else nullcontext():
+            with self._watchdog, tune_left_out(), inherited_environment() if local else nullcontext():
                 tuner.fit()
             self._search.recorder.close()
         except Exception as error:

@@ -7,6 +7,7 @@ instead of 10, two slots), and keep a worker only where the next trial of the sa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ray.tune.search import Searcher
@@ -24,9 +25,10 @@ class DriverOnly:
 class WorkerSearcher(DriverOnly, Searcher):
     """Suggests workers to Tune, each with its first trial."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
+    def __init__(self, dispatcher: Dispatcher, shared: Mapping[str, Any]) -> None:
+        """`shared` is what every worker is told."""
         super().__init__()
-        self._dispatcher = dispatcher
+        self._dispatcher, self._shared = dispatcher, shared
 
     def set_max_concurrency(self, max_concurrent: int) -> bool:
         """True: Tune then limits what is pending, and puts no limiter of its own around this searcher."""
@@ -42,7 +44,7 @@ class WorkerSearcher(DriverOnly, Searcher):
         if order is None:
             return Searcher.FINISHED if self._dispatcher.finished else None
         number, spec = order
-        return {"number": number, "spec": spec}
+        return {**self._shared, "number": number, "spec": spec}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Nothing: the scheduler tells the dispatcher."""

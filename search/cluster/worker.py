@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
+import inspect
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
-from ray import tune
 
 from search.cluster.closing import watcher
-from search.cluster.nodes import NodeView, look
 from search.experiment.manifest import MANIFEST
 from search.trial.messages import SearchContext, TrialSpec
 from search.trial.orphans import die_with_parent
 from search.trial.runner import TrialRunner
 
+if TYPE_CHECKING:
+    from search.cluster.nodes import NodeView  # It brings Arrow, which workers can do without.
+
 WAIT_S = 0.05
 """How long a worker without a trial waits before it asks whether there is one."""
 RESERVED_WAIT_S = 0.5
 """The same for a worker that only keeps its place and is to get none."""
+
+
+def _absent(*_: object, **__: object) -> Any:
+    """Stand for a method of Tune's trainable that no worker has."""
+    raise NotImplementedError
+
+
+def _expected_by_tune() -> Any:
+    """What Tune wants a trainable to be a subclass of, in the driver; nothing in a worker, whose process does without.
+
+    Ray sends an actor's class with the methods that it inherits. Tune's own would have every worker import Tune, for
+    half a second of a core and 100 MB. So none is inherited: a worker has the few that Tune calls.
+    """
+    if ray._private.worker.global_worker.mode == ray.WORKER_MODE:
+        return object
+    from ray.tune import Trainable  # noqa: PLC0415  # see above
+
+    methods = [name for name, found in vars(Trainable).items() if inspect.isfunction(found)]
+    return type("ExpectedByTune", (Trainable,), dict.fromkeys(methods, _absent))
+
+
+_Expected: Any = _expected_by_tune()
 
 
 @dataclass(frozen=True)
@@ -37,27 +63,33 @@ class WorkerStarted:
     """What its node sees; None where that was asked before."""
 
 
-class Worker(tune.Trainable):
+class Worker(_Expected):
     """Runs one trial after another. A trial's failure is a report, so that for Tune only a lost actor is an error."""
 
-    def setup(self, config: dict[str, Any], context: SearchContext, checked: tuple[str, ...] | None = None) -> None:
+    def __init__(self, config: dict[str, Any], storage: None = None) -> None:
         """Called once by Tune; the training process starts with the first trial.
 
-        On a node whose id is not among the `checked` ones the worker tells what the node sees before it trains; None:
-        nodes need no check.
+        On a node whose id is not among the `checked` ones of the configuration the worker tells what the node sees
+        before it trains; None: nodes need no check. `storage` is Tune's, which keeps nothing here.
         """
         die_with_parent()
+        context: SearchContext = config["context"]
         node = ray.util.get_node_ip_address()
         self._runner = TrialRunner(context, node, config["spec"].shape, closing=watcher(context))
         self._wait_s = WAIT_S
-        self._started: WorkerStarted | None = self._describe(node, context, checked)
+        self._num_results = 0
+        self._started: WorkerStarted | None = self._describe(node, context, config["checked"])
         self.take(config["spec"])
 
     def _describe(self, node: str, context: SearchContext, checked: tuple[str, ...] | None) -> WorkerStarted:
         me = ray.get_runtime_context()
         asked = checked is None or me.get_node_id() in checked
-        view = None if asked else look(node, context.data_dir, str(Path(context.experiment) / MANIFEST))
+        view = None if asked else _look(node, context)
         return WorkerStarted(me.current_actor, me.get_node_id(), tuple(map(str, ray.get_gpu_ids())), view)
+
+    def get_auto_filled_metrics(self, **_: object) -> dict[str, Any]:
+        """Nothing: what Tune shows of a trainable that has no result yet."""
+        return {}
 
     def take(self, spec: TrialSpec) -> None:
         """Take the next trial, from the driver itself. Nothing that can fail happens here: `step` reports failures."""
@@ -74,6 +106,11 @@ class Worker(tune.Trainable):
         self.wait()
         self._wait_s = RESERVED_WAIT_S
 
+    def train(self) -> dict[str, Any]:
+        """Train until there is something to report: what Tune calls a result."""
+        self._num_results += 1
+        return {**self.step(), "done": False, "training_iteration": self._num_results}
+
     def step(self) -> dict[str, Any]:
         """Train until there is something to report; without a trial, wait a little."""
         if self._started is not None:
@@ -87,18 +124,45 @@ class Worker(tune.Trainable):
             self._spec = None
         return {"report": self._runner.proceed()}
 
-    def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Nothing: trials save themselves into the experiment folder, where a resumed search finds their state."""
-
-    def load_checkpoint(self, checkpoint: Any) -> None:
-        """Nothing, for the reason that `save_checkpoint` gives."""
-
-    def cleanup(self) -> None:
+    def stop(self) -> None:
         """End the training process: the actor ends."""
         self._runner.close()
 
+    @classmethod
+    def default_resource_request(cls, config: dict[str, Any]) -> Any:
+        """What Ray keeps for the worker of a configuration."""
+        from ray.tune.execution.placement_groups import resource_dict_to_pg_factory  # noqa: PLC0415  # as above
+
+        return resource_dict_to_pg_factory(resources_of(config))
+
+
+def _look(node: str, context: SearchContext) -> NodeView:
+    from search.cluster.nodes import look  # noqa: PLC0415  # needed on nodes that join later only, and brings Arrow
+
+    return look(node, context.data_dir, str(Path(context.experiment) / MANIFEST))
+
 
 def resources_of(config: dict[str, Any]) -> dict[str, float]:
-    """What Ray keeps for the worker of a configuration. It stands here because workers import its module."""
+    """The cores and GPUs of the worker of a configuration."""
     shape = config["spec"].shape
     return {"cpu": shape.cpus, "gpu": shape.gpus}
+
+
+@contextmanager
+def tune_left_out() -> Iterator[None]:
+    """Send workers nothing of Tune's own, which their processes would import it for, while the context lasts."""
+    from ray.train._internal.storage import StorageContext  # noqa: PLC0415  # only the driver has them
+    from ray.tune.experiment.trial import _TrialInfo  # noqa: PLC0415  # likewise
+
+    kinds = (StorageContext, _TrialInfo)
+    for kind in kinds:
+        ray.util.register_serializer(kind, serializer=_nothing, deserializer=_nothing)
+    try:
+        yield
+    finally:
+        for kind in kinds:
+            ray.util.deregister_serializer(kind)
+
+
+def _nothing(_: object) -> None:
+    return None
