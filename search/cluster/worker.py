@@ -92,9 +92,18 @@ class Worker(_Expected):
         return {}
 
     def take(self, spec: TrialSpec) -> None:
-        """Take the next trial, from the driver itself. Nothing that can fail happens here: `step` reports failures."""
+        """Take the next trial, from the driver itself: a training process that is there begins it at once.
+
+        Nothing that can fail happens here: `step` starts other processes, and reports failures.
+        """
         self._spec: TrialSpec | None = spec
         self._waits = False
+        if self._runner.has_process:
+            self._begin(spec)
+
+    def _begin(self, spec: TrialSpec) -> None:
+        self._runner.begin(spec)
+        self._spec = None
 
     def wait(self) -> None:
         """Do nothing until `take`; a trial that waits for a decision is stopped."""
@@ -120,8 +129,7 @@ class Worker(_Expected):
             time.sleep(self._wait_s)
             return {"report": None}
         if self._spec is not None:
-            self._runner.begin(self._spec)
-            self._spec = None
+            self._begin(self._spec)
         return {"report": self._runner.proceed()}
 
     def stop(self) -> None:

@@ -22,6 +22,8 @@ AHEAD_FROM = 0.02
 """Time of a proposal, as a share of a trial's, from which trials are proposed ahead."""
 PATIENCE = 4
 """After so many others, or as many as there are workers, a pending trial has workers of other shapes ended for it."""
+SHORT_S = 1.0
+"""Length of trials below which one is always proposed ahead for each worker, where that changes no proposal."""
 SMOOTHING = 0.2
 """The weight of the latest trial in the mean length of a trial."""
 
@@ -172,11 +174,17 @@ class Dispatcher:
         usable = self._usable()
         if self.finished or self._queue_is_empty or self._queue.is_closed or usable < 2:
             return
-        share = self._queue.proposal_s / self._trial_s
-        if share < AHEAD_FROM or any(w.trial_id is None and not w.reserves for w in self.workers.values()):
+        if any(w.trial_id is None and not w.reserves for w in self.workers.values()):
             return
-        if len(self.pending) < min(usable, math.ceil(2 * usable * share)):
+        if len(self.pending) < self._most_ahead(usable):
             self._take_next()
+
+    def _most_ahead(self, usable: int) -> int:
+        """How many trials may be pending while all of so many workers have one."""
+        if self._trial_s < SHORT_S and self._queue.is_foregone:
+            return usable
+        share = self._queue.proposal_s / self._trial_s
+        return 0 if share < AHEAD_FROM else min(usable, math.ceil(2 * usable * share))
 
     def _note_length(self, worker: DispatchedWorker) -> None:
         if worker.trial_id is not None:

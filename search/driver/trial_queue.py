@@ -13,7 +13,7 @@ from search.driver.trials import ActiveTrial, Trials
 from search.errors import SearchError
 from search.experiment.states import TrialState
 from search.planning.plan import Plan
-from search.sampling import Sampling
+from search.sampling import BLIND, Sampling
 from search.stopping import StoppingRule
 from search.stopping.enough import Enough
 from search.trial.messages import TrialSpec
@@ -76,6 +76,13 @@ class TrialQueue:
                 value = None if ended.is_on_a_part or ended.violates else ended.value
                 self._enough.take(value, ended.state is TrialState.COMPLETE)
         return self._enough.reason
+
+    @property
+    def is_foregone(self) -> bool:
+        """Whether its configurations, and their number, are the same whatever trials find."""
+        options = self._plan.options
+        ends_early = options.target is not None or options.patience is not None or options.epoch_budget is not None
+        return self._plan.space.sampler in BLIND and not ends_early
 
     @property
     def is_closed(self) -> bool:

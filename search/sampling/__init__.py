@@ -1,6 +1,7 @@
 """Decides which configuration is tried next, and takes back what a crash left. Only here does search/ use Optuna."""
 
 from search.sampling.multi_fidelity import Foreseen
+from search.sampling.samplers import BLIND
 from search.sampling.sampling import Finished, Proposal, Sampling
 
-__all__ = ["Finished", "Foreseen", "Proposal", "Sampling"]
+__all__ = ["BLIND", "Finished", "Foreseen", "Proposal", "Sampling"]

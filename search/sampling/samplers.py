@@ -30,6 +30,8 @@ BY_CHANCE = 1 / 3
 """Share of proposals by chance once a trial was stopped, as in BOHB (Falkner et al., ICML 2018)."""
 POPULATION = 20
 """Trials in a generation of nsga2: Optuna's 50 would be by chance for as long as most searches last."""
+BLIND = frozenset({"random", "grid", "qmc"})
+"""Samplers that propose the same whatever has been found."""
 _NEEDS = {"gp": "torch", "cmaes": "cmaes"}
 
 

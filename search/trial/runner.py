@@ -54,6 +54,11 @@ class TrialRunner:
     _refusal: str | None = None
     """Why no training process can be started here for the trial."""
 
+    @property
+    def has_process(self) -> bool:
+        """Whether there is a training process, so that `begin` only sends it a message."""
+        return self._process is not None
+
     def begin(self, spec: TrialSpec) -> None:
         """Hand a trial to the training process; a trial that waits for a decision is told to stop."""
         self.stop()
@@ -77,7 +82,7 @@ class TrialRunner:
         self._process.trials += 1
         self._waits = self._closed = self._stops = False
         self._process.tell(self._spec)
-        self._pass_on_closing(self._process)
+        self._asked = 0.0  # `proceed` looks at once whether the search is being closed.
 
     def _gpu(self) -> Budget | None:
         """What the next training process may take of each GPU; waits until the memory of the one before is free."""
