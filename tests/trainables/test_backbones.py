@@ -41,9 +41,15 @@ def every(*light: str) -> list[Any]:
     return [name if name in light else pytest.param(name, marks=pytest.mark.slow) for name in BACKBONES]
 
 
-@pytest.mark.parametrize("name", every(*LIGHT))
-def test_table_knows_layers_blocks_and_smallest_images(name: str) -> None:
-    model, known = backbone(name), BACKBONES[name]
+@pytest.fixture(scope="module", params=every(*LIGHT))
+def built(request: pytest.FixtureRequest) -> tuple[str, Any]:
+    """A backbone with its name; all tests of one come before the next is built."""
+    return request.param, backbone(request.param)
+
+
+def test_table_knows_layers_blocks_and_smallest_images(built: tuple[str, Any]) -> None:
+    name, model = built
+    known = BACKBONES[name]
     assert len(model.layers) == known.num_layers
     assert all(any(is_block(layer.name, block) for layer in model.layers) for block in known.blocks)
     with pytest.raises(ValueError, match=f"at least {known.smallest_side}"):
@@ -65,9 +71,8 @@ def test_grey_images_are_given_three_equal_channels() -> None:
     np.testing.assert_allclose(three, preprocessed(np.repeat(grey, 3, axis=-1), "vgg16"), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", every(*LIGHT))
-def test_parts_before_and_behind_a_cut_make_the_whole(name: str) -> None:
-    model = backbone(name)
+def test_parts_before_and_behind_a_cut_make_the_whole(built: tuple[str, Any]) -> None:
+    name, model = built
     side = BACKBONES[name].smallest_side
     images = np.random.default_rng(0).normal(size=(2, side, side, 3)).astype(np.float32)
     places = narrow_places(model)
@@ -108,8 +113,9 @@ def test_block_is_unfrozen_from_its_first_layer_on(block: str, first: str, cut: 
 
 
 @pytest.mark.slow
-def test_branches_without_the_name_of_a_block_belong_to_it() -> None:
-    model = backbone("inception_resnet_v2")
+@pytest.mark.parametrize("built", ["inception_resnet_v2"], indirect=True)
+def test_branches_without_the_name_of_a_block_belong_to_it(built: tuple[str, Any]) -> None:
+    _, model = built
     place = first_unfrozen(model, "inception_resnet_v2", "block8_1")
     cut = cut_before(model, place)
     assert cut is not None
