@@ -52,6 +52,7 @@ def test_trainable_of_the_example_is_searched_to_its_end(tmp_path: Path) -> None
     file = tmp_path / "my_space.py"
     file.write_text(SPACES[2])
     command = [sys.executable, "-m", "search.run", str(file), "--trials", "4", "--results", str(tmp_path / "results")]
+    command += ["--max-concurrent", "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "4 complete" in done.stdout or "pruned" in done.stdout

@@ -89,7 +89,7 @@ def own_run(tmp_path_factory: pytest.TempPathFactory) -> Done:
     (folder / "spaces of mine" / "neighbour_of_given.py").write_text("SHIFT = 1.5\n")
     (folder / "lib" / "package_on_the_path").mkdir(parents=True)
     (folder / "lib" / "package_on_the_path" / "model.py").write_text("def scale():\n    return 2.0\n")
-    return command(folder, ["spaces of mine/given.py"], PYTHONPATH=str(folder / "lib"))
+    return command(folder, ["spaces of mine/given.py", "--max-concurrent", "1"], PYTHONPATH=str(folder / "lib"))
 
 
 def test_space_outside_the_repository_trains_in_other_processes(own_run: Done) -> None:
@@ -156,7 +156,7 @@ def scratch() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def smoke_run(tmp_path_factory: pytest.TempPathFactory, scratch: Path) -> Done:
     """A smoke run of real training with TensorFlow, whose temporary files have a folder of their own."""
-    words = [str(ROOT / "spaces" / "digits_filters.py"), "--smoke"]
+    words = [str(ROOT / "spaces" / "digits_filters.py"), "--smoke", "--max-concurrent", "1"]
     return command(tmp_path_factory.mktemp("smoke"), words, TMPDIR=str(scratch))
 
 

@@ -161,4 +161,4 @@ def test_search_without_a_result_raises_with_the_reason(tmp_path: Path) -> None:
 
     space = Space(train, {"a": Choice(1, 2)}, metric="loss")
     with pytest.raises(NothingSucceeded, match=r"no trial succeeded; .* Its folder is"):
-        run_search(space, results=tmp_path, quiet=True)
+        run_search(space, results=tmp_path, quiet=True, max_concurrent=1)

@@ -135,7 +135,7 @@ def test_a_search_with_the_same_seed_on_one_worker_gives_the_same_results(tmp_pa
 def test_build_function_or_hypermodel_is_searched_without_a_space_file(name: str, tmp_path: Path) -> None:
     words = [f"tests/support/kerastuner_guides.py:{name}", "--dataset", "digits", "--metric", "val_loss", "--quiet"]
     words += ["--trials", "2", "--set", "epochs=1", "sample_size=200", "--results", str(tmp_path), "--stopping", "none"]
-    assert main(words) == 0
+    assert main([*words, "--max-concurrent", "1"]) == 0
     root = tmp_path / f"kerastuner_guides-{name}"
     table = pq.read_table(root / "trials.parquet").to_pandas()
     expected = {"build_deep": ["num_layers", "units_0", "dropout", "rate"], "OwnLoop": ["batch_size", "learning_rate"]}
