@@ -1,11 +1,11 @@
 """The shape of the project, read from its own files: who may import whom, what is called how, how long a file gets."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
@@ -52,21 +52,25 @@ def module_name(path: Path) -> str:
 MODULES = {module_name(path): path for path in sources(*FOLDERS)}
 
 
-def imports(path: Path) -> Iterator[Import]:
+@functools.cache
+def imports(path: Path) -> tuple[Import, ...]:
     tree = ast.parse(path.read_text())
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     within = {id(node) for function in functions for node in ast.walk(function)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            targets = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path}:{node.lineno}: a relative import; expected the full name"
-            whole = [f"{node.module}.{alias.name}" for alias in node.names]
-            targets = [name if name in MODULES else str(node.module) for name in whole]
-        else:
-            continue
-        for target in targets:
-            yield Import(path, node.lineno, target, id(node) in within)
+    return tuple(
+        Import(path, node.lineno, target, id(node) in within)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for target in targets(path, node)
+    )
+
+
+def targets(path: Path, node: ast.Import | ast.ImportFrom) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    assert not node.level, f"{path}:{node.lineno}: a relative import; expected the full name"
+    whole = [f"{node.module}.{alias.name}" for alias in node.names]
+    return [name if name in MODULES else str(node.module) for name in whole]
 
 
 def imports_of(*folders: str) -> list[Import]:
@@ -107,10 +111,10 @@ def test_imports_inside_a_room_point_down(room: str) -> None:
     upward = []
     for found in imports_of(room.replace(".", "/")):
         parts = module_name(found.file).split(".")[inside:]
-        targets = found.module.split(".")
-        if not parts or ".".join(targets[:inside]) != room or len(targets) == inside:
+        target = found.module.split(".")
+        if not parts or ".".join(target[:inside]) != room or len(target) == inside:
             continue  # The room's own door, or an import of another room.
-        if parts[0] != targets[inside] and order.index(parts[0]) >= order.index(targets[inside]):
+        if parts[0] != target[inside] and order.index(parts[0]) >= order.index(target[inside]):
             upward.append(str(found))
     assert not upward
 

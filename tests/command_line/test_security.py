@@ -1,7 +1,7 @@
 """The promises of docs/security.md: nothing but a space file is run as code, nothing is unpickled."""
 
 import ast
-from collections.abc import Iterator
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +22,16 @@ LOADS_ITS_OWN = ["trainables/own_models/saved_models.py"]
 """Where a trial loads, outside Keras' safe mode, the model that it has itself saved a moment before."""
 
 
-def nodes() -> Iterator[tuple[str, ast.AST]]:
-    for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text())):
-            yield str(path.relative_to(ROOT)), node
+@functools.cache
+def nodes() -> tuple[tuple[str, ast.AST], ...]:
+    return tuple(
+        (str(path.relative_to(ROOT)), node) for path in SOURCES for node in ast.walk(ast.parse(path.read_text()))
+    )
 
 
-def calls() -> Iterator[tuple[str, str, ast.Call]]:
-    for file, node in nodes():
-        if isinstance(node, ast.Call):
-            yield file, ast.unparse(node.func), node
+@functools.cache
+def calls() -> tuple[tuple[str, str, ast.Call], ...]:
+    return tuple((file, ast.unparse(node.func), node) for file, node in nodes() if isinstance(node, ast.Call))
 
 
 def options(call: ast.Call) -> dict[str | None, str]:
