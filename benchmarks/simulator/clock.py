@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -43,6 +43,10 @@ class Search(Protocol):
 
         It is not called for a trial that `report` ended.
         """
+
+
+Make = Callable[[Task, int], Search]
+"""Function of a task and a seed that makes a search."""
 
 
 @dataclass(order=True)

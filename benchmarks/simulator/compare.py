@@ -15,7 +15,7 @@ import logging
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -24,10 +24,10 @@ import numpy as np
 import optuna
 
 from benchmarks.simulator import costly, design, report
-from benchmarks.simulator.clock import Measure, Search, simulate
+from benchmarks.simulator.clock import Make, Measure, simulate
+from benchmarks.simulator.peers.installed import peers
 from benchmarks.simulator.product import Product
 from benchmarks.simulator.tables import nearest
-from benchmarks.simulator.task import Task
 from benchmarks.simulator.variants.thaw import Thaw
 
 BUDGETS = (5, 10, 20)
@@ -38,21 +38,18 @@ FAMILIES = {
     "costly-report": costly.REPORT,
     "tables": nearest.FAMILIES,
 }
-Make = Callable[[Task, int], Search]
 Key = tuple[str, int, str, str]
 """Families, workers, what was equal, and search of a run."""
 
 
 def searches() -> dict[str, Make]:
-    """Return the makers of the product with its samplers, and of the peers, by name."""
-    from benchmarks.simulator.peers import PEERS  # noqa: PLC0415  # Ray and KerasTuner take ten seconds to import
-
+    """Return the makers of the product with its samplers, and of the peers that are installed, by name."""
     return {
         **{f"{sampler} + {rule}": _product(sampler, rule) for sampler in ("mfgp", "random", "tpe") for rule in RULES},
         "mfgp + asha, per second": lambda task, seed: Product(task, seed, "mfgp", "asha", per_second=True),
         "mfgp + asha, thawed": lambda task, seed: Thaw(task, seed, "asha"),
         "mfgp, freeze-thaw": Thaw,
-        **PEERS,
+        **peers(),
     }
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.simulator import compare, costly, design, report
 from benchmarks.simulator.clock import Job, simulate
+from benchmarks.simulator.peers.flat import active
 from benchmarks.simulator.product import Product
 from benchmarks.simulator.task import Task, random_config
 from search.space import Choice, Config, Float, Int, Parameter
@@ -129,10 +130,24 @@ def test_a_store_is_continued_and_summed_up(tmp_path: Path, monkeypatch: pytest.
     assert "| design | 2 | epochs | random + asha |" in compare.table(store)
 
 
+def test_a_peer_that_knows_no_conditions_gives_only_what_is_active_and_of_its_type() -> None:
+    parameters: dict[str, Parameter] = {
+        "deep": Choice(False, True),
+        "layers": Int(1, 3, when={"deep": True}),
+        "dropout": Float(0.0, 0.8, step=0.1),
+    }
+    space = Task("conditional", parameters, epochs=4, curve=rising).space
+    values = {"deep": 1, "layers": np.int64(2), "dropout": np.float64(0.1) * 3}
+    found = active(space, values)
+    assert found == {"deep": True, "layers": 2, "dropout": 0.3}
+    assert [type(value) for value in found.values()] == [bool, int, float]
+    assert active(space, values | {"deep": 0}) == {"deep": False, "dropout": 0.3}
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # KerasTuner uses old names of `threading`.
 def test_every_peer_searches_a_space_with_a_condition() -> None:
-    from benchmarks.simulator.peers import PEERS
+    from benchmarks.simulator.peers.installed import peers
 
     parameters: dict[str, Parameter] = {
         "deep": Choice(False, True),
@@ -145,7 +160,7 @@ def test_every_peer_searches_a_space_with_a_condition() -> None:
         return np.asarray(float(str(config["rate"])) * np.arange(1, 5) / 4)
 
     task = Task("conditional", parameters, epochs=4, curve=curve)
-    for name, make in PEERS.items():
+    for name, make in peers().items():
         found = simulate(task, make(task, 0), 2, (6,), 0)
         assert found.started >= 6, name
         assert found.complete >= 1, name

@@ -67,6 +67,7 @@ ORDER_INSIDE = {
     "benchmarks.start": "__main__ stations",
     "benchmarks.real": "__main__ figure results timed systems keras_tuner_hyperband optuna_hyperband ray_asha problem",
     "benchmarks.simulator": "compare variants product peers costly report design plain_networks clock tables task",
+    "benchmarks.simulator.peers": "installed optuna_study ray_tune keras_tuner_oracle syne_tune flat",
     "benchmarks.simulator.variants": "thaw curve_model",
     "benchmarks.simulator.tables": "make nearest stored",
     "benchmarks.peers": "bare_program tune_optuna keras_tuner_random optuna_alone bare_keras tune_nothing digits "

@@ -1,0 +1,1 @@
+"""Peers in simulated time, each with its own classes and its documented settings; a module for each library."""
