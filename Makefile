@@ -45,10 +45,12 @@ docs: setup  ## Build the documentation as a site into build/site; SERVE=1 shows
 	@test -x $(BIN)/mkdocs || $(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[docs]'
 	$(BIN)/mkdocs $(if $(SERVE),serve,build --strict --quiet)
 
-# What the slow tests do depends on the machine's speed; one that fails is run once more, and the summary names it (RERUN).
-test: lint  ## Run every check: lint, types and the whole test suite
-	$(PYTEST) -n 2 -m "not slow"
-	$(PYTEST) -n 2 --dist loadfile -m slow --reruns 1 -raR --durations 12
+# Types are checked beside the fast tests. Slow tests often wait for a cluster or a process, so three share two cores; those
+# of a file stay together until another worker has nothing left (worksteal). What they do depends on the machine's speed: one
+# that fails is run once more, and the summary names it (RERUN).
+test: setup  ## Run every check: lint, types and the whole test suite
+	@$(MAKE) --no-print-directory -j 2 lint fast
+	$(PYTEST) -n 3 --dist worksteal -m slow --reruns 1 -raR --durations 12
 
 fast: setup  ## Run the tests that take no Ray and no long training
 	$(PYTEST) -n 2 -m "not slow"
