@@ -15,6 +15,7 @@ _SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
     "PL_DISABLE_FORK": "1",  # Tune sets it for its workers: with Lightning a fork may hang.
+    "RAY_worker_niceness": "0",  # Its training waits for a worker, which only passes messages on.
     "RAY_prestart_worker_first_driver": "0",  # Spare processes that no actor takes, half a second of a core each.
 }
 os.environ.update({name: os.environ.get(name, value) for name, value in _SETTINGS.items()})

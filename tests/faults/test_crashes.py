@@ -78,6 +78,7 @@ def test_a_killed_worker_costs_only_its_own_trial(tmp_path: Path) -> None:
     said = driver.wait_for_words("was killed by signal 9")
     worker = driver.training_processes()[0].ppid()
     assert "pandas" not in Path(f"/proc/{worker}/maps").read_text()  # So it has started without Tune, which brings it.
+    assert psutil.Process(worker).nice() == psutil.Process().nice()  # Ray would give it one of the lowest priorities.
     os.kill(worker, signal.SIGKILL)
     assert driver.finish() == 0, said + driver.output
     check_whole(driver.root, trials=24, epochs=5)
