@@ -1,8 +1,11 @@
 """Cached features: shared by trials, sample sizes and searches, computed once, and never where they do not fit."""
 
 import dataclasses
+import multiprocessing
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,6 +68,36 @@ def test_each_image_is_computed_once_for_all_trials_and_sample_sizes(tmp_path: P
         split = featured(sample(data, size), tmp_path, extractor).train
         assert rows_of(split).shape == (size, 3)
         assert extractor.images == computed
+
+
+class Slow(Means):
+    """Computes a batch only when its turn comes, and notes how many images the process has computed."""
+
+    def __init__(self, before: Callable[[], None]) -> None:
+        super().__init__()
+        self._before = before
+
+    def __call__(self, images: NDArray[np.uint8], seed: int | None) -> Array:
+        self._before()
+        return super().__call__(images, seed)
+
+
+def _compute(cache_dir: Path, ready: Any, computed: Any) -> None:
+    """In a process of its own: compute the features of 1,000 training images beside another that does the same."""
+    extractor = Slow(ready.wait)  # No batch is computed before each process has begun with a piece.
+    rows_of(featured(many(1020), cache_dir, extractor).train)
+    computed.put(extractor.images)
+
+
+def test_two_processes_compute_half_of_the_features_each(tmp_path: Path) -> None:
+    processes = multiprocessing.get_context("fork")
+    ready, computed = processes.Barrier(2, timeout=10), processes.Queue()
+    both = [processes.Process(target=_compute, args=(tmp_path, ready, computed), daemon=True) for _ in range(2)]
+    for process in both:
+        process.start()
+    assert [computed.get(timeout=30) for _ in both] == [500, 500]
+    for process in both:
+        process.join()
 
 
 def test_features_of_a_training_set_that_grows_are_computed_as_it_grows(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """The features that a frozen backbone gives, computed once per node and shared by all trials as memory maps.
 
 The images of a split are divided at 250, 500, 1,000, 2,000 ...: nested sample sizes share their pieces, and processes
-that begin at the same time compute different ones. A piece is computed when a trial asks for an image of it: pieces of
+that begin at the same time compute different ones, the largest first: it is half of all, so two processes take half as
+long as one. A piece is computed when a trial asks for an image of it: pieces of
 the test set at the trial's end, pieces of a growing training set once it has grown.
 """
 
@@ -13,6 +14,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -22,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data import Data, Split
-from trainables.datasets.cache import MANIFEST, cache_limit, cached, is_whole, open_array
+from trainables.datasets.cache import MANIFEST, BeingBuilt, cache_limit, cached, is_whole, open_array
 from trainables.datasets.catalogue import digest
 from trainables.datasets.progress import Progress
 from trainables.engines.seeds import Stream, derived_seed
@@ -118,17 +120,21 @@ class Features:
         """Return the split with features in place of its images; copies from 1 on are augmented."""
         spans = list(pairwise(_bounds(len(split))))
         rows = FeatureRows(
-            len(split.images), self.about.shape, split.index, lambda number: self._piece(split, spans[number], copy)
+            len(split.images),
+            self.about.shape,
+            split.index,
+            lambda number, wait: self._piece(split, spans[number], copy, wait),
         )
         return dataclasses.replace(split, inputs=cast("NDArray[np.uint8]", rows))
 
-    def _piece(self, split: Split, span: tuple[int, int], copy: int) -> Array:
+    def _piece(self, split: Split, span: tuple[int, int], copy: int, wait: bool) -> Array:
         rows = split.index[slice(*span)]
         entry = cached(
             self._cache_dir,
             self._name(rows, copy),
             lambda folder: self._compute(split.images, rows, copy, folder),
             expected_bytes=self._bytes([len(rows)]),
+            wait=wait,
         )
         return cast("Array", open_array(entry, "features"))
 
@@ -163,9 +169,13 @@ class FeatureRows:
     dtype = np.dtype(np.float32)
 
     def __init__(
-        self, rows: int, shape: tuple[int, ...], index: NDArray[np.int64], open_piece: Callable[[int], Array]
+        self, rows: int, shape: tuple[int, ...], index: NDArray[np.int64], open_piece: Callable[[int, bool], Array]
     ) -> None:
-        """Keep the features, each of `shape`, of the rows `index` of a data set that has `rows` rows."""
+        """Keep the features, each of `shape`, of the rows `index` of a data set that has `rows` rows.
+
+        `open_piece` is called with the number of a piece and whether to wait for a process that computes it; else it
+        raises BeingBuilt.
+        """
         self.shape = (rows, *shape)
         self._index, self._open_piece = index, open_piece
         self._pieces: dict[int, Array] = {}
@@ -179,15 +189,21 @@ class FeatureRows:
         places = self._place[rows]
         number = np.searchsorted(self._bounds, places, side="right") - 1
         wanted = [int(i) for i in np.unique(number)]
-        begin = os.getpid() % max(1, len(wanted))  # Each process begins with another piece.
-        for i in (*wanted[begin:], *wanted[:begin]):
-            if i not in self._pieces:
-                self._pieces[i] = self._open_piece(i)
+        self._open(wanted)
         out = np.empty((len(places), *self.shape[1:]), np.float32)
         for i in wanted:
             mine = np.flatnonzero(number == i)
             out[mine] = self._pieces[i][places[mine] - self._bounds[i]]
         return out
+
+    def _open(self, wanted: Sequence[int]) -> None:
+        """Open pieces, and compute what nobody else computes, before waiting for those that others compute."""
+        largest_first = sorted(wanted, key=lambda i: self._bounds[i] - self._bounds[i + 1])
+        for wait in (False, True):
+            for i in largest_first:
+                if i not in self._pieces:
+                    with suppress(BeingBuilt):
+                        self._pieces[i] = self._open_piece(i, wait)
 
     @cached_property
     def _place(self) -> NDArray[np.int64]:

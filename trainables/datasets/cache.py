@@ -46,17 +46,24 @@ def cache_limit() -> int:
     return int(limit * 1e9)
 
 
-def cached(cache_dir: Path, key: str, build: Callable[[Path], None], expected_bytes: int = 0) -> Path:
+class BeingBuilt(Exception):
+    """Another process builds the entry at this moment."""
+
+
+def cached(
+    cache_dir: Path, key: str, build: Callable[[Path], None], expected_bytes: int = 0, *, wait: bool = True
+) -> Path:
     """Return the folder of `key`; if it is absent or torn, `build` makes it, by filling an empty folder.
 
-    Any number of processes may ask at once: one builds, the others wait. The folder is not evicted while it is among
-    the last 16 that a living process asked for. Raises TrainableError when the disk cannot hold it.
+    Any number of processes may ask at once: one builds, the others wait, or with `wait=False` raise BeingBuilt. The
+    folder is not evicted while it is among the last 16 that a living process asked for. Raises TrainableError when the
+    disk cannot hold it.
     """
     entry = cache_dir / key
     try:
         _keep(cache_dir, key)
         if not is_whole(entry):
-            with _locked(_lock_path(cache_dir, key, "build")):
+            with _locked(_lock_path(cache_dir, key, "build"), wait):
                 if not is_whole(entry):
                     make_room(cache_dir, expected_bytes)
                     _build(entry, build)
@@ -183,11 +190,17 @@ def _keep(cache_dir: Path, key: str) -> None:
 
 
 @contextmanager
-def _locked(lock: Path) -> Iterator[None]:
-    """Hold the lock file exclusively in the block; the system frees it when the process dies."""
+def _locked(lock: Path, wait: bool = True) -> Iterator[None]:
+    """Hold the lock file exclusively in the block; the system frees it when the process dies.
+
+    Raises BeingBuilt where another process holds it and is not waited for.
+    """
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise BeingBuilt from None
         yield
     finally:
         os.close(descriptor)
