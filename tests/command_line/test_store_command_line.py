@@ -18,6 +18,8 @@ from tests.support.google_server import GoogleServer
 from tests.support.s3_server import S3Server
 
 SPACE = str(ROOT / "spaces/branin.py")
+MERGED = MERGE_AT + 8
+"""Trials after which parts have been merged."""
 
 
 @pytest.fixture(autouse=True)
@@ -114,14 +116,14 @@ def test_a_search_whose_machine_is_lost_goes_on_from_the_store_on_another(
         return table["state"].to_pylist().count("complete") if len(table) else 0
 
     first = driver("--trials", "2000")
-    first.wait_for(lambda: stored() >= 2 * MERGE_AT, poll_s=0.5)
+    first.wait_for(lambda: stored() >= MERGED, poll_s=0.5)
     assert MARKER in store.list()
     first.kill()
     lost = stored()
     shutil.rmtree(tmp_path / "results")
-    again = driver("--trials", str(lost + 2 * MERGE_AT), "--resume")
+    again = driver("--trials", str(lost + MERGED), "--resume")
     assert again.finish() == 0, again.output
-    trials = lost + 2 * MERGE_AT
+    trials = lost + MERGED
     check_whole(tmp_path / "results/branin", trials, epochs=2, cut_off=2, gaps=MERGE_AT)
     assert set(store.list()) == {"manifest.json", "space.py", "trials.parquet", "epochs.parquet"}
     assert stored() == trials
