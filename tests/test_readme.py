@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from search.planning.options import parse
 from search.space.loading import read_space, space_of
 
 ROOT = Path(__file__).parent.parent
@@ -56,14 +55,6 @@ def test_trainable_of_the_example_is_searched_to_its_end(tmp_path: Path) -> None
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "4 complete" in done.stdout or "pruned" in done.stdout
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_commands_that_are_shown_have_options_that_there_are(page: Path) -> None:
-    text = page.read_text().replace("\\\n", " ")
-    for command in re.findall(r"python -m search\.run ([^`'\n#]+)", text):
-        if command.strip() != "--help":  # which ends the process
-            parse(command.split())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
