@@ -71,6 +71,9 @@ def _read_peer(folder: Path) -> Record:
 CONTESTANTS = {
     "floor": Contestant("floor: our programs in a bare loop, 2 processes", _two_bare_programs, _read_peer, many=True),
     "ours": Contestant("**this system**, TPE, 2 workers", _ours, _read_ours, many=True),
+    "ours-mfgp": Contestant(
+        "this system, mfgp, its default", lambda trials, folder: _ours(trials, folder, "mfgp"), _read_ours
+    ),
     "ours-random": Contestant(
         "this system, random", lambda trials, folder: _ours(trials, folder, "random"), _read_ours
     ),

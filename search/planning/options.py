@@ -191,7 +191,12 @@ class Options:
     ] = None
     time_budget_s: Annotated[
         float | None,
-        _placed("--time-budget", "no new trials after this time, like 90s, 30m, 2h", type=read.duration, metavar="T"),
+        _placed(
+            "--time-budget",
+            "no new trials after this time, like 90s, 30m, 2h; mfgp then proposes what gains most per second",
+            type=read.duration,
+            metavar="T",
+        ),
     ] = None
     epoch_budget: Annotated[
         int | None,
