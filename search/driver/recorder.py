@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping
 from search.driver.giving_up import Faults
 from search.driver.kept_models import KeptModels
 from search.driver.placement import with_whole_gpu
-from search.driver.ranking import LEADERS, best, front
+from search.driver.ranking import LEADERS, best, front, scores
 from search.driver.rows import epoch_row, finished_row, running_row, said_of, score_of, write_log
 from search.driver.trials import ActiveTrial, EndedTrial, Trials
 from search.experiment.folder import Experiment
 from search.experiment.states import TrialState
+from search.goals import Values
 from search.planning.plan import Plan
 from search.sampling import Sampling
 from search.space.loading import builds_of
@@ -59,6 +60,8 @@ class Recorder:
         self._untold: list[EndedTrial] = []
         self._stored_at = time.monotonic()
         self._ended_here, self._first_end = 0, 0.0
+        self._front: Mapping[str, Values] = {}
+        self._front_after: tuple[int, str | None] = (0, None)
 
     def begin(self, trial: ActiveTrial) -> None:
         """Take in a trial that is handed out for the first time."""
@@ -221,6 +224,15 @@ class Recorder:
         on = set(front(self._trials.ended.values(), self._plan.space.goals))
         complete = (t for t in self._trials.ended.values() if t.state is TrialState.COMPLETE and t.repeat_of is None)
         self._experiment.append([row for t in complete if (row := {**t.row, "on_front": t.trial_id in on}) != t.row])
+
+    def front(self) -> Mapping[str, Values]:
+        """What each configuration on the front reaches, as often as asked; it is made anew after a trial has ended."""
+        ended, goals = self._trials.ended, self._plan.space.goals
+        latest = (len(ended), next(reversed(ended), None))
+        if latest != self._front_after:
+            known = scores(ended.values(), goals)
+            self._front_after, self._front = latest, {one: known[one] for one in front(ended.values(), goals)}
+        return self._front
 
     def seconds_per_trial(self) -> float | None:
         """The pace of the configurations that this driver has seen end, the first start left out; None at first."""

@@ -15,7 +15,7 @@ from search.driver.trials import Trials
 from search.experiment.folder import Experiment
 from search.planning.plan import Plan
 from search.sampling import Sampling
-from search.screen.snapshot import BestTrial, RunningTrial, Snapshot
+from search.screen.snapshot import BestTrial, FrontSoFar, RunningTrial, Snapshot
 from search.stopping import StoppingRule, make_rule
 from search.trial.messages import SearchContext
 from search.trial.process import import_path
@@ -130,7 +130,21 @@ def snapshot(search: Search, slots: int, begun: float, foresee: bool = False) ->
         events=tuple(recorder.events),
         epochs=trials.epochs,
         epoch_budget=plan.options.epoch_budget,
+        front=_front(search),
     )
+
+
+def _front(search: Search) -> FrontSoFar | None:
+    """How large the front is, and the best of each objective; None with one objective, and before a trial is on it."""
+    objectives = search.plan.space.objectives
+    on = search.recorder.front() if objectives else {}
+    if not on:
+        return None
+    best = []
+    for place, (name, mode) in enumerate(objectives.items()):
+        trial_id = (max if mode == "max" else min)(on, key=lambda one: on[one][place])
+        best.append((name, on[trial_id][place], trial_id))
+    return FrontSoFar(len(on), tuple(best))
 
 
 def _expected(search: Search) -> dict[str, tuple[float, float, float]]:

@@ -42,7 +42,7 @@ class TrialQueue:
         self.exhausted = False
         """Whether the sampler has no other configuration."""
         options = plan.options
-        self._enough = Enough(plan.space.mode, options.target, options.patience, plan.validation_images)
+        self._enough = Enough(plan.space.goals, options.target, options.patience, plan.validation_images)
         self._heard = 0
         """How many trials that ended it has heard of."""
         self.proposal_s = 0.0
@@ -73,8 +73,9 @@ class TrialQueue:
         for ended in islice(self._trials.ended.values(), self._heard, None):
             self._heard += 1
             if ended.repeat_of is None and ended.state is not TrialState.FAILED:
-                value = None if ended.is_on_a_part or ended.violates else ended.value
-                self._enough.take(value, ended.state is TrialState.COMPLETE)
+                can_lead = ended.state is TrialState.COMPLETE and not ended.is_on_a_part and not ended.violates
+                values = self._plan.space.goals.values(ended.row) if can_lead else None
+                self._enough.take(ended.value if can_lead else None, values)
         return self._enough.reason
 
     @property

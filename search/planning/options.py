@@ -184,7 +184,7 @@ class Options:
         int | None,
         _searched(
             "--patience",
-            "begin nothing new once N configurations have not improved the best beyond the noise",
+            "begin nothing new once N configurations have not improved the best, or the front, beyond the noise",
             type=read.count,
             metavar="N",
         ),

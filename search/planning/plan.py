@@ -84,12 +84,13 @@ class Plan:
         return sum(max(numbers, default=0) for numbers in stages) if stages[0] else None
 
     @property
-    def validation_images(self) -> int | None:
-        """How many validation images a metric that is a share of them is measured on; None for any other metric."""
-        if self.dataset is None or "accuracy" not in self.space.metric:
-            return None
+    def validation_images(self) -> dict[str, int]:
+        """On how many validation images each metric of the goals is measured that is a share of them."""
+        if self.dataset is None:
+            return {}
         most = self.space.fixed.get("evaluation_size")
-        return min(self.dataset.num_validation, most) if isinstance(most, int) else self.dataset.num_validation
+        images = min(self.dataset.num_validation, most) if isinstance(most, int) else self.dataset.num_validation
+        return {name: images for name in self.space.goals.directions if "accuracy" in name}
 
     @property
     def fidelity(self) -> str:

@@ -16,8 +16,8 @@ from rich.text import Text
 
 from search.console import Console
 from search.screen.notebook_view import NotebookView
-from search.screen.snapshot import BestTrial, RunningTrial, Snapshot
-from search.wording import show_config, show_seconds
+from search.screen.snapshot import BestTrial, FrontSoFar, RunningTrial, Snapshot
+from search.wording import counted, show_config, show_seconds
 
 REFRESH_S = 0.25
 BEST_LINES = 3
@@ -63,6 +63,19 @@ def best_line(metric: str, best: BestTrial) -> str:
     return f"best {metric} {best.value:.4f}, trial {best.trial_id}: {show_config(best.config)}"
 
 
+def front_lines(front: FrontSoFar) -> list[str]:
+    """Return how many configurations are on the front, then the best of each objective."""
+    best = [f"best {metric} {value:.6g}, trial {trial_id}" for metric, value, trial_id in front.best]
+    return [f"{counted(front.size, 'configuration')} on the front", *best]
+
+
+def _found(snapshot: Snapshot) -> str:
+    """Return what was found so far on one line; empty where nothing was."""
+    if snapshot.front is not None:
+        return "; ".join(front_lines(snapshot.front))
+    return best_line(snapshot.metric, snapshot.best) if snapshot.best is not None else ""
+
+
 class LiveView:
     """Shows snapshots; use as a context. `look` is called only when there is something to draw.
 
@@ -73,7 +86,7 @@ class LiveView:
         self._console, self._opening = console, opening
         self._live = _view_in_place(console)
         self._next = 0.0
-        self._best: str | None = None
+        self._best: str | FrontSoFar | None = None
         self._done = 0
         self._line_at = 0.0
         self._failed = 0
@@ -124,13 +137,12 @@ class LiveView:
 
     def _print_line(self, snapshot: Snapshot, now: float) -> None:
         """Print a plain line: soon after a new best, later after a new count, and now and then in any case."""
-        best = snapshot.best.trial_id if snapshot.best else None
+        best = snapshot.front or (snapshot.best.trial_id if snapshot.best else None)
         interval = plain_interval(snapshot.elapsed_s)
         factor = 1 if snapshot.done != self._done else 6
         if now < self._line_at + (interval / 5 if best != self._best else factor * interval):
             return
-        found = f"; {best_line(snapshot.metric, snapshot.best)}" if snapshot.best else ""
-        self._console.note(headline(snapshot) + found)
+        self._console.note("; ".join(text for text in (headline(snapshot), _found(snapshot)) if text))
         self._best, self._done, self._line_at = best, snapshot.done, now
 
 
@@ -148,7 +160,11 @@ def _view_in_place(console: Console) -> Live | NotebookView | None:
 def draw(snapshot: Snapshot, width: int, height: int) -> Group:
     """Return the view: a headline with a bar, the best so far, a row for each running trial, as many as fit."""
     lines: list[Text | Table] = [_headline_with_bar(snapshot, width), _line(Text(", ".join(_states(snapshot))))]
-    if snapshot.best is not None:
+    if snapshot.front is not None:
+        whole = _found(snapshot)
+        texts = [whole] if len(whole) <= width else front_lines(snapshot.front)
+        lines += [_line(Text(text, style="green")) for text in texts]
+    elif snapshot.best is not None:
         lines += [_line(Text(text, style="green")) for text in _best_lines(snapshot.metric, snapshot.best, width)]
     if snapshot.running:
         lines += _running(snapshot, width, room=max(1, min(20, height - len(lines) - 3)))

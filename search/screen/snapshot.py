@@ -33,6 +33,15 @@ class BestTrial:
 
 
 @dataclass(frozen=True)
+class FrontSoFar:
+    """The configurations that no other dominates, of several objectives."""
+
+    size: int
+    best: tuple[tuple[str, float, str], ...]
+    """Each objective with the best value of it, and the trial that has it."""
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """Where a search stands."""
 
@@ -63,6 +72,8 @@ class Snapshot:
     """Epochs that configurations have trained."""
     epoch_budget: int | None = None
     """How many they may train before no new one is begun."""
+    front: FrontSoFar | None = None
+    """What stands in place of the best where there are several objectives; None where no configuration is complete."""
 
     @property
     def done(self) -> int:

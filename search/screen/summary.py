@@ -71,9 +71,7 @@ def print_summary(console: Console, result: Result) -> None:
         used = plan.options.epoch_budget
         console.result(f"The epoch budget of {used} epochs is used up; with --resume a larger one goes on.")
     if result.enough is not None:
-        console.result(
-            f"It ended by itself: {plan.space.metric}: {result.enough}. --resume without that option goes on."
-        )
+        console.result(f"It ended by itself: {result.enough}. --resume without that option goes on.")
     if result.end is SearchEnd.EXHAUSTED:
         console.result(
             "The space is exhausted: every configuration that it has was tried."

@@ -13,6 +13,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from search import Experiment
 from search.driver.ranking import front
+from search.driver.search import snapshot
 from search.driver.trial_queue import NoTrial
 from search.errors import SearchError
 from search.experiment.manifest import write_manifest
@@ -87,6 +88,29 @@ def test_table_study_and_python_tell_the_same_front(several: Make) -> None:
     found = opened(world)
     assert [one.trial_id for one in found.front] == ["00000", "00001", "00003"]
     assert (found.best.trial_id, found.best.values) == ("00000", {"value": 0.9, "num_parameters": 900.0})
+
+
+def test_live_view_sees_the_front_as_it_grows(several: Make) -> None:
+    world = several()
+    assert snapshot(world.search, 1, 0.0).front is None
+    sizes = []
+    for value, size in SIZES.values():
+        spec = world.start()
+        train(world, spec, value, num_parameters=size)
+        found = snapshot(world.search, 1, 0.0).front
+        sizes.append(found.size if found is not None else 0)
+    assert sizes == [1, 2, 2, 3, 3]
+    assert found is not None
+    assert found.best == (("value", 0.9, "00000"), ("num_parameters", 100.0, "00003"))
+
+
+def test_patience_ends_a_search_when_its_front_stands_still(several: Make) -> None:
+    world = several(trials=9)
+    world.resume(patience=2)
+    results = {**SIZES, "00004": (0.7, 950.0), "00005": (0.6, 700.0), "00006": (1.0, 1.0)}
+    assert end_all(world, results)[-1] == "00005", "00003 was better by its size alone, and counts"
+    told = "2 configurations have not extended the front of 3 configurations by value and num_parameters"
+    assert world.search.queue.enough == told
 
 
 def test_resumed_search_keeps_its_front_until_a_better_trial_pushes_one_out(several: Make) -> None:

@@ -8,7 +8,7 @@ import rich.console
 
 from search.console import Console
 from search.screen.live_view import LiveView, draw, headline, plain_interval
-from search.screen.snapshot import BestTrial, RunningTrial, Snapshot
+from search.screen.snapshot import BestTrial, FrontSoFar, RunningTrial, Snapshot
 from search.wording import show_config, show_seconds
 
 CONFIG = {f"parameter_{i}": i / 7 for i in range(20)}
@@ -53,6 +53,17 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_epochs_of_a_budget_stand_beside_the_trials() -> None:
     assert "4/100 trials, 150/200 epochs" in headline(snapshot(4, epochs=150, epoch_budget=200))
+
+
+def test_several_objectives_show_their_front_in_place_of_one_best() -> None:
+    front = FrontSoFar(5, (("val_accuracy", 0.97123, "00003"), ("num_parameters", 1234.0, "00011")))
+    line = (
+        "5 configurations on the front; best val_accuracy 0.97123, trial 00003; best num_parameters 1234, trial 00011"
+    )
+    wide, narrow = drawn(snapshot(front=front), 140), drawn(snapshot(front=front), 60)
+    assert wide[2].strip() == line
+    assert [text.strip() for text in narrow[2:5]] == line.split("; ")
+    assert f"left; {line}" in " ".join(printed(snapshot(front=front)).split())
 
 
 def test_live_view_has_counts_best_and_one_row_for_each_running_trial() -> None:
