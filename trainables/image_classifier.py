@@ -40,6 +40,8 @@ SMOKE = {"epochs": 1, "sample_size": 200, "evaluation_size": 200}
 def warm_up() -> None:
     """Import what every trial needs."""
     import_quietly()
+    import pyarrow.parquet  # noqa: F401, PLC0415  # writes the predictions of the best trials, of the first for one
+
     import trainables.own_models.choice  # noqa: PLC0415  # needs TensorFlow, see above
     import trainables.training.fitting  # noqa: PLC0415  # likewise
     import trainables.training.prepared  # noqa: F401, PLC0415  # likewise

@@ -36,7 +36,7 @@ def _expected_by_tune() -> Any:
     """What Tune wants a trainable to be a subclass of, in the driver; nothing in a worker, whose process does without.
 
     Ray sends an actor's class with the methods that it inherits. Tune's own would have every worker import Tune, for
-    half a second of a core and 75 MB. So none is inherited: a worker has the few that Tune calls.
+    half a second of a core and 80 MB. So none is inherited: a worker has the few that Tune calls.
     """
     if ray._private.worker.global_worker.mode == ray.WORKER_MODE:
         return object

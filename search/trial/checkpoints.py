@@ -11,13 +11,15 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from search.errors import SearchError
 from search.experiment.atomic import write_file, write_folder
 from search.experiment.lock import sees
-from search.experiment.remote.store import Store, reason
 from search.trial.messages import Metrics, SearchContext
+
+if TYPE_CHECKING:
+    from search.experiment.remote.store import Store  # It brings Arrow, which a search without a store does not need.
 
 CHECKPOINTS = "checkpoints"
 REPORTED = "reported.json"
@@ -165,7 +167,7 @@ def fetch_checkpoint(store: Store, trial_id: str, folder: Path) -> Path | None:
             for name in sorted(parts, key=lambda name: name.endswith(f"/{REPORTED}")):
                 store.download(name, folder.parent / name.removeprefix(f"{CHECKPOINTS}/"))
     except (OSError, SearchError) as error:
-        print(f"{store.plain} was not asked for a checkpoint ({reason(error)}); the trial begins without.")
+        print(f"{store.plain} was not asked for a checkpoint ({_reason(error)}); the trial begins without.")
         return None
     return target
 
@@ -175,4 +177,10 @@ def _name(epochs: list[Metrics]) -> str:
 
 
 def _say_lost(what: str, store: Store, error: Exception) -> None:
-    print(f"{store.plain} did not take {what} ({reason(error)}); the trial goes on without.")
+    print(f"{store.plain} did not take {what} ({_reason(error)}); the trial goes on without.")
+
+
+def _reason(error: Exception) -> str:
+    from search.experiment.remote.store import reason  # noqa: PLC0415  # brings Arrow, see above
+
+    return reason(error)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from search.experiment.remote.store import Store
 from search.experiment.states import TrialState
 from search.goals import Goals
 from search.space.loading import SpaceFile
 from search.space.per_trial import Shape
 from trainables.trial import ALL_AT_ONCE, Growth
+
+if TYPE_CHECKING:
+    from search.experiment.remote.store import Store  # It brings Arrow, which workers can do without.
 
 Metrics = dict[str, float]
 ONE_CORE = Shape(1.0, 0.0)
