@@ -27,7 +27,7 @@ from benchmarks.simulator import costly, design, report
 from benchmarks.simulator.clock import Make, Measure, simulate
 from benchmarks.simulator.peers.installed import peers
 from benchmarks.simulator.product import Product
-from benchmarks.simulator.tables import nearest
+from benchmarks.simulator.tables import nearest, trained
 from benchmarks.simulator.variants.thaw import Thaw
 
 BUDGETS = (5, 10, 20)
@@ -37,6 +37,7 @@ FAMILIES = {
     "costly-design": costly.DESIGN,
     "costly-report": costly.REPORT,
     "tables": nearest.FAMILIES,
+    "trained": trained.FAMILIES,
 }
 Key = tuple[str, int, str, str]
 """Families, workers, what was equal, and search of a run."""

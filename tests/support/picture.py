@@ -69,7 +69,7 @@ ORDER_INSIDE = {
     "benchmarks.simulator": "compare variants product peers costly report design plain_networks clock tables task",
     "benchmarks.simulator.peers": "installed optuna_study ray_tune keras_tuner_oracle syne_tune flat",
     "benchmarks.simulator.variants": "thaw curve_model",
-    "benchmarks.simulator.tables": "make nearest stored",
+    "benchmarks.simulator.tables": "make trained nearest stored",
     "benchmarks.peers": "bare_program tune_optuna keras_tuner_random optuna_alone bare_keras tune_nothing digits "
     "record",
     "benchmarks.spaces": "frozen_backbone nothing hartmann digits_cnn real_mnist real_digits "
