@@ -49,7 +49,7 @@ def test_a_search_before_and_after_runs_as_shown(page: Path, tmp_path: Path) -> 
     (tmp_path / "before.py").write_text(before)
     assert "learning_rate" in run(tmp_path, "before.py")  # The best configuration is printed.
     (tmp_path / "after.py").write_text(after)
-    run(tmp_path, "-m", "search.run", "after.py", "--trials", "2", "--max-concurrent", "1")
+    run(tmp_path, "-m", "search.run", "after.py", "--trials", "1", "--max-concurrent", "1")
     found = read_trials(tmp_path / "results" / "after").table
     assert set(found["state"].to_pylist()) <= {"complete", "pruned"}
     assert {"config.learning_rate", "val_accuracy"} <= set(found.column_names)
