@@ -125,6 +125,13 @@ def cautions(results: Results) -> list[str]:
         kept = ", ".join(f"{name} {text}" for name, text in results.goals.constraints.items()) or "a constraint"
         trials, verb = ("trial violates", "is") if violating == 1 else ("trials violate", "are")
         said.append(f"{violating} {trials} {kept} and {verb} not compared.")
+    follow = int(results.trials["parent"].notna().sum()) if "parent" in results.trials else 0
+    if follow:
+        trials = "trial goes" if follow == 1 else "trials go"
+        said.append(
+            f"{follow} {trials} on with the training of another (column parent): its settings are those of its own "
+            "epochs only, and its result is not theirs alone."
+        )
     if results.skipped:
         said.append(f"Damaged files were left out: {', '.join(results.skipped)}.")
     return [*said, *results.wrong]

@@ -46,7 +46,7 @@ class Best:
     """Its first run."""
     value: float
     config: Mapping[str, object]
-    """Its active parameters."""
+    """Its active parameters; of a member of a population that goes on with another, those of its last epochs."""
     values: Mapping[str, float] = field(default_factory=dict)
     """Each of several objectives, likewise."""
 

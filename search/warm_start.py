@@ -68,10 +68,11 @@ def _state(state: str) -> Any:
 
 
 def _of_experiment(path: Path, space: Space) -> list[Finished]:
+    """Its trials but those that went on with another's training: theirs are not the results of their settings."""
     manifest = read_manifest(path)
     fixed = manifest.get("space", {}).get("fixed", {})
     rows = [r for r in read_trials(path).table.to_pylist() if r["state"] != TrialState.RUNNING]
-    rows = [row for row in rows if row.get("repeat_of") is None]
+    rows = [row for row in rows if row.get("repeat_of") is None and row.get("parent") is None]
     for name in space.goals.directions:
         if rows and not any(row.get(name) is not None for row in rows):
             raise SearchError(f"--warm-start {path} has no metric {name!r}; expected a search that measured it.")

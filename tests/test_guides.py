@@ -55,6 +55,12 @@ def test_a_search_before_and_after_runs_as_shown(page: Path, tmp_path: Path) -> 
     assert {"config.learning_rate", "val_accuracy"} <= set(found.column_names)
 
 
+def test_space_of_the_guide_to_populations_is_planned_as_it_stands_there(tmp_path: Path) -> None:
+    (space,) = blocks(DOCS / "populations.md")
+    (tmp_path / "rates.py").write_text(space)
+    assert "16 configurations" in run(tmp_path, "-m", "search.run", "rates.py", "--dry-run")
+
+
 def test_commands_of_the_tutorial_lead_from_the_question_to_the_model(tmp_path: Path) -> None:
     (space,) = blocks(DOCS / "tutorial.md")
     (tmp_path / "digits_dense.py").write_text(space.replace("trials=30", "trials=4"))

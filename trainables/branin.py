@@ -11,6 +11,7 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
+from trainables.errors import TrainableError
 from trainables.setting_table import check_settings, number, whole
 from trainables.trial import Config, DatasetInfo, Declaration, Metrics, Trial
 
@@ -50,6 +51,13 @@ def check(settings: Mapping[str, Sequence[object]], info: DatasetInfo | None) ->
     check_settings(settings, SETTINGS)
 
 
+def check_change(names: Sequence[str], settings: Mapping[str, Sequence[object]]) -> None:
+    """Raise TrainableError for a setting that must be the same in all epochs of a trial."""
+    for name in names:
+        if name not in ("x1", "x2"):
+            raise TrainableError(f"setting '{name}' cannot change in the middle of a trial; expected x1 or x2.")
+
+
 def _save(folder: Path, epoch: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "branin.json").write_text(json.dumps({"epoch": epoch}))
@@ -63,5 +71,7 @@ def _epoch_in(checkpoint: Path | None) -> int:
 
 _DEFAULTS = {"x1": 0.0, "x2": 0.0, "epochs": 1, "sleep_s": 0.0}
 
-DECLARATION = Declaration(metrics=frozenset({"value"}), check=check, smoke={"epochs": 1, "sleep_s": 0})
+DECLARATION = Declaration(
+    metrics=frozenset({"value"}), check=check, smoke={"epochs": 1, "sleep_s": 0}, check_change=check_change
+)
 train.declaration = DECLARATION  # type: ignore[attr-defined]

@@ -19,6 +19,7 @@ from trainables.engines.runtime import configure, import_quietly
 from trainables.errors import TrainableError
 from trainables.setting_table import OF_THE_SEARCH, check_settings
 from trainables.settings.backbones import BACKBONES
+from trainables.settings.changes import check_image_change, check_own_change
 from trainables.settings.checks import check_image_settings, check_known_image_settings, check_training_settings
 from trainables.settings.image import IMAGE_SETTINGS, ImageSettings, of_data, of_image_classifier, of_training
 from trainables.settings.regimes import check_weights_files
@@ -94,7 +95,7 @@ def train_calling(callbacks: Callbacks) -> Trainable:
         yield from train_on(_images(settings, trial), settings, trial, lambda _: callbacks(config))
 
     train_told.declaration = dataclasses.replace(  # type: ignore[attr-defined]
-        declaration_of(train), metrics=None, check=check_known_image_settings
+        declaration_of(train), metrics=None, check=check_known_image_settings, check_change=Declaration.check_change
     )
     return train_told
 
@@ -136,7 +137,13 @@ def train_with(
 
     train_own.build = build  # type: ignore[attr-defined]
     train_own.declaration = Declaration(  # type: ignore[attr-defined]
-        None, check_training_settings, find_dataset, smoke=SMOKE, warm_up=warm_up, grows=fit is None
+        None,
+        check_training_settings,
+        find_dataset,
+        smoke=SMOKE,
+        warm_up=warm_up,
+        check_change=Declaration.check_change if fit or callbacks else check_own_change,
+        grows=fit is None,
     )
     return train_own
 
@@ -180,5 +187,6 @@ train.declaration = Declaration(  # type: ignore[attr-defined]
     smoke={**SMOKE, "image_size": 32},
     check_files=check_weights_files,
     warm_up=warm_up,
+    check_change=check_image_change,
     grows=True,
 )

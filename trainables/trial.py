@@ -70,6 +70,8 @@ class Trial:
     """How the training set grows; only a trainable that declares `grows` gets one with steps."""
     checkpoint: Path | None = None
     """Folder that an earlier `save` wrote; the trial continues after the epoch that it holds."""
+    inherits: bool = False
+    """Whether the checkpoint is another trial's: its weights and optimizer go on under the settings of this trial."""
     contents: Mapping[str, str] = field(default_factory=dict)
     """Digests of the data set and of the files with which the search was planned, by name; what is not named here may
     have any content."""
@@ -164,6 +166,14 @@ def _accept(settings: Settings, dataset: DatasetInfo | None) -> None:
     """Accept all settings."""
 
 
+def _fixed(names: Sequence[str], settings: Settings) -> None:
+    """Refuse every change."""
+    raise TrainableError(
+        "the trainable does not declare that a training can go on under other settings (`check_change`); expected one "
+        "that does, or a search without a population."
+    )
+
+
 def _no_files(settings: Settings, dataset: DatasetInfo | None, data_dir: Path | None) -> Mapping[str, str]:
     """Return no digests, because trials read no files but data."""
     return {}
@@ -191,6 +201,9 @@ class Declaration:
     warm_up: Callable[[], None] | None = None
     """Imports what every trial needs, and starts no thread and no device: it is called in a process that is forked
     afterwards. It stands in a module, under its own name. None: each training process imports by itself."""
+    check_change: Callable[[Sequence[str], Settings], None] = _fixed
+    """Called with names of settings and all settings; raises TrainableError for one that a training cannot go on with
+    when it has another value than in the trial whose checkpoint it continues (`Trial.inherits`)."""
     grows: bool = False
     """Whether it follows `Trial.growth`, and then yields `train_images` with every epoch."""
 

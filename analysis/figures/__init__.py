@@ -43,6 +43,7 @@ KINDS: dict[str, Kind] = {
     "contour": Kind("The metric over two parameters", "parameters.contour", groups=True),
     "parallel": Kind("Every configuration through its settings to its result", "parameters.parallel"),
     "front": Kind("Several objectives against each other, with their Pareto front", "front"),
+    "schedules": Kind("How a population came to its best trial: the settings of all members by epoch", "schedules"),
     "tradeoff": Kind("The metric against the number of parameters and seconds", "tradeoff", groups=True),
     "sample_size": Kind("Accuracy against the number of training images", "sample_size", groups=True),
     "learning_rate": Kind(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -149,12 +150,25 @@ def again(source: StoredExperiment, results: Results) -> list[tuple[str, str]]:
         ("Continue or extend this search", [*[word for word in words if word != "--resume"], "--resume"]),
     ]
     own = table[table["experiment"] == source.name]
+    if len(own) and source.manifest.options.get("stopping") == "population":
+        return [*_commands(found), ("Train its best trial again, and all that led to it", _reproduced(source, own))]
     if len(own):
         best_name = f"{source.name.rstrip('/').split('/')[-1]}-best"
         pins = [word for pin in _pins(source, results, own.iloc[0]) for word in ("--set", pin)]
         single = ["--trials", "1", *_stopping(source), "--name", best_name]
         found.append(("Run its best configuration again", [file, *pins, *single]))
+    return _commands(found)
+
+
+def _commands(found: Sequence[tuple[str, list[str]]]) -> list[tuple[str, str]]:
     return [(title, shlex.join(["python", "-m", "search.run", *command])) for title, command in found]
+
+
+def _reproduced(source: StoredExperiment, own: pd.DataFrame) -> str:
+    """Return the command that trains a member of a population again, whose settings have changed while it trained."""
+    return shlex.join(
+        ["python", "-m", "search.use", "reproduce", source.address, "--trial", str(own.iloc[0]["trial_id"])]
+    )
 
 
 def _stopping(source: StoredExperiment) -> list[str]:

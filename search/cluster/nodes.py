@@ -86,6 +86,11 @@ def check_view(view: NodeView, plan: Plan) -> None:
         raise SearchError(
             f"node {view.name} does not see the data directory {plan.data_dir}; put the data there too, or share it."
         )
+    if plan.space.population is not None and plan.store is None and not view.sees_results:
+        raise SearchError(
+            f"node {view.name} cannot reach {plan.root}, by which the members of a population hand on their "
+            "checkpoints; name a folder that all nodes share, or an object store, by --results."
+        )
 
 
 def store_failures(store: Store | None) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from search.experiment.states import TrialState
 from search.sampling import Finished
 from search.sampling.translation import Translation, translate
 from search.space import Space
+from search.trial.messages import Parent
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,10 @@ class History:
     """Parameters of first runs that were cut off, or failed and are to be run again, by trial id."""
     begun: set[str]
     """Trials that were cut off, repeats too: they may have left checkpoints."""
+    parents: dict[str, Parent] = field(default_factory=dict)
+    """Whose training a trial of `running` goes on with, by its id."""
+    reached: dict[str, int] = field(default_factory=dict)
+    """The last stored epoch of each trial."""
     epochs: int = 0
     """Epochs that first runs have trained, those that were cut off or failed too."""
 
@@ -48,7 +53,8 @@ def read_history(experiment: Experiment, space: Space, retry_failed: bool) -> Hi
             if value is not None:
                 values[trial_id][epoch] = value
     rows = trials.table.to_pylist()
-    history = History({}, [], [], {}, set(), _epochs_of_first_runs(rows, epochs.table))
+    history = History({}, [], [], {}, set(), epochs=_epochs_of_first_runs(rows, epochs.table))
+    history.reached.update({trial_id: max(by_epoch) for trial_id, by_epoch in values.items()})
     translation = translate(space)
     for row in sorted(rows, key=lambda row: str(row.get("finished_at"))):
         trial_id, first_run = row["trial_id"], row.get("repeat_of") is None
@@ -57,6 +63,8 @@ def read_history(experiment: Experiment, space: Space, retry_failed: bool) -> Hi
         if row["state"] == TrialState.RUNNING or (retry_failed and row["state"] == TrialState.FAILED):
             if first_run:
                 history.running[trial_id] = _settings(row)
+                if (parent := parent_of(row)) is not None:
+                    history.parents[trial_id] = parent
             continue
         ended = _ended(row, _configuration(row, space, translation), row.get(space.metric))
         history.ended.append(ended)
@@ -69,6 +77,12 @@ def read_history(experiment: Experiment, space: Space, retry_failed: bool) -> Hi
         if first_run and ended.state is not TrialState.FAILED:
             history.reports.extend((trial_id, epoch, value) for epoch, value in sorted(values[trial_id].items()))
     return history
+
+
+def parent_of(row: Mapping[str, Any]) -> Parent | None:
+    """Whose training the trial of a row of the table goes on with."""
+    parent = row.get("parent")
+    return None if parent is None else Parent(str(parent), int(row["parent_epoch"]))
 
 
 def ended_trials(root: Path, metric: str) -> list[EndedTrial]:

@@ -97,6 +97,9 @@ class Recorder:
         elif decision is Decision.STOP and report.waits:
             self._end(trial, TrialEnd(TrialState.PRUNED, output=report.output))
             return True
+        elif decision is Decision.PAUSE and report.waits:
+            self._trials.pause(report.trial_id, report.output)
+            return True
         if time.monotonic() - self._stored_at > STORE_EVERY_S:
             self.flush()
         return False
@@ -152,6 +155,11 @@ class Recorder:
         if end.state is TrialState.COMPLETE and trial.repeat_of is None:
             self.note(self.alike.take(trial_id, trial.config, trial.epochs))
 
+    def give_way(self, trial_id: str) -> None:
+        """A member of a population that waits ends, for another to follow a better one."""
+        trial = self._trials.waiting[trial_id]
+        self._end(trial, TrialEnd(TrialState.PRUNED, output=trial.output))
+
     def grow(self) -> None:
         """A model asks for what no build before the search showed: a build tells what each later trial has."""
         if self._grows and self._builds is None:
@@ -194,9 +202,16 @@ class Recorder:
                 state, goals = str(ended.state), self._plan.space.goals
                 judged = goals.judged_by(ended.row) if goals.objectives else ended.value
                 self._sampling.tell(ended.trial_id, state, judged, said_of(ended.row), goals.excess(ended.row))  # type: ignore[arg-type]  # final
-            self._experiment.forget_checkpoint(ended.trial_id)
+            self._forget_checkpoints(ended.trial_id)
         self._untold = []
         self._stored_at = time.monotonic()
+
+    def _forget_checkpoints(self, trial_id: str) -> None:
+        """Remove those of a trial that has ended, and of its parent if that has too, unless others begin with them."""
+        parent = self._trials.parents.get(trial_id)
+        for ended in (trial_id, *([parent.trial_id] if parent is not None else [])):
+            if ended in self._trials.ended and not self._trials.is_followed(ended):
+                self._experiment.forget_checkpoint(ended)
 
     def flush_ended(self) -> None:
         """Store and tell what has ended, if anything has since the last `flush`."""
@@ -209,9 +224,9 @@ class Recorder:
         A resumed search proposes those trials first, with their ids.
         """
         self.flush()
-        for trial_id, trial in {**self._trials.running, **self._trials.queued}.items():
+        for trial in self._trials.active():
             if trial.repeat_of is None:
-                self._sampling.requeue(trial_id)
+                self._sampling.requeue(trial.spec.trial_id)
         if self._builds is not None:
             self._builds.process.close()
         self._mark_the_front()

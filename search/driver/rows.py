@@ -41,6 +41,8 @@ def running_row(plan: Plan, trial: ActiveTrial) -> Row:
         "node": trial.node or None,
         "worker": str(trial.worker) if trial.worker else None,
     }
+    if trial.spec.parent is not None:
+        row |= {"parent": trial.spec.parent.trial_id, "parent_epoch": trial.spec.parent.epoch}
     for name, value in trial.config.items():  # An inactive parameter is left out, and null in the table.
         row[CONFIG_PREFIX + name] = config_value(plan.space, name, value)
     return row

@@ -56,6 +56,7 @@ def _restore(search: Search, sampling: Sampling, history: History) -> None:
     search.queue.begun_before = history.begun
     search.trials.epochs = history.epochs
     sampling.resume(history.finished, history.running)
+    search.trials.parents |= history.parents
     for trial_id, epoch, value in history.reports:
         search.rule.decide(trial_id, epoch, value)
     # Of settings that a function makes up, a table cannot tell a list from its text.
@@ -70,6 +71,8 @@ def _restore(search: Search, sampling: Sampling, history: History) -> None:
         search.rule.end(stored.trial_id)
         search.trials.end(ended)
         search.recorder.models.offer(ended)
+    if search.queue.members is not None:
+        search.queue.members.restore(history)
 
 
 def context_of(plan: Plan, root: Path, token: str, rungs: tuple[int, ...] | None) -> SearchContext:
@@ -88,6 +91,7 @@ def context_of(plan: Plan, root: Path, token: str, rungs: tuple[int, ...] | None
         contents=plan.contents,
         asked=plan.asked,
         rungs=rungs,
+        interval=None if plan.space.population is None else plan.space.population.interval,
         trial_timeout_s=plan.options.trial_timeout_s,
     )
 

@@ -7,6 +7,7 @@ import time
 from enum import Enum
 from itertools import islice
 
+from search.driver.population.members import Members
 from search.driver.ranking import next_repeat, repeat_id
 from search.driver.recorder import Recorder
 from search.driver.trials import ActiveTrial, Trials
@@ -14,7 +15,7 @@ from search.errors import SearchError
 from search.experiment.states import TrialState
 from search.planning.plan import Plan
 from search.sampling import BLIND, Sampling
-from search.stopping import StoppingRule
+from search.stopping import Intervals, StoppingRule
 from search.stopping.enough import Enough
 from search.trial.messages import TrialSpec
 from trainables.trial import ALL_AT_ONCE, Growth
@@ -49,6 +50,8 @@ class TrialQueue:
         """How long the last proposal took."""
         self._to_the_end: set[str] = set()
         """Stopped trials that were trained once more, to their end."""
+        self.members = Members(plan, plan.space.population, trials, rule) if isinstance(rule, Intervals) else None
+        """The population of the search, where it has one."""
         self.begun_before: set[str] = set()
         """Trials that an earlier run of the driver began: they may have left checkpoints."""
 
@@ -83,7 +86,7 @@ class TrialQueue:
         """Whether its configurations, and their number, are the same whatever trials find."""
         options = self._plan.options
         ends_early = options.target is not None or options.patience is not None or options.epoch_budget is not None
-        return self._plan.space.sampler in BLIND and not ends_early
+        return self._plan.space.sampler in BLIND and not ends_early and self.members is None
 
     @property
     def is_closed(self) -> bool:
@@ -95,17 +98,52 @@ class TrialQueue:
         self._recorder.flush()
         if self.is_closed:
             return NoTrial.END_WORKER if self._trials.running else NoTrial.SEARCH_OVER
-        spec = self._trials.begin_again() or self._new_configuration() or self._leader_to_its_end() or self._repeat()
+        if self.members is not None:
+            spec = self._trials.begin_again() or self._member(self.members)
+        else:
+            spec = (
+                self._trials.begin_again() or self._new_configuration() or self._leader_to_its_end() or self._repeat()
+            )
         if spec is not None:
             return spec
         if not self._trials.running:
             return NoTrial.SEARCH_OVER
-        return NoTrial.KEEP_WORKER if self._plan.space.repeats > 1 else NoTrial.END_WORKER
+        return NoTrial.KEEP_WORKER if self._plan.space.repeats > 1 or self.members else NoTrial.END_WORKER
+
+    def _member(self, members: Members) -> TrialSpec | None:
+        """The next trial of a population: a first member, or, once all wait, what follows from their comparison."""
+        if members.lacks_some() and (spec := self._new_configuration()) is not None:
+            return spec
+        if self._trials.running:
+            return None
+        if self._trials.waiting:
+            self._compare(members)
+            return self._trials.begin_again()
+        return self._new_configuration() if members.begin_another(self._free) else None
+
+    @property
+    def _free(self) -> int:
+        """How many configurations may still begin."""
+        ends = self.is_out_of_epochs or self.enough is not None
+        return 0 if ends else max(0, self._plan.trials - self._trials.configurations())
+
+    def _compare(self, members: Members) -> None:
+        """End the worst members of a population, begin their followers, let the others go on; one write tells all."""
+        found = members.compare(self._free)
+        for trial_id in found.going_on:
+            self._trials.release(trial_id)
+        for trial_id in found.ended:
+            self._recorder.give_way(trial_id)
+        for follower in found.followers:
+            proposal = self._sampling.take(follower.config)
+            self._trials.parents[proposal.trial_id] = follower.parent
+            self._begin(proposal.trial_id, proposal.number, proposal.config)
+            self._trials.put_back(proposal.trial_id)
+        self._recorder.flush()
 
     def _new_configuration(self) -> TrialSpec | None:
         """The sampler's next configuration; an error in the space's function ends the search in order."""
-        full = self._trials.configurations() >= self._plan.trials
-        if self.exhausted or full or self.is_out_of_epochs or self.enough is not None:
+        if self.exhausted or not self._free:
             return None
         began = time.monotonic()
         try:
@@ -165,6 +203,7 @@ class TrialQueue:
             begun=trial_id in self.begun_before,
             growth=self._growth(repeat_of),
             keep_above=self._keep_above(repeat_of),
+            parent=self._trials.parents.get(trial_id),
         )
         self._recorder.begin(ActiveTrial(spec, number, config, repeat_of))
         return spec

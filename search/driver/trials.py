@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from search.experiment.states import TrialState
-from search.trial.messages import Metrics, TrialSpec, WorkerId
+from search.trial.messages import Metrics, Parent, TrialSpec, WorkerId
 
 
 @dataclass
@@ -33,6 +33,8 @@ class ActiveTrial:
     worker: WorkerId | None = None
     facts: dict[str, str] = field(default_factory=dict)
     """What its trainable says of it in words, by column."""
+    output: str = ""
+    """What a paused one has printed last."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,18 @@ class EndedTrial:
 
 
 class Trials:
-    """Every trial of the search under its id, in exactly one of three places."""
+    """Every trial of the search under its id, in exactly one of four places."""
 
     def __init__(self, mode: str) -> None:
         self.queued: dict[str, ActiveTrial] = {}
         """Trials that were begun and must be begun again, the one that has waited longest first."""
         self.running: dict[str, ActiveTrial] = {}
         """Trials that were handed out, whether or not a worker has taken them up yet."""
+        self.waiting: dict[str, ActiveTrial] = {}
+        """Members of a population that are paused until all have come as far."""
         self.ended: dict[str, EndedTrial] = {}
+        self.parents: dict[str, Parent] = {}
+        """Whose training a trial goes on with, by its id; those that an earlier run of the driver began, too."""
         self.leading: EndedTrial | None = None
         """The first run with the best value so far, complete or pruned, on its whole training set."""
         self.epochs = 0
@@ -92,6 +98,25 @@ class Trials:
         trial.has_worker = False
         self.queued[trial_id] = trial
 
+    def pause(self, trial_id: str, output: str) -> None:
+        """Let a running trial wait, without a worker; its spec is that of one to be begun again."""
+        self.put_back(trial_id)
+        self.waiting[trial_id] = self.queued.pop(trial_id)
+        self.waiting[trial_id].output = output
+
+    def release(self, trial_id: str) -> None:
+        """Queue a paused trial to be begun again."""
+        self.queued[trial_id] = self.waiting.pop(trial_id)
+
+    def active(self) -> Iterator[ActiveTrial]:
+        """All trials that have begun and not ended."""
+        for place in (self.running, self.queued, self.waiting):
+            yield from place.values()
+
+    def is_followed(self, trial_id: str) -> bool:
+        """Whether a trial that has not ended goes on with the training of this one."""
+        return any(p.trial_id == trial_id and one not in self.ended for one, p in self.parents.items())
+
     def begin_again(self) -> TrialSpec | None:
         """The queued trial that has waited longest, which runs from now on; None where none is queued."""
         if not self.queued:
@@ -103,6 +128,7 @@ class Trials:
     def end(self, ended: EndedTrial) -> None:
         """Remember an ended trial, one of an earlier run of the driver too, in place of the running one."""
         self.running.pop(ended.trial_id, None)
+        self.waiting.pop(ended.trial_id, None)
         self.ended[ended.trial_id] = ended
         if ended.repeat_of is not None:
             return
@@ -131,8 +157,9 @@ class Trials:
             self._lead(other)
 
     def configurations(self) -> int:
-        """Configurations that run or have ended; repeats do not count."""
-        return sum(trial.repeat_of is None for trial in self.running.values()) + self._counts.total()
+        """Configurations that run, wait or have ended; repeats do not count."""
+        running = sum(trial.repeat_of is None for trial in self.running.values())
+        return running + len(self.waiting) + self._counts.total()
 
     def counts(self) -> dict[str, int]:
         """Configurations that have ended, by state; repeats do not count."""

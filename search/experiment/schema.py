@@ -74,6 +74,10 @@ OUTCOME = (
 GROWING = (
     Column("training_share", NUMBER, "share", "Part of its training images on which the trial ended, where they grow."),
 )
+LINEAGE = (
+    Column("parent", TEXT, "", "trial_id of the trial whose training it goes on with, in a population; null without."),
+    Column("parent_epoch", WHOLE, "epoch from 1", "Last epoch of that training which is the parent's."),
+)
 WORDS = (
     Column("engine", TEXT, "", "What trained it: a compiled program, or Keras' own fit."),
     Column("engine_reason", TEXT, "", "Why fit trained it, and whether it begins anew when it is cut off, in words."),
@@ -141,7 +145,7 @@ def trial_schema(space: Space) -> pa.Schema:
 
 def stored_trial_fields() -> list[pa.Field]:
     """The columns of `trials.parquet` that are the same for every space."""
-    return [column.field() for column in (*IDENTITY, *OUTCOME, *GROWING, *GOALS, *WORDS)]
+    return [column.field() for column in (*IDENTITY, *OUTCOME, *GROWING, *GOALS, *LINEAGE, *WORDS)]
 
 
 def epoch_schema() -> pa.Schema:
@@ -151,7 +155,7 @@ def epoch_schema() -> pa.Schema:
 
 def with_meanings(schema: pa.Schema, table: str) -> pa.Schema:
     """Return the schema of one of the two tables with the meaning of each column in its metadata."""
-    known = EPOCH_COLUMNS if table == EPOCHS else (*IDENTITY, *OUTCOME, *GROWING, *GOALS, *WORDS)
+    known = EPOCH_COLUMNS if table == EPOCHS else (*IDENTITY, *OUTCOME, *GROWING, *GOALS, *LINEAGE, *WORDS)
     return described(schema, known)
 
 

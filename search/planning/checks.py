@@ -17,6 +17,7 @@ from search.planning.plan import Plan
 from search.planning.resources import local_resources, slots
 from search.space.space_process import BuildApart
 from search.stopping import make_rule
+from search.wording import counted
 from trainables.errors import TrainableError
 from trainables.trial import declaration_of
 
@@ -35,6 +36,7 @@ def checked(plan: Plan) -> Plan:
     Raises SearchError, which says what to do, for the first thing that cannot work.
     """
     _check_stopping(plan)
+    _check_population(plan)
     files = _check_trainable(plan)
     _check_sampler(plan)
     check_ready(plan.options.log)
@@ -62,6 +64,29 @@ def _check_growth(plan: Plan) -> None:
                 f"fidelity={plan.fidelity!r} needs trials of one length, and {name!r} is a parameter; pin it with "
                 f"--set {name}=..., or take fidelity='epochs'."
             )
+
+
+def _check_population(plan: Plan) -> None:
+    """Raise SearchError where members could not be compared, or not go on with each other's training."""
+    population, space = plan.space.population, plan.space
+    if population is None:
+        return
+    if not space.declared:
+        raise SearchError("a population steps between values of declared parameters, and this space is a function.")
+    lengths = [value for name in ("epochs", "second_epochs") for value in space.settings().get(name, ())]
+    if plan.max_epochs is None or len(lengths) > 1:
+        raise SearchError("a population needs trials of one length; expected one number of `epochs` in `fixed`.")
+    if not population.rungs(plan.max_epochs):
+        raise SearchError(
+            f"population has interval={population.interval}, and trials have {counted(plan.max_epochs, 'epoch')}; "
+            "expected a smaller interval, after which members are compared."
+        )
+    if plan.options.retry_failed:
+        raise SearchError("--retry-failed cannot run members of a population again: others have taken their places.")
+    try:
+        declaration_of(space.trainable).check_change(population.change, space.settings())
+    except TrainableError as error:
+        raise SearchError(f"population: {error}") from None
 
 
 def _check_trainable(plan: Plan) -> Mapping[str, str]:

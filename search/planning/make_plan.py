@@ -86,7 +86,10 @@ def _results(options: Options) -> tuple[Path, Store | None]:
 
 
 def _trials(space: Space) -> int:
-    """Return how many configurations are to be tried without --trials: the number of the space, else all it has."""
+    """Return how many configurations are to be tried without --trials: the number of the space, else all it has.
+
+    A population has as many as it tries when no member fails.
+    """
     if space.sampler == "grid":
         if not space.declared:
             raise SearchError(
@@ -94,4 +97,7 @@ def _trials(space: Space) -> int:
             )
         return sum(1 for _ in space.grid())
     size = space.size() if space.declared else None
+    epochs = space.fixed.get("epochs")
+    if space.population is not None and isinstance(epochs, int):
+        size = space.population.trials(epochs)
     return space.trials or size or 0

@@ -21,7 +21,9 @@ def smoke_space(space: Space, shortest: Mapping[str, object], pinned: Collection
 
     What the user `pinned` stays as it is.
     """
-    cut = dataclasses.replace(space, repeats=1, stopping="none", stopping_options={}, trials=TRIALS, start=())
+    cut = dataclasses.replace(
+        space, repeats=1, stopping="none", stopping_options={}, trials=TRIALS, start=(), population=None
+    )
     for name, value in {**shortest, **space.smoke}.items():
         cut = cut if name in pinned else cut.pin(name, value)
     if not cut.declared or not isinstance(cut.parameters.get(ARCHITECTURE), Choice):

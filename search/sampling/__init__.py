@@ -1,7 +1,8 @@
 """Decides which configuration is tried next, and takes back what a crash left. Only here does search/ use Optuna."""
 
+from search.sampling.journal import Finished
 from search.sampling.multi_fidelity import Foreseen
 from search.sampling.samplers import BLIND
-from search.sampling.sampling import Finished, Proposal, Sampling
+from search.sampling.sampling import Proposal, Sampling
 
 __all__ = ["BLIND", "Finished", "Foreseen", "Proposal", "Sampling"]

@@ -7,9 +7,10 @@ import os
 import shutil
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from optuna import load_study
@@ -20,11 +21,33 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import SearchError
+from search.goals import Values
 from search.wording import error_text
 
 CONSTRAINT = "constraints:"
 """What stands before a constraint's name in a trial's system attributes, from which Optuna's samplers read it."""
 _CREATE_TRIAL = 4  # Optuna's number of the only operation of ours that must be on disk before anything follows.
+
+
+State = Literal["complete", "pruned", "failed"]
+Value = float | Values | None
+"""What a trial is judged by: its metric, or the value of each of several objectives."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What the experiment's table says of a trial that has ended."""
+
+    state: State
+    value: Value
+    config: Mapping[str, object] = field(default_factory=dict)
+    """Values by parameter, as the table holds them; used only for a trial that the journal has lost."""
+    reports: Mapping[int, float] = field(default_factory=dict)
+    """Value of the metric after each epoch."""
+    about: Mapping[str, str] = field(default_factory=dict)
+    """What else the study is to say of the trial by name, such as its worker and its error."""
+    excess: Mapping[str, float] = field(default_factory=dict)
+    """By how much it exceeds each constraint, as `Constraint.excess` has it."""
 
 
 class Record:

@@ -13,23 +13,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.goals import Values
 from search.sampling.drawing import Draw, Drawing
-from search.sampling.journal import Record
+from search.sampling.journal import Finished, Record, State, Value
 from search.sampling.multi_fidelity import Foreseen
 from search.sampling.translation import Built, Translation, translate
 from search.space import Config, Space
 from search.space.space_process import BuildApart
 from search.space.values import text_of
 
-State = Literal["complete", "pruned", "failed"]
-Value = float | Values | None
-"""What a trial is judged by: its metric, or the value of each of several objectives."""
 _WITH_VALUE = (TrialState.COMPLETE, TrialState.PRUNED)
 _STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
@@ -41,22 +37,6 @@ class Proposal:
     number: int
     trial_id: str
     config: Config
-
-
-@dataclass(frozen=True)
-class Finished:
-    """What the experiment's table says of a trial that has ended."""
-
-    state: State
-    value: Value
-    config: Mapping[str, object] = field(default_factory=dict)
-    """Values by parameter, as the table holds them; used only for a trial that the journal has lost."""
-    reports: Mapping[int, float] = field(default_factory=dict)
-    """Value of the metric after each epoch."""
-    about: Mapping[str, str] = field(default_factory=dict)
-    """What else the study is to say of the trial by name, such as its worker and its error."""
-    excess: Mapping[str, float] = field(default_factory=dict)
-    """By how much it exceeds each constraint, as `Constraint.excess` has it."""
 
 
 @dataclass
@@ -135,6 +115,20 @@ class Sampling:
             return None
         self._next += 1
         return self._begin(Proposal(self._next - 1, f"{self._next - 1:05d}", draw.config), draw)
+
+    def take(self, config: Config) -> Proposal:
+        """Begin a configuration that was not drawn, under the next number.
+
+        After a resume that is the same trial again, if the process before had begun it and could not store its row.
+        """
+        for proposal, draw in self._again:
+            if proposal.config == config:
+                self._again.remove((proposal, draw))
+                return self._begin(proposal, draw)
+        self._drawing.seen(config)
+        self._next += 1
+        draw = Draw(config, *self._translation.store(config), None)
+        return self._begin(Proposal(self._next - 1, f"{self._next - 1:05d}", config), draw)
 
     def ask_again(self, trial_id: str) -> Proposal:
         """Propose a trial that has ended once more; the study keeps its earlier end beside the later one."""

@@ -42,6 +42,8 @@ def print_space(console: Console, space: Space, name: str) -> None:
     else:
         console.result("they are given by a function, and known once it has been run")
     console.result(_fixed(space))
+    if space.population is not None:
+        console.result(f"population: {space.population.describe()}")
 
 
 def _fixed(space: Space) -> str:
@@ -88,7 +90,10 @@ def _lines(plan: Plan) -> list[tuple[str, str]]:
         ("trials", f"{counted(plan.trials, 'configuration')}{repeats}; sampler {space.sampler}, seed {plan.seed}")
     )
     rule = make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs)
-    lines.append(("stopping", _stopping(space.stopping, rule)))
+    if space.population is not None:
+        lines.append(("population", space.population.describe()))
+    else:
+        lines.append(("stopping", _stopping(space.stopping, rule)))
     count = None
     if plan.options.address == "local":
         count = slots(local_resources(), space.shapes(), plan.options.max_concurrent)
@@ -117,11 +122,19 @@ def _expected(plan: Plan, rule: StoppingRule, at_once: int | None) -> list[tuple
     epochs, rungs = plan.max_epochs, rule.rungs()
     if epochs is None or rungs is None or rule.growth().steps:
         return []
+    population = plan.space.population
+    if population is not None:
+        count = max(1, plan.trials // population.trials(epochs)) * population.members * epochs
+        return [("expected", f"about {count:,} epochs in all"), ("time", _time(plan, count, at_once))]
     found = expect(rungs, rule.kept_share(), epochs, plan.trials, plan.options.epoch_budget)
     arrivals = [f"{max(1, round(trials)):,} to epoch {epoch}" for epoch, trials in found.arrivals]
+    told = f"about {', '.join(arrivals)}; {round(found.epochs):,} epochs in all"
+    return [("expected", told), ("time", _time(plan, found.epochs, at_once))]
+
+
+def _time(plan: Plan, epochs: float, at_once: int | None) -> str:
     known = measured(plan)
-    time = NOT_MEASURED if known is None else known.describe(found.epochs, at_once)
-    return [("expected", f"about {', '.join(arrivals)}; {round(found.epochs):,} epochs in all"), ("time", time)]
+    return NOT_MEASURED if known is None else known.describe(epochs, at_once)
 
 
 def _stopping(name: str, rule: StoppingRule) -> str:

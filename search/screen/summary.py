@@ -158,6 +158,9 @@ def _print_best(console: Console, result: Result, config: Mapping[str, object]) 
         console.result(f"best:    the front; trial {result.front[0]} leads it by {first} ({mean})")
     else:
         console.result(f"best {metric}: {show_value(result.best_mean)} ({mean})")
+    if plan.space.population is not None:
+        _print_member(console, result)
+        return
     if plan.space_file.packed:
         pins = {**plan.options.pins, **config}
         name = f"{plan.name}-best"
@@ -169,6 +172,19 @@ def _print_best(console: Console, result: Result, config: Mapping[str, object]) 
     stopping = as_then if plan.fidelity == "both" else ["--stopping", "none"]
     again = [*words, "--trials", "1", *stopping, "--name", f"{plan.name}-best"]
     console.result(f"again:   {shlex.join(again)}")
+
+
+def _print_member(console: Console, result: Result) -> None:
+    """Print how a member of a population came to its settings: trained alone with the last of them it would differ."""
+    best, plan = result.ranked[0], result.plan
+    if best.get("parent") is not None:
+        console.result(
+            f"best:    trial {best['trial_id']} goes on with trial {best['parent']} after epoch "
+            f"{best['parent_epoch']}; its settings are those of its last epochs"
+        )
+    if not plan.space_file.packed:
+        words = ["python", "-m", "search.use", "reproduce", str(plan.results_path), "--trial", str(best["trial_id"])]
+        console.result(f"again:   {shlex.join(words)}")
 
 
 def _asked_words(plan: Plan, config: Mapping[str, object]) -> list[str]:

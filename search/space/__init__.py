@@ -5,9 +5,9 @@ from search.space.definition import (
     STOPPING_RULES,
     Config,
     Space,
-    fingerprint,
 )
 from search.space.parameters import Choice, Float, Int, Parameter, same, with_conditions
+from search.space.values import fingerprint
 
 __all__ = [
     "SAMPLERS",

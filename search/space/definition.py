@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 from search.errors import SearchError
 from search.goals import Goals, checked_choices, checked_goals
+from search.population import STOPPING, checked_population
 from search.space.parameters import Choice, Float, Int, Parameter, checked_start, same, with_conditions
 from search.space.per_trial import Amounts, PerTrial, Shape, amounts, check_conditions, shapes
 from search.space.pinned_function import checked_function, pinned
-from search.space.values import plain, text_of
+from search.space.values import plain
 from search.wording import did_you_mean
 
 __all__ = ["SAMPLERS", "STOPPING_RULES", "Choice", "Config", "Float", "Int", "Parameter", "Space", "same"]
@@ -61,13 +62,14 @@ class Space:
     """Several metrics at once, like {"val_accuracy": "max", "num_parameters": "min"}: what is found is their front."""
     constraints: Mapping[str, str] = field(default_factory=dict)
     """What the best must keep to, like {"num_parameters": "<= 1e6"}."""
+    population: Any = None
+    """Trials go on from the best ones: {"members": 8, "interval": 2, "change": ["learning_rate"]}, see Population."""
 
     def __post_init__(self) -> None:
         for name in ("fixed", "smoke", "stopping_options"):
             values = {setting: plain(value) for setting, value in dict(getattr(self, name)).items()}
             object.__setattr__(self, name, MappingProxyType(values))
         if isinstance(self.parameters, Mapping):
-            object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
             self._check_parameters()
             object.__setattr__(self, "parameters", MappingProxyType(self._in_order()))
         else:
@@ -75,7 +77,10 @@ class Space:
         started = [checked_start(one, self.parameters, self.is_active) if self.declared else one for one in self.start]
         object.__setattr__(self, "start", tuple(started))
         goals = checked_goals(self.metric, self.mode, self.objectives, self.constraints)
-        chosen = checked_choices(self.sampler, self.stopping, goals.objectives, SAMPLERS)
+        if self.population is None:
+            chosen = checked_choices(self.sampler, self.stopping, goals.objectives, SAMPLERS)
+        else:
+            chosen = checked_population(self, not goals.objectives and not goals.constraints)
         for name, value in {**vars(goals), **chosen}.items():
             object.__setattr__(self, name, MappingProxyType(value) if isinstance(value, dict) else value)
         self._check_options()
@@ -177,7 +182,7 @@ class Space:
         for name, value, options in (
             ("mode", self.mode, ("max", "min")),
             ("sampler", self.sampler, SAMPLERS),
-            ("stopping", self.stopping, STOPPING_RULES),
+            ("stopping", self.stopping, STOPPING_RULES if self.population is None else (STOPPING,)),
             ("repeat", self.repeat, ("top", "all")),
         ):
             if value not in options:
@@ -187,7 +192,7 @@ class Space:
                 raise SearchError(f"{name}={count!r}; expected a whole number above 0.")
         for name in _LEAST_PER_TRIAL:
             check_conditions(name, self._amounts(name), self._values)
-        if self.trials is None and self.declared and self.size() is None:
+        if self.trials is None and self.population is None and self.declared and self.size() is None:
             raise SearchError(
                 "trials is not given, and the space has no finite grid; expected trials=N, like trials=40."
             )
@@ -293,8 +298,3 @@ class Space:
         """Return every setting with the values that a check needs to see: bounds, options or the constant."""
         searched = {name: parameter.bounds() for name, parameter in self.parameters.items()} if self.declared else {}
         return {**{name: (value,) for name, value in self.fixed.items()}, **searched}
-
-
-def fingerprint(config: Mapping[str, object]) -> str:
-    """Return a text that is equal for equal configurations only, by which duplicates are found."""
-    return "; ".join(f"{name}={text_of(config[name])}" for name in sorted(config))

@@ -39,6 +39,11 @@ def text_of(value: object) -> str:
     return repr(value)
 
 
+def fingerprint(config: Mapping[str, object]) -> str:
+    """Return a text that is equal for equal configurations only, by which duplicates are found."""
+    return "; ".join(f"{name}={text_of(config[name])}" for name in sorted(config))
+
+
 def read_only(values: Mapping[Any, Any]) -> MappingProxyType[Any, Any]:
     """The mapping, so that nobody changes it; as spaces and parameters hold theirs."""
     return MappingProxyType(dict(values))

@@ -8,45 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from enum import Enum
 from itertools import islice
 from statistics import fmean, median
-from typing import Literal, Protocol
 
 from search.errors import SearchError
+from search.population import STOPPING as POPULATION
+from search.stopping.decision import Decision, Mode, StoppingRule
 from search.stopping.fidelity import FIDELITIES, ladder
+from search.stopping.intervals import Intervals
 from trainables.trial import ALL_AT_ONCE, Growth
-
-Mode = Literal["max", "min"]
-
-
-class Decision(Enum):
-    """What becomes of a trial after a report."""
-
-    CONTINUE = "continue"
-    STOP = "stop"
-
-
-class StoppingRule(Protocol):
-    """Decides after each report of a trial; the same reports in the same order give the same decisions."""
-
-    def rungs(self) -> tuple[int, ...] | None:
-        """Return the epochs at which a trial can be stopped, in ascending order; None where any epoch is one."""
-
-    def kept_share(self) -> float:
-        """Return the share of the trials that goes on at each rung, on average."""
-
-    def growth(self) -> Growth:
-        """Return how training sets grow from rung to rung; without steps a trial has all its images from the start."""
-
-    def decide(self, trial_id: str, epoch: int, value: float) -> Decision:
-        """Return what becomes of the trial after this report; an epoch that was reported before gives CONTINUE."""
-
-    def end(self, trial_id: str) -> None:
-        """Take note that the trial reports nothing more; what it has reported remains."""
-
-    def forget(self, trial_id: str) -> None:
-        """Drop what the trial reported, so that others are no longer measured against it."""
 
 
 class NoStopping:
@@ -218,6 +188,8 @@ class MedianStopping:
 
 def make_rule(name: str, mode: Mode, options: Mapping[str, float | str], max_epochs: int | None) -> StoppingRule:
     """Return the stopping rule of that name; `max_epochs` is None where no bound is known. Raises SearchError."""
+    if name == POPULATION:  # A space has checked its options.
+        return Intervals(int(options["interval"]), max_epochs or 0)
     known = _OPTIONS.get(name)
     if known is None:
         raise SearchError(f"stopping={name!r}; expected one of: {', '.join(_OPTIONS)}.")

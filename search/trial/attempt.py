@@ -26,6 +26,7 @@ from search.trial.messages import (
     SearchContext,
     TrialEnd,
     TrialSpec,
+    as_metrics,
 )
 from search.trial.out_of_memory import exhausted_line, lost_gpu, out_of_memory
 from search.trial.reads import Config
@@ -54,6 +55,7 @@ def run_attempt(
     attempt = Attempt(spec, context, resources, link)
     generator = None
     try:
+        attempt.begin()
         generator = _generator(trainable(attempt.config, attempt.trial))
         _dump_stack_if_it_hangs(context)
         for metrics in generator:
@@ -129,7 +131,8 @@ class Attempt:
         self._goals = context.goals or Goals(context.metric, context.mode)
         self._last_save = self._last_report = time.monotonic()
         self._save_every_s = context.checkpoint_every_s
-        checkpoint = self._storage.latest(spec.trial_id, spec.begun)
+        self._before = spec.parent.epoch if spec.parent is not None else 0
+        """Epochs that are its parent's."""
         self.config = Config(spec.config)
         self.trial = Trial(
             asked=dict(context.asked),
@@ -142,38 +145,49 @@ class Attempt:
             growth=spec.growth,
             contents=context.contents,
             refits=context.refits,
-            checkpoint=checkpoint,
             hear=self.hear,
         )
         link.send(Began(time.time()))
-        if checkpoint is not None:
-            self._replay(json.loads((checkpoint / REPORTED).read_text()))
+
+    def begin(self) -> None:
+        """Find what the training goes on from: a checkpoint of its own, else its parent's. Raises SearchError."""
+        parent, own = self._spec.parent, self._storage.latest(self._spec.trial_id, self._spec.begun)
+        self.trial.checkpoint = own
+        if own is not None:
+            self._replay(json.loads((own / REPORTED).read_text()))
+        elif parent is not None:
+            self.trial.checkpoint, self.trial.inherits = self._storage.at(parent.trial_id, parent.epoch), True
+            if self.trial.checkpoint is None:
+                raise SearchError(
+                    f"it goes on from trial {parent.trial_id} after epoch {parent.epoch}, whose checkpoint this node "
+                    "does not find; expected a folder of results that all nodes share, or an object store."
+                )
 
     def _replay(self, epochs: list[Metrics]) -> None:
-        """Report again what led to the checkpoint: the driver may have died before it stored that."""
+        """Report again what led to the checkpoint, which a driver that died may lack; members of populations wait."""
         self._epochs = epochs
         self._held = list(epochs)
-        self._flush(waits=False)
+        self._flush(waits=self._context.interval is not None and self._at_rung(int(epochs[-1]["epoch"])))
 
     def hear(self, metrics: Mapping[str, Any]) -> None:
         """Note what is known before the first epoch; raises ConstraintViolated where that is enough to know."""
-        self._summary = _numbers(metrics)
+        self._summary = as_metrics(metrics)
         violated = self._goals.violated(self._summary)
         if violated is not None:
             raise ConstraintViolated(violated)
 
     def take(self, metrics: Mapping[str, Any]) -> None:
         """One yield of the trainable: an epoch, or the summary of a completed trial."""
-        values = _numbers(metrics)
+        values = as_metrics(metrics)
         if self._context.metric not in values and "epoch" not in values and self._is_summary(values):
             self._summary |= values
             return
         self._check(values)
-        values.setdefault("epoch", len(self._epochs) + 1)
+        values.setdefault("epoch", self._before + len(self._epochs) + 1)
         self._epochs.append(values)
         self._held.append(values)
         rung = self._at_rung(int(values["epoch"]))
-        self._save_if_due()
+        self._save_if_due(rung)
         now = time.monotonic()
         if rung or now - self._last_report >= self._context.report_every_s:
             self._flush(waits=rung)
@@ -187,7 +201,7 @@ class Attempt:
             raise ValueError(
                 f"the trainable yielded no {metric!r}, the metric of the space. {did_you_mean(metric, [*values])}"
             )
-        epoch = int(values.get("epoch", len(self._epochs) + 1))
+        epoch = int(values.get("epoch", self._before + len(self._epochs) + 1))
         check_loss(values, epoch, self._epochs[0].get("loss") if self._epochs else None, metric)
 
     def _at_rung(self, epoch: int) -> bool:
@@ -213,13 +227,14 @@ class Attempt:
             self._closing = True
         return command
 
-    def _save_if_due(self) -> None:
+    def _save_if_due(self, rung: bool) -> None:
         if self._link.poll() and self._link.recv() is Command.CLOSE:  # No other comes while a trial does not wait.
             self._closing = True
         begun = time.monotonic()
-        due = begun - self._last_save >= self._save_every_s
+        due = self._pauses(rung) or begun - self._last_save >= self._save_every_s
         if self.trial.save is not None and (due or self._closing):
-            self._storage.save(self._spec.trial_id, self._epochs, self.trial.save)
+            kept = self._context.kept_from(int(self._epochs[-1]["epoch"]))
+            self._storage.save(self._spec.trial_id, self._epochs, self.trial.save, kept)
             self._last_save = time.monotonic()
             took = self._last_save - begun
             self._save_every_s = max(self._context.checkpoint_every_s, took / SAVING_SHARE)
@@ -231,6 +246,15 @@ class Attempt:
         """Send what is held back of a trial that ends."""
         if self._held or self._told != self.trial.facts:
             self._flush(waits=False, last=True)
+
+    def _pauses(self, rung: bool) -> bool:
+        """Whether it is paused after this epoch; raises TrainableError where it could then not go on."""
+        if not rung or self._context.interval is None:
+            return False
+        if self.trial.save is None:
+            reason = self.trial.facts.get("engine_reason", "its trainable sets no `save`")
+            raise TrainableError(f"this training cannot be gone on with, which a population needs: {reason}.")
+        return True
 
     def pruned(self) -> TrialEnd:
         """The trainable ends its trial, as Optuna's users do, by raising TrialPruned."""
@@ -272,14 +296,3 @@ class Attempt:
                 self._storage.put(f"{name}/{self._spec.trial_id}.parquet", save)
         if self.trial.save_model is not None:
             self._storage.put(f"models/{self._spec.trial_id}.keras", self.trial.save_model)
-
-
-def _numbers(metrics: Mapping[str, Any]) -> Metrics:
-    if not isinstance(metrics, Mapping):
-        raise TypeError(f"the trainable yielded {type(metrics).__name__}; expected a dict of numbers")
-    try:
-        values = {str(name): float(value) for name, value in metrics.items()}
-    except (TypeError, ValueError):
-        wrong = {name: value for name, value in metrics.items() if not isinstance(value, (int, float))}
-        raise TypeError(f"the trainable yielded {wrong!r}; expected numbers") from None
-    return values

@@ -37,8 +37,14 @@ class TrialStorage(Protocol):
         `begun`: an earlier attempt, on this node or another, may have left one.
         """
 
-    def save(self, trial_id: str, epochs: list[Metrics], save: Save) -> None:
-        """Let `save` write what continues the trial after the last of `epochs`, in place of earlier checkpoints."""
+    def at(self, trial_id: str, epoch: int) -> Path | None:
+        """The checkpoint of a trial after that epoch, likewise."""
+
+    def save(self, trial_id: str, epochs: list[Metrics], save: Save, keep: int | None = None) -> None:
+        """Let `save` write what continues the trial after the last of `epochs`, in place of earlier checkpoints.
+
+        Those after the epoch `keep` or a later one stay.
+        """
 
     def put(self, name: str, save: Save) -> None:
         """Let `save` write one file, and keep it where others find it, as far as this node can."""
@@ -73,7 +79,14 @@ class InFolder:
         found = sorted(path for path in folder.glob("[0-9]*") if (path / REPORTED).is_file())
         return found[-1] if found else None
 
-    def save(self, trial_id: str, epochs: list[Metrics], save: Save) -> None:
+    def at(self, trial_id: str, epoch: int) -> Path | None:
+        """The one here, else the one in the store."""
+        found = self._root / CHECKPOINTS / trial_id / _name(epoch)
+        if (found / REPORTED).is_file():
+            return found
+        return fetch_checkpoint(self._store, trial_id, found.parent, epoch) if self._store is not None else None
+
+    def save(self, trial_id: str, epochs: list[Metrics], save: Save, keep: int | None = None) -> None:
         """Write it in one step, so that it is there whole or not at all, and only then remove the earlier ones."""
         folder = self._root / CHECKPOINTS / trial_id
 
@@ -81,9 +94,10 @@ class InFolder:
             save(temporary)
             (temporary / REPORTED).write_text(json.dumps(epochs))
 
-        write_folder(folder / _name(epochs), write)
+        name, kept = _names(epochs, keep)
+        write_folder(folder / name, write)
         for other in folder.iterdir():
-            if other.name != _name(epochs):
+            if other.name != name and not kept <= other.name < name:
                 shutil.rmtree(other, ignore_errors=True)
 
     def put(self, name: str, save: Save) -> None:
@@ -102,9 +116,13 @@ class InStore:
         shutil.rmtree(self._scratch, ignore_errors=True)  # It holds what the trial before had fetched.
         return fetch_checkpoint(self._store, trial_id, self._scratch / trial_id) if begun else None
 
-    def save(self, trial_id: str, epochs: list[Metrics], save: Save) -> None:
+    def at(self, trial_id: str, epoch: int) -> Path | None:
+        """Fetch it to this node."""
+        return fetch_checkpoint(self._store, trial_id, self._scratch / trial_id, epoch)
+
+    def save(self, trial_id: str, epochs: list[Metrics], save: Save, keep: int | None = None) -> None:
         """Send its parts first, and last the file that marks it as whole."""
-        name = f"{CHECKPOINTS}/{trial_id}/{_name(epochs)}"
+        name, kept = (f"{CHECKPOINTS}/{trial_id}/{one}" for one in _names(epochs, keep))
         with tempfile.TemporaryDirectory() as written:
             save(Path(written))
             try:
@@ -113,7 +131,7 @@ class InStore:
                         self._store.upload(path, f"{name}/{path.relative_to(written).as_posix()}")
                 self._store.write(f"{name}/{REPORTED}", json.dumps(epochs).encode())
                 for other in self._store.list(f"{CHECKPOINTS}/{trial_id}", recursive=False):
-                    if other < name:
+                    if other < kept:
                         self._store.remove(other)
             except (OSError, SearchError) as error:
                 _say_lost("this checkpoint", self._store, error)
@@ -142,16 +160,20 @@ class OnThisNode:
                 shutil.rmtree(other, ignore_errors=True)
         return self._folder.latest(trial_id, begun=False)
 
-    def save(self, trial_id: str, epochs: list[Metrics], save: Save) -> None:
+    def at(self, trial_id: str, epoch: int) -> Path | None:
+        """None: those of other trials are gone."""
+        return None
+
+    def save(self, trial_id: str, epochs: list[Metrics], save: Save, keep: int | None = None) -> None:
         """Keep it for the next attempt of this worker."""
-        self._folder.save(trial_id, epochs, save)
+        self._folder.save(trial_id, epochs, save, keep)
 
     def put(self, name: str, save: Save) -> None:
         """Keep nothing: nobody would find it here."""
 
 
-def fetch_checkpoint(store: Store, trial_id: str, folder: Path) -> Path | None:
-    """Fetch the newest whole checkpoint of a trial into `folder`, unless it is there already.
+def fetch_checkpoint(store: Store, trial_id: str, folder: Path, epoch: int | None = None) -> Path | None:
+    """Fetch the newest whole checkpoint of a trial, or that after `epoch`, into `folder`, unless it is there already.
 
     Its place comes back; None where the store has none or does not answer.
     """
@@ -159,6 +181,7 @@ def fetch_checkpoint(store: Store, trial_id: str, folder: Path) -> Path | None:
     try:
         there = store.list(base)
         whole = sorted(name.split("/")[2] for name in there if name.endswith(f"/{REPORTED}"))
+        whole = [name for name in whole if epoch is None or name == _name(epoch)]
         if not whole:
             return None
         target = folder / whole[-1]
@@ -172,8 +195,14 @@ def fetch_checkpoint(store: Store, trial_id: str, folder: Path) -> Path | None:
     return target
 
 
-def _name(epochs: list[Metrics]) -> str:
-    return f"{len(epochs):06d}"
+def _name(epoch: int) -> str:
+    return f"{epoch:06d}"
+
+
+def _names(epochs: list[Metrics], keep: int | None) -> tuple[str, str]:
+    """The name of a checkpoint after the last of `epochs`, and that of the earliest which stays beside it."""
+    name = _name(int(epochs[-1]["epoch"]))
+    return name, name if keep is None else _name(keep)
 
 
 def _say_lost(what: str, store: Store, error: Exception) -> None:

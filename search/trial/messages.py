@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from search.experiment.states import TrialState
 from search.goals import Goals
@@ -21,6 +21,18 @@ ONE_CORE = Shape(1.0, 0.0)
 """What a trial is given where nothing else is said."""
 CLOSING = ".closing"
 """A file in the experiment folder that is there while the search is being closed: trials save and end."""
+
+
+def as_metrics(metrics: Mapping[str, Any]) -> Metrics:
+    """What a trainable yields, as plain numbers; raises TypeError for anything else."""
+    if not isinstance(metrics, Mapping):
+        raise TypeError(f"the trainable yielded {type(metrics).__name__}; expected a dict of numbers")
+    try:
+        values = {str(name): float(value) for name, value in metrics.items()}
+    except (TypeError, ValueError):
+        wrong = {name: value for name, value in metrics.items() if not isinstance(value, (int, float))}
+        raise TypeError(f"the trainable yielded {wrong!r}; expected numbers") from None
+    return values
 
 
 class Command(Enum):
@@ -86,6 +98,9 @@ class SearchContext:
     """The folder of data sets and weights; None: the cache of Keras."""
     rungs: tuple[int, ...] | None
     """Epochs after which a trial waits for a decision; None: after every one."""
+    interval: int | None = None
+    """Of a population: epochs after which a trial saves and is paused; None: trials wait for decisions with their
+    worker."""
     goals: Goals | None = None
     """Objectives and constraints, where the metric is not all that decides."""
     contents: Mapping[str, str] = field(default_factory=dict)
@@ -110,6 +125,13 @@ class SearchContext:
     """How often a trial is begun whose training process dies."""
     recycle_bytes: int = 2 << 30
     """Growth of a training process's own memory since its first trial, above which the process is replaced."""
+
+    def kept_from(self, epoch: int) -> int | None:
+        """The epoch from which on checkpoints stay when one is saved after `epoch`; None: only that one does.
+
+        In a population that is the last comparison before: followers may not have begun with its checkpoint yet.
+        """
+        return None if self.interval is None else (epoch - 1) // self.interval * self.interval
 
 
 @dataclass(frozen=True)
@@ -139,6 +161,15 @@ class WorkerId:
 
 
 @dataclass(frozen=True)
+class Parent:
+    """Another trial whose training a trial goes on with."""
+
+    trial_id: str
+    epoch: int
+    """The last epoch that is the other trial's."""
+
+
+@dataclass(frozen=True)
 class TrialSpec:
     """One trial, as the driver hands it to a worker."""
 
@@ -159,6 +190,8 @@ class TrialSpec:
     """How its training set grows."""
     keep_above: float | None = None
     """The model is kept only when the metric beats this; None: in any case."""
+    parent: Parent | None = None
+    """Whose weights and optimizer it begins with; None: its own from the start."""
 
 
 @dataclass

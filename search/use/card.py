@@ -84,7 +84,20 @@ def _configuration(trial: StoredTrial) -> list[str]:
     fixed = trial.manifest["space"]["fixed"]
     rows = [(name, show_value(value), "searched") for name, value in trial.config.items()]
     rows += [(name, show_value(value), "fixed") for name, value in fixed.items() if name not in trial.config]
-    return _table(("setting", "value", ""), rows)
+    return [*_table(("setting", "value", ""), rows), *_schedule(trial)]
+
+
+def _schedule(trial: StoredTrial) -> list[str]:
+    """Return the settings of earlier epochs, where the trial goes on with the training of others."""
+    line, begins = trial.line, [0, *[int(one.row["parent_epoch"]) for one in trial.line[1:]]]
+    if len(line) == 1:
+        return []
+    names = [n for n in trial.config if len({repr(one.config.get(n)) for one in line}) > 1]
+    rows = [
+        (f"{begin + 1} to {end}", one.trial_id, *(show_value(one.config.get(name)) for name in names))
+        for one, begin, end in zip(line, begins, [*begins[1:], trial.last_epoch], strict=True)
+    ]
+    return ["", "Settings changed while it trained:", "", *_table(("epochs", "trial", *names), rows)]
 
 
 def _metrics(trial: StoredTrial) -> list[str]:

@@ -50,6 +50,11 @@ def _plan(trial: StoredTrial, data_dir: Path | None, console: Console) -> Plan:
         raise SearchError(f"trial {trial.trial_id} is {trial.row['state']}; expected a complete one.")
     if any(row.get("stage") == 2 for row in trial.epochs):
         raise SearchError(f"trial {trial.trial_id} trained in two stages; refit takes trainings of one. Use its model.")
+    if len(trial.line) > 1:
+        raise SearchError(
+            f"trial {trial.trial_id} goes on with the training of trial {trial.line[-2].trial_id} under other "
+            "settings; refit takes trainings of one configuration. Use its model."
+        )
     plan = plan_of(trial, data_dir, console)
     _spec(trial, plan)
     return plan

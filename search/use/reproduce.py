@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search.console import Console
-from search.driver.history import configuration_of
+from search.driver.history import configuration_of, parent_of
 from search.driver.search import context_of
 from search.errors import SearchError
 from search.experiment.states import TrialState
@@ -57,7 +57,8 @@ def reproduce(trial: StoredTrial, data_dir: Path | None, console: Console) -> in
         raise SearchError(f"trial {trial.trial_id} failed ({trial.row['error']}); expected a complete or a pruned one.")
     plan = plan_of(trial, data_dir, console)
     spec = spec_of(trial, plan)
-    console.note(f"training trial {trial.trial_id} again: {counted(int(trial.row['epochs']), 'epoch')}")
+    before = "".join(f" after {one.trial_id}" for one in reversed(trial.line[:-1]))
+    console.note(f"training trial {trial.trial_id}{before} again: {counted(trial.last_epoch, 'epoch')}")
     epochs, summary = train_again(trial, plan, spec)
     compared, differences = _compared(trial, epochs, summary)
     if not differences:
@@ -91,25 +92,41 @@ def spec_of(trial: StoredTrial, plan: Plan) -> TrialSpec:
         seed=int(trial.row["seed"]),
         proposed_at=time.time(),
         shape=plan.space.shape(settings),
-        decides=trial.row["state"] == TrialState.PRUNED,
+        decides=trial.row["state"] == TrialState.PRUNED or plan.space.population is not None,
         growth=growth,
         keep_above=math.inf if plan.space.mode == "max" else -math.inf,
+        parent=parent_of(trial.row),
     )
 
 
 def train_again(trial: StoredTrial, plan: Plan, spec: TrialSpec) -> tuple[list[dict[str, float]], dict[str, float]]:
-    """Metrics of each epoch and of the whole trial; a pruned one is stopped where it was. Raises SearchError."""
+    """Metrics of each epoch and of the whole trial; a pruned one is stopped where it was. Raises SearchError.
+
+    The trials with whose training it goes on are trained first, as far as it took them over.
+    """
+    line = [spec_of(one, plan) for one in trial.line[:-1]] + [spec]
+    ends: list[float] = [one.parent.epoch for one in line[1:] if one.parent is not None]
+    ends.append(trial.last_epoch if trial.row["state"] == TrialState.PRUNED else math.inf)
     with (
         tempfile.TemporaryDirectory(prefix="search-reproduce-") as scratch,
-        runner_of(plan, Path(scratch), spec, rungs=(int(trial.row["epochs"]),)) as runner,
+        runner_of(plan, Path(scratch), spec, rungs=tuple(int(end) for end in ends if end < math.inf)) as runner,
     ):
-        runner.begin(spec)
-        epochs: list[dict[str, float]] = []
-        while True:
-            report = runner.proceed()
-            epochs += report.epochs
-            if report.end is not None or report.waits:
-                return epochs, _summary(trial, report)
+        for one, end in zip(line, ends, strict=True):
+            epochs, report = _until(runner, one, end)
+            if one is not spec and report.end is not None:
+                raise SearchError(f"trial {one.trial_id} ended early when it was trained again: {report.end.error}")
+        return epochs, _summary(trial, report)
+
+
+def _until(runner: TrialRunner, spec: TrialSpec, end: float) -> tuple[list[dict[str, float]], Report]:
+    """Train until the trial waits after the epoch `end`, or has ended; metrics of its epochs, and the last report."""
+    runner.begin(spec)
+    epochs: list[dict[str, float]] = []
+    while True:
+        report = runner.proceed()
+        epochs += report.epochs
+        if report.end is not None or (report.waits and epochs[-1]["epoch"] == end):
+            return epochs, report
 
 
 @contextmanager

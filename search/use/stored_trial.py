@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from search.driver.history import ended_trials
+from search.driver.history import ended_trials, parent_of
 from search.driver.ranking import ranked
 from search.errors import SearchError
 from search.experiment.schema import CONFIG_PREFIX, read_epochs, read_trials
@@ -50,6 +50,23 @@ class StoredTrial:
         asked |= {"dataset": data["name"]} if data is not None else {}
         texts = {**space["fixed"], **self.config}
         return {**asked, **{name: literal(v) if isinstance(v, str) else v for name, v in texts.items()}}
+
+    @cached_property
+    def line(self) -> list[StoredTrial]:
+        """The trials whose training it goes on with, in a population, the first of them first; itself is the last."""
+        rows = {str(row["trial_id"]): row for row in read_trials(self.experiment.path).table.to_pylist()}
+        line = [self]
+        while (parent := parent_of(line[0].row)) is not None:
+            if parent.trial_id not in rows:
+                raise SearchError(f"trial {parent.trial_id}, with which {self.trial_id} goes on, has no row any more.")
+            line.insert(0, StoredTrial(self.experiment, self.manifest, rows[parent.trial_id]))
+        return line
+
+    @property
+    def last_epoch(self) -> int:
+        """The number of its last epoch: those of trials with which it goes on count."""
+        parent = parent_of(self.row)
+        return int(self.row["epochs"]) + (parent.epoch if parent is not None else 0)
 
     @property
     def seed(self) -> int:

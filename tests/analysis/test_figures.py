@@ -79,6 +79,9 @@ def test_every_kind_is_written_as_png_and_svg(tmp_path: Path, kind: str) -> None
     rows = searched(40, repeats=1)
     for row in rows:
         row["sample_size"] = 500 if row["config.filters"] == 32 else 1000
+    if kind == "schedules":
+        for row in rows[1:]:
+            row |= {"parent": rows[0]["trial_id"], "parent_epoch": 1}
     goals = {"val_accuracy": "max", "num_parameters": "min"} if kind == "front" else {}
     root = write(tmp_path / "a", rows, dataclasses.replace(SPACE, objectives=goals, sampler="tpe"))
     write_predictions(root, "t00035")

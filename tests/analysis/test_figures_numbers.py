@@ -15,11 +15,14 @@ from analysis.figures.parameters.settings import best_by_range
 from analysis.figures.parameters.slices import slices
 from analysis.figures.progress import progress, survivors
 from analysis.figures.sample_size import by_sample_size, fit
+from analysis.figures.schedules import changed, segments
 from analysis.figures.timeline import busy, timeline
 from analysis.figures.tradeoff import pareto
+from analysis.findings import notes
 from analysis.load import load
 from analysis.numbers.classes import best_predictions, most_confused, per_class
 from analysis.numbers.importance import importance
+from analysis.report.words import again
 from search.errors import SearchError
 from tests.support.analysis_world import Row, searched, trial, write, write_predictions
 
@@ -180,3 +183,25 @@ def test_axis_is_cut_only_where_bad_outliers_lie() -> None:
     assert limits
     assert 0.7 < limits[0] < 0.9 < max(good) < limits[1]
     assert robust_limits([*good, 0.1], "min") is None
+
+
+def test_schedules_hold_every_member_and_the_line_that_led_to_the_best(tmp_path: Path) -> None:
+    rows = [trial(n, value, {"learning_rate": rate}) for n, (value, rate) in enumerate(MEMBERS)]
+    rows[1] |= {"state": "pruned", "epochs": 2}
+    rows[2] |= {"parent": "t00000", "parent_epoch": 2, "epochs": 3}
+    rows[3] |= {"parent": "t00002", "parent_epoch": 4, "epochs": 1}
+    options = {"trials": 4, "stopping": "population"}
+    results = load(write(tmp_path / "a", rows, options=options))
+    found = segments(results)
+    assert found[["begin", "end", "led"]].to_numpy().tolist() == [[0, 5, 2], [0, 2, 0], [2, 5, 4], [4, 5, 5]]
+    assert changed(results, found) == ["config.learning_rate"]
+    assert "2 trials go on with the training of another" in " ".join(notes(results))
+    assert "search.use reproduce" in " ".join(command for _, command in again(results.sources[0], results))
+
+
+MEMBERS = ((0.8, 0.01), (0.3, 0.1), (0.85, 0.012), (0.9, 0.0144))
+
+
+def test_no_schedules_are_drawn_without_a_population(tmp_path: Path) -> None:
+    with pytest.raises(SearchError, match="no trial goes on with the training of another"):
+        segments(load(write(tmp_path / "a", searched(5))))

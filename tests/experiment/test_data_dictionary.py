@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from search.experiment.schema import EPOCH_COLUMNS, GOALS, GROWING, IDENTITY, OUTCOME, WORDS, as_markdown
+from search.experiment.schema import EPOCH_COLUMNS, GOALS, GROWING, IDENTITY, LINEAGE, OUTCOME, WORDS, as_markdown
 from tests.support.analysis_world import searched, write
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "data_dictionary.md"
@@ -13,12 +13,12 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "data_dictionary.md"
 
 def test_documentation_has_the_columns_as_the_code_has_them() -> None:
     text = DOCUMENT.read_text()
-    assert as_markdown((*IDENTITY, *OUTCOME, *GROWING, *GOALS, *WORDS)) in text
+    assert as_markdown((*IDENTITY, *OUTCOME, *GROWING, *GOALS, *LINEAGE, *WORDS)) in text
     assert as_markdown(EPOCH_COLUMNS) in text
 
 
 def test_every_column_says_in_whole_sentences_what_it_means() -> None:
-    for column in (*IDENTITY, *OUTCOME, *GROWING, *GOALS, *WORDS, *EPOCH_COLUMNS):
+    for column in (*IDENTITY, *OUTCOME, *GROWING, *GOALS, *LINEAGE, *WORDS, *EPOCH_COLUMNS):
         assert column.meaning[-1] == "."
         assert len(column.meaning.split()) >= 3
 

@@ -12,7 +12,7 @@ LAYERS = (
     {"warm_start"},
     {"sampling", "experiment"},
     {"space", "stopping"},
-    {"goals", "parsing"},
+    {"goals", "population", "parsing"},
     {"errors", "wording", "console"},
 )
 """The rooms of search/, from the top down: each imports only rooms that stand below its own line. "" is its door."""
@@ -21,8 +21,10 @@ ORDER_INSIDE = {
     "search.cluster": "execution scheduler searcher worker nodes node_calls closing capacity connection local "
     "watchdog interrupts",
     "search.cluster.local": "daemons absent_agent",
-    "search.driver": "dispatch search trial_queue recorder placement kept_models history ranking rows trials giving_up",
+    "search.driver": "dispatch search trial_queue population recorder placement kept_models history ranking rows "
+    "trials giving_up",
     "search.screen": "dry_run measured listing summary page live_view notebook_view snapshot",
+    "search.driver.population": "members explore",
     "search.planning": "make_plan checks resuming provenance plan dataset overrides smoke options option_values "
     "resources",
     "search.trial": "runner process fork_server child attempt reads checkpoints messages out_of_memory gpu orphans",
@@ -33,7 +35,7 @@ ORDER_INSIDE = {
     "search.experiment.remote": "copy mirror claim resumable store",
     "search.space": "server loading space_process hypermodel exploration unloaded definition per_trial pinned_function "
     "parameters values",
-    "search.stopping": "enough expectation rules fidelity",
+    "search.stopping": "enough expectation rules intervals decision fidelity",
     "search.use": "__main__ card predict refit ensemble export reproduce stored_trial fetched",
     "trainables": "hypermodel tailored finished image_classifier training backbones own_models networks compiled "
     "engines settings datasets branin data setting_table trial wording errors durable",
@@ -45,7 +47,7 @@ ORDER_INSIDE = {
     "classes seeds",
     "trainables.datasets": "load find locate arrays photos containers settings decoded catalogue download splits "
     "names cache progress",
-    "trainables.settings": "checks image regimes weights backbones networks",
+    "trainables.settings": "checks changes image regimes weights backbones networks",
     "trainables.own_models": "choice exchange compile_settings endings saved_models",
     "trainables.compiled": "kept_programs program objective eligible chunks optimizers schedules",
     "trainables.datasets.containers": "opening tar_file folder zip_file container",
@@ -56,7 +58,8 @@ ORDER_INSIDE = {
     "analysis.wording": "formats columns",
     "analysis.report": "__main__ live page pictures words",
     "analysis.report.live": "server answers details trial_rows drawn standing folder plain",
-    "analysis.figures": "timeline classes sample_size bars parameters progress front tradeoff curves __main__ drawing",
+    "analysis.figures": "schedules timeline classes sample_size bars parameters progress front tradeoff curves "
+    "__main__ drawing",
     "analysis.numbers": "importance expected by_epoch classes",
     "analysis.stored": "source casts manifest journal",
     "analysis.figures.parameters": "parallel settings contour important slices",
@@ -65,7 +68,8 @@ ORDER_INSIDE = {
     "analysis stopping_rules epoch spaces fidelity objectives",
     "benchmarks.measuring": "scale_cell where command printed contestants",
     "benchmarks.start": "__main__ stations",
-    "benchmarks.real": "__main__ figure results timed systems keras_tuner_hyperband optuna_hyperband ray_asha problem",
+    "benchmarks.real": "population __main__ figure results timed systems keras_tuner_hyperband "
+    "optuna_hyperband ray_asha problem",
     "benchmarks.simulator": "compare variants product peers costly report design plain_networks clock tables task",
     "benchmarks.simulator.peers": "installed optuna_study ray_tune keras_tuner_oracle syne_tune flat",
     "benchmarks.simulator.variants": "thaw curve_model",
@@ -73,7 +77,7 @@ ORDER_INSIDE = {
     "benchmarks.peers": "bare_program tune_optuna keras_tuner_random optuna_alone bare_keras tune_nothing digits "
     "record",
     "benchmarks.spaces": "frozen_backbone nothing hartmann digits_cnn real_mnist real_digits "
-    "table_digits table_fashion",
+    "table_digits table_fashion population_digits_alone population_digits",
 }
 """The files and rooms of each room, from the top down: each imports only those that stand behind it."""
 

@@ -96,6 +96,12 @@ def scheduled(optimizer: Any) -> Schedule | None:
     return schedule if isinstance(schedule, Schedule) else None
 
 
+def constant_rate(optimizer: Any) -> Any:
+    """Return the variable of an optimizer's learning rate, or None where it follows a schedule, or there is none."""
+    rate = getattr(_inner(optimizer), "_learning_rate", None)
+    return rate if isinstance(rate, keras.Variable) else None
+
+
 def _inner(optimizer: Any) -> Any:
     """Return the optimizer that makes the steps.
 

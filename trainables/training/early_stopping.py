@@ -17,6 +17,10 @@ _OF_THE_EPOCH = frozenset({"epoch", "stage", "seconds", "learning_rate", "train_
 """Values that are reported but do not say how good the weights are."""
 
 
+OF_STOPPING = "best_"
+"""How the names of its arrays in a checkpoint begin."""
+
+
 class EarlyStopping:
     """Watches the metric of the search, stops when patience is used up, and restores the best weights at the end."""
 
@@ -53,7 +57,10 @@ class EarlyStopping:
         """Return arrays (the best weights) and plain values for a checkpoint."""
         best: Weights = self._stopper.best_weights or []
         values = [{name: getattr(c, name) for name in _STATE if hasattr(c, name)} for c in self._callbacks]
-        return {f"best_{i}": weight for i, weight in enumerate(best)}, {"stop": self.stop_training, "callbacks": values}
+        return {f"{OF_STOPPING}{i}": weight for i, weight in enumerate(best)}, {
+            "stop": self.stop_training,
+            "callbacks": values,
+        }
 
     def restore(self, arrays: Mapping[str, Any], plain: Mapping[str, Any]) -> None:
         """Continue from what `state` returned."""
@@ -61,8 +68,8 @@ class EarlyStopping:
         for callback, values in zip(self._callbacks, plain["callbacks"], strict=True):
             for name, value in values.items():
                 setattr(callback, name, value)
-        count = sum(name.startswith("best_") for name in arrays)
-        self._stopper.best_weights = [np.asarray(arrays[f"best_{i}"]) for i in range(count)] or None
+        count = sum(name.startswith(OF_STOPPING) for name in arrays)
+        self._stopper.best_weights = [np.asarray(arrays[f"{OF_STOPPING}{i}"]) for i in range(count)] or None
 
 
 class _Plainly:

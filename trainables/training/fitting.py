@@ -7,14 +7,15 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from trainables.compiled.schedules import begin_epoch
+from trainables.compiled.schedules import begin_epoch, constant_rate
 from trainables.data import Data, Split
-from trainables.engines.contract import Engine
+from trainables.engines.contract import Engine, State
 from trainables.engines.seeds import order_of_epoch
+from trainables.errors import TrainableError
 from trainables.own_models.choice import OwnModel
 from trainables.settings.image import ImageSettings
 from trainables.training.checkpoint import read_checkpoint, write_checkpoint
-from trainables.training.early_stopping import EarlyStopping
+from trainables.training.early_stopping import OF_STOPPING, EarlyStopping
 from trainables.training.growth import seen_in, trainings
 from trainables.training.outcome import finish, known_sizes
 from trainables.trial import Config, Metrics, Trial, check_loss
@@ -76,7 +77,7 @@ def train_stage(
     """
     settings = ImageSettings.of(config)
     stopping = EarlyStopping(engine, settings, config, stage.best)
-    epoch, first_loss = _resume(trial.checkpoint, stage, engine, stopping) or (stage.before, stage.first_loss)
+    epoch, first_loss = _resume(trial, stage, engine, stopping) or (stage.before, stage.first_loss)
     while epoch < stage.before + stage.epochs and not (stopping.stop_training or engine.stops):
         epoch += 1
         own_epoch = epoch - stage.begins
@@ -120,18 +121,40 @@ def _saver(
     return save
 
 
-def _resume(
-    checkpoint: Path | None, stage: Stage, engine: Engine, stopping: EarlyStopping
-) -> tuple[int, float | None] | None:
+def _resume(trial: Trial, stage: Stage, engine: Engine, stopping: EarlyStopping) -> tuple[int, float | None] | None:
     """Return the last epoch of the checkpoint and the loss of the first epoch.
 
-    Returns None where there is no checkpoint, or where it belongs to another stage or training.
+    Returns None where there is no checkpoint, or where it belongs to another stage or training. Early stopping goes on
+    only within one trial, since the best weights of a trial are of its own epochs.
     """
-    if checkpoint is None:
+    if trial.checkpoint is None:
         return None
-    arrays, values = read_checkpoint(checkpoint)
+    arrays, values = read_checkpoint(trial.checkpoint)
     if (values["stage"], values.get("begins", 0)) != (stage.number, stage.begins):
         return None
-    engine.restore(arrays)
-    stopping.restore(arrays, values["stopping"])
+    if trial.inherits:
+        _inherit(engine, arrays)
+    else:
+        engine.restore(arrays)
+        stopping.restore(arrays, values["stopping"])
     return values["epoch"], values["first_loss"]
+
+
+def _inherit(engine: Engine, arrays: State) -> None:
+    """Go on with the weights and the optimizer of another trial, at the learning rate of this one.
+
+    An optimizer keeps its learning rate among what it remembers. Raises TrainableError where other settings have made
+    a model of other weights.
+    """
+    own = engine.state()
+    of_engine = {name: array for name, array in arrays.items() if not name.startswith(OF_STOPPING)}
+    if {name: array.shape for name, array in own.items()} != {name: array.shape for name, array in of_engine.items()}:
+        raise TrainableError(
+            "this trial's settings give the model other weights than those that it goes on with; expected a population "
+            "that changes only settings which leave them as they are."
+        )
+    rate = constant_rate(engine.optimizer)
+    value = None if rate is None else rate.numpy()
+    engine.restore(arrays)
+    if rate is not None:
+        rate.assign(value)
