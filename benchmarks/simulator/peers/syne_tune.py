@@ -97,5 +97,5 @@ SEARCHES: dict[str, Make] = (
         "Syne Tune 0.14 PASHA": _make(_SCHEDULERS.PASHA),
     }
     if FORMER
-    else {"Syne Tune ASHA": _make(_SCHEDULERS.ASHA)}
+    else {"Syne Tune ASHA": _make(_SCHEDULERS.ASHA), "Syne Tune BOHB": _make(_SCHEDULERS.BOHB)}
 )
