@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from benchmarks.simulator.clock import Job
 from benchmarks.simulator.task import Task
-from search.sampling import Sampling
+from search.sampling import Finished, Sampling
 from search.stopping import Decision, make_rule
 
 
 class Product:
     """A search as the command line runs it, without a folder: proposals, reports, decisions, ends.
 
-    With `per_second`, as with a time budget.
+    With `per_second`, as with a time budget; it may know trials of an earlier search.
     """
 
     def __init__(
@@ -26,8 +26,10 @@ class Product:
         *,
         options: Mapping[str, float | str] | None = None,
         per_second: bool = False,
+        known: Sequence[Finished] = (),
     ) -> None:
         self._sampling = Sampling(task.space, None, sampler=sampler, seed=seed)
+        self._sampling.know(known)
         self._seconds: dict[str, float] | None = {} if per_second else None
         self._task = task
         self._rule = make_rule(stopping, task.mode, options or {}, task.epochs)

@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks.simulator.clock import simulate
 from benchmarks.simulator.product import Product
 from benchmarks.simulator.tables.trained import FAMILIES, Reports
+from benchmarks.simulator.warm_start import earlier
 from search.space import Config
 from trainables.engines.runtime import configure
 from trainables.trial import Trial
@@ -57,3 +58,14 @@ def test_a_search_is_measured_by_what_it_trained() -> None:
     found = simulate(task, Product(task, 0, "random", "asha"), 2, (0.2, 0.4), 0)
     assert found.started >= 2
     assert -20 < found.regret[1] <= found.regret[0]
+
+
+def test_a_search_that_knows_others_proposes_something_else_and_counts_none_of_them() -> None:
+    task = FAMILIES["fashion"](0)
+    with_known, alone = (Product(task, 0, "mfgp", "asha", known=known) for known in (earlier(20), ()))
+    first, other = with_known.ask(), alone.ask()
+    assert first is not None
+    assert other is not None
+    assert first.trial_id == other.trial_id == "00000"
+    assert first.config != other.config
+    assert len(earlier(20)) == 20

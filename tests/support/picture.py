@@ -70,7 +70,8 @@ ORDER_INSIDE = {
     "benchmarks.start": "__main__ stations",
     "benchmarks.real": "population __main__ figure results timed systems keras_tuner_hyperband "
     "optuna_hyperband ray_asha problem",
-    "benchmarks.simulator": "compare variants product peers costly report design plain_networks clock tables task",
+    "benchmarks.simulator": "warm_start compare variants product peers costly report design plain_networks clock "
+    "tables task",
     "benchmarks.simulator.peers": "installed optuna_study ray_tune keras_tuner_oracle syne_tune flat",
     "benchmarks.simulator.variants": "thaw curve_model",
     "benchmarks.simulator.tables": "make trained nearest stored",

@@ -64,15 +64,18 @@ class TrainedTask(TableTask):
             return
 
 
-def _family(name: str) -> Callable[[int], Task]:
-    def task(instance: int) -> Task:
-        space, folder = SPACES[name], os.environ.get("SEARCH_DATA_DIR")
-        of = task_of(f"{name} {instance}, trained", read(path_of(name, instance), space), space)
-        assert isinstance(of, TableTask)
-        fields = {one.name: getattr(of, one.name) for one in dataclasses.fields(of)}
-        return TrainedTask(**fields, trained=space, data_dir=Path(folder) if folder else None)
+def task_on(name: str, instance: int, dataset: str | None = None) -> TrainedTask:
+    """Return the task of a space, on its own data set or on another one."""
+    space, folder = SPACES[name], os.environ.get("SEARCH_DATA_DIR")
+    of = task_of(f"{dataset or name} {instance}, trained", read(path_of(name, instance), space), space)
+    assert isinstance(of, TableTask)
+    fields = {one.name: getattr(of, one.name) for one in dataclasses.fields(of)}
+    trained = space if dataset is None else dataclasses.replace(space, dataset=dataset)
+    return TrainedTask(**fields, trained=trained, data_dir=Path(folder) if folder else None)
 
-    return task
+
+def _family(name: str) -> Callable[[int], Task]:
+    return lambda instance: task_on(name, instance)
 
 
 FAMILIES = {name: _family(name) for name in SPACES}
