@@ -213,6 +213,11 @@ class Recorder:
             if ended in self._trials.ended and not self._trials.is_followed(ended):
                 self._experiment.forget_checkpoint(ended)
 
+    def forget_left_checkpoints(self) -> None:
+        """Remove those of trials whose end an earlier driver stored, and was killed before it removed them."""
+        for folder in self._experiment.checkpoints.glob("*"):
+            self._forget_checkpoints(folder.name)
+
     def flush_ended(self) -> None:
         """Store and tell what has ended, if anything has since the last `flush`."""
         if self._untold:

@@ -73,6 +73,7 @@ def _restore(search: Search, sampling: Sampling, history: History) -> None:
         search.recorder.models.offer(ended)
     if search.queue.members is not None:
         search.queue.members.restore(history)
+    search.recorder.forget_left_checkpoints()
 
 
 def context_of(plan: Plan, root: Path, token: str, rungs: tuple[int, ...] | None) -> SearchContext:

@@ -278,3 +278,16 @@ def test_an_interrupted_trial_stays_running_in_the_table_and_fails_in_the_study(
     assert world.study() == {"FAIL": 1}
     world.resume()
     assert world.start().trial_id == spec.trial_id
+
+
+def test_a_checkpoint_that_a_killed_driver_left_of_an_ended_trial_is_removed(make: Callable[..., World]) -> None:
+    world = make()
+    ended, running = world.start(), world.start()
+    world.epoch(ended, 1, 0.5)
+    world.epoch(running, 1, 0.6)
+    world.end(ended)
+    world.search.recorder.flush()
+    for spec in (ended, running):
+        (world.experiment.checkpoints / spec.trial_id / "000001").mkdir(parents=True)
+    world.resume()
+    assert [folder.name for folder in world.experiment.checkpoints.iterdir()] == [running.trial_id]
