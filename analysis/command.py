@@ -7,6 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from search.errors import SearchError
+from search.experiment.remote.store import Store, parse_results_path
+
+PLACES = "experiments: their folders, or their addresses in a store, like s3://BUCKET/results/NAME"
+"""What `--help` says of the results that a command takes."""
 
 
 def run(command: Callable[[list[str] | None], None], words: list[str] | None = None) -> int:
@@ -19,6 +23,19 @@ def run(command: Callable[[list[str] | None], None], words: list[str] | None = N
     except BrokenPipeError:  # The reader, such as `head`, has seen enough.
         sys.stderr.close()
     return 0
+
+
+def beside(address: str, default: str, output: Path | None, wanted: str) -> Path:
+    """Return `output`, or where it is None `default` in the experiment at that address.
+
+    Raises SearchError for an experiment in a store, of which `wanted` says what must be given in its place.
+    """
+    if output is not None:
+        return output
+    place = parse_results_path(address)
+    if isinstance(place, Store):
+        raise SearchError(f"{place.plain} is not a local folder; expected {wanted}.")
+    return place / default
 
 
 def deliver(text: str, output: Path | None) -> None:

@@ -12,21 +12,21 @@ import argparse
 import sys
 from pathlib import Path
 
-from analysis.command import deliver, run
+from analysis.command import PLACES, deliver, run
 from analysis.listing import experiments
 from analysis.load import load
 from analysis.tables import configuration_table, group_table, trial_table
 from analysis.wording.formats import FORMATS, Table, render
 from search.errors import SearchError
 from search.experiment.existing import find_experiments, is_experiment
+from search.experiment.remote.resumable import experiments_in, stored_manifest
+from search.experiment.remote.store import ResultsPath, Store, parse_results_path
 from search.parsing import answer_shell
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m analysis.compare", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument(
-        "results", nargs="*", help="folders of experiments, or s3:// addresses; none: list what is in results/"
-    )
+    parser.add_argument("results", nargs="*", help=f"{PLACES}; one folder of several, or none: list what is there")
     parser.add_argument(
         "--by", action="append", default=[], metavar="PARAM[,PARAM]", help="group by columns; configuration: by all"
     )
@@ -48,8 +48,8 @@ def compare(words: list[str] | None = None) -> None:
 def _table(options: argparse.Namespace) -> Table:
     if not options.results:
         return experiments(Path("results"))
-    if len(options.results) == 1 and _is_folder_of_experiments(Path(options.results[0])):
-        return experiments(Path(options.results[0]))
+    if len(options.results) == 1 and _is_folder_of_experiments(place := parse_results_path(options.results[0])):
+        return experiments(place)
     results = load(*options.results)
     if not options.by:
         return trial_table(results, options.sort, options.top)
@@ -61,8 +61,10 @@ def _table(options: argparse.Namespace) -> Table:
     return Table(table.frame.head(options.top or len(table.frame)), table.notes)
 
 
-def _is_folder_of_experiments(folder: Path) -> bool:
-    return not is_experiment(folder) and bool(find_experiments(folder))
+def _is_folder_of_experiments(place: ResultsPath) -> bool:
+    if isinstance(place, Store):
+        return stored_manifest(place) is None and bool(experiments_in(place))
+    return not is_experiment(place) and bool(find_experiments(place))
 
 
 if __name__ == "__main__":

@@ -10,19 +10,25 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from analysis.command import run
+from analysis.command import PLACES, beside, run
 from search.errors import SearchError
 from search.experiment.lock import is_held
 from search.experiment.manifest import read_manifest
+from search.experiment.remote.claim import is_claimed
+from search.experiment.remote.resumable import fetch_result, stored_manifest
+from search.experiment.remote.store import ResultsPath, Store, parse_results_path, reason
 from search.experiment.trackers import TRACKERS, check_ready, track
 from search.parsing import answer_shell
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m analysis.export", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("results", nargs="+", type=Path, help="folders of experiments")
+    parser.add_argument("results", nargs="+", help=PLACES)
     parser.add_argument("--to", required=True, choices=TRACKERS)
     parser.add_argument(
         "--output",
@@ -37,16 +43,52 @@ def export(words: list[str] | None = None) -> None:
     """Parse the words of the command line and write what they ask for; raises SearchError."""
     options = answer_shell(_parser()).parse_args(words)
     check_ready([options.to], "--to")
-    for root in options.results:
-        read_manifest(root)  # This raises where there is no experiment.
-        if is_held(root):
-            raise SearchError(f"{root} is being searched; wait for its end, or search with --log {options.to}.")
-        folder = None if options.output is None else options.output / root.name
-        files = folder or root / "tensorboard"
-        if options.to == "tensorboard" and files.exists() and any(files.iterdir()):
-            raise SearchError(f"{files} holds event files already; remove it, or name another --output.")
-        count = track(options.to, root, folder)
-        print(f"{count} trials of {root} in {files if options.to == 'tensorboard' else options.to}")
+    for address in options.results:
+        _export(address, options.to, options.output)
+
+
+def _export(address: str, to: str, output: Path | None) -> None:
+    place = parse_results_path(address)
+    told = place.plain if isinstance(place, Store) else str(place)
+    folder = None if output is None else output / place.name
+    with _at_hand(place, told) as root:
+        if to != "mlflow":  # MLflow's files lie where its server says.
+            files = beside(address, to, folder, f"--output DIR for the files of {to}")
+            if to == "tensorboard" and files.exists() and any(files.iterdir()):
+                raise SearchError(f"{files} holds event files already; remove it, or name another --output.")
+        if _is_searched(place):
+            raise SearchError(f"{told} is being searched; wait for its end, or search with --log {to}.")
+        count = track(to, root, folder)
+    print(f"{count} trials of {told} in {files if to == 'tensorboard' else to}")
+
+
+def _is_searched(place: ResultsPath) -> bool:
+    """Return whether a driver writes there now; of a store that does not answer, raises SearchError."""
+    if isinstance(place, Path):
+        return is_held(place)
+    try:
+        return is_claimed(place)
+    except OSError as error:
+        raise SearchError(f"{place.plain} cannot be read ({reason(error)}); check address and network.") from None
+
+
+@contextmanager
+def _at_hand(place: ResultsPath, told: str) -> Iterator[Path]:
+    """Yield the folder of an experiment; of one in a store a folder that is gone after the block.
+
+    Raises SearchError where there is no experiment.
+    """
+    if isinstance(place, Path):
+        read_manifest(place)  # This raises where there is no experiment.
+        yield place
+        return
+    manifest = stored_manifest(place)
+    if manifest is None:
+        raise SearchError(f"no experiment at {told}: it holds no manifest.json.")
+    with tempfile.TemporaryDirectory(prefix="search-export-") as scratch:
+        root = Path(scratch) / place.name
+        fetch_result(place, root, manifest)
+        yield root
 
 
 if __name__ == "__main__":

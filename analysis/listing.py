@@ -13,24 +13,33 @@ from analysis.wording.formats import Table
 from search.errors import SearchError
 from search.experiment.existing import find_experiments
 from search.experiment.lock import is_held
+from search.experiment.remote.claim import is_claimed
+from search.experiment.remote.resumable import experiments_in
+from search.experiment.remote.store import ResultsPath, Store
 
 
-def experiments(results: Path) -> Table:
-    """Return one row for each experiment: its state, its trials, and the best value of its metric.
+def experiments(results: ResultsPath) -> Table:
+    """Return one row for each experiment in a folder, near or far: its state, its trials, its metric's best value.
 
     Raises SearchError where there is none. An experiment that cannot be read is listed with the reason.
     """
-    found = find_experiments(results)
+    found = _found(results)
     if not found:
         raise SearchError(f"no experiments in {results}; make one by: python -m search.run spaces/digits_filters.py")
     frame = pd.DataFrame([_row(folder) for folder in found])
     return Table(frame.dropna(axis="columns", how="all"), (f"python -m analysis.compare {found[0]}",))
 
 
-def _row(folder: Path) -> dict[str, object]:
+def _found(results: ResultsPath) -> list[Path] | list[Store]:
+    if not isinstance(results, Store):
+        return find_experiments(results)
+    return [results.child(name) for name in experiments_in(results)]
+
+
+def _row(folder: ResultsPath) -> dict[str, object]:
     row: dict[str, object] = {"experiment": folder.name, "state": None, "trials": None}
     try:
-        results = load(folder)
+        results = load(str(folder))
     except SearchError as error:
         return {**row, "state": "unreadable", "question": str(error)}
     manifest = results.sources[0].manifest
@@ -47,13 +56,19 @@ def _best(results: Results) -> float | None:
         return None
 
 
-def _state(state: str, folder: Path) -> str:
+def _state(state: str, folder: ResultsPath) -> str:
     """Return the state; a search that says it runs, but to which no driver writes, was cut off."""
-    return "cut off" if state == "running" and not is_held(folder) else state
+    if state != "running":
+        return state
+    held = is_claimed(folder) if isinstance(folder, Store) else is_held(folder)
+    return "running" if held else "cut off"
 
 
-def _written(folder: Path) -> float:
+def _written(folder: ResultsPath) -> float:
     """Return when the folder's tables or manifest were last written."""
+    if isinstance(folder, Store):
+        stored = [*folder.list(recursive=False).values(), *folder.list("trials").values()]
+        return max((info.mtime.timestamp() for info in stored if info.mtime is not None), default=0.0)
     return max(path.stat().st_mtime for path in [folder / "manifest.json", *folder.glob("trials*")])
 
 

@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from analysis.command import run
+from analysis.command import PLACES, beside, run
 from analysis.figures import KINDS, make, save
 from analysis.load import load
 from search.errors import SearchError
@@ -20,7 +20,7 @@ from search.parsing import answer_shell
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m analysis.figures", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("results", nargs="+", help="folders of experiments, or s3:// addresses")
+    parser.add_argument("results", nargs="+", help=PLACES)
     parser.add_argument("--kind", action="extend", nargs="+", choices=list(KINDS), help="one or more (default: all)")
     parser.add_argument("--by", action="append", default=[], metavar="PARAM[,PARAM]", help="group by these columns")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: figures/ in the (first) experiment")
@@ -31,9 +31,7 @@ def figures(words: list[str] | None = None) -> None:
     """Parse the words of the command line and write the figures that they ask for; raises SearchError."""
     options = answer_shell(_parser()).parse_args(words)
     results = load(*options.results)
-    if options.output is None and "://" in options.results[0]:
-        raise SearchError(f"{options.results[0]} is not a local folder; expected --output DIR for the figures.")
-    folder = options.output or Path(options.results[0]) / "figures"
+    folder = beside(options.results[0], "figures", options.output, "--output DIR for the figures")
     results.complete()
     for kind in options.kind or KINDS:
         try:

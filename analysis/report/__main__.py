@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from analysis.command import deliver, run
+from analysis.command import PLACES, beside, deliver, run
 from analysis.load import load
 from analysis.report.page import page
 from search.errors import SearchError
@@ -21,7 +21,7 @@ from search.parsing import answer_shell
 def report(words: list[str] | None = None) -> None:
     """Parse the words of the command line and write the page that they ask for; raises SearchError."""
     parser = argparse.ArgumentParser(prog="python -m analysis.report", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("results", nargs="+", help="folders of experiments, or s3:// addresses")
+    parser.add_argument("results", nargs="+", help=PLACES)
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: report.html in the (first) experiment")
     parser.add_argument(
         "--serve", action="store_true", help="serve a page that follows the search, to this machine only"
@@ -42,9 +42,8 @@ def report(words: list[str] | None = None) -> None:
         serve(options.results, options.port, options.until_parent_ends)
         return
     results = load(*options.results)
-    if options.output is None and "://" in options.results[0]:
-        raise SearchError(f"{options.results[0]} is not a local folder; expected --output FILE for the report.")
-    deliver(page(results), options.output or Path(options.results[0]) / "report.html")
+    output = beside(options.results[0], "report.html", options.output, "--output FILE for the report")
+    deliver(page(results), output)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -116,10 +116,19 @@ def fetch_tables(store: Store, root: Path) -> None:
 
     Models, predictions and checkpoints stay in the store until they are asked for. Raises SearchError.
     """
+    _fetch(store, root, lambda name: name == "space.py" or name.startswith(("trials", "epochs")))
+
+
+def fetch_result(store: Store, root: Path, manifest: Mapping[str, Any]) -> None:
+    """Fetch what there is to tell of a search that has ended: manifest, tables, the best model. Raises SearchError."""
+    best = str((manifest.get("best") or {}).get("model"))
+    _fetch(store, root, lambda name: name in (MANIFEST, best) or name.startswith(("trials", "epochs")))
+
+
+def _fetch(store: Store, root: Path, is_wanted: Callable[[str], bool]) -> None:
     try:
-        for name in store.list():
-            if name == "space.py" or name.startswith(("trials", "epochs")):
-                store.download(name, root / name)
+        for name in filter(is_wanted, store.list()):
+            store.download(name, root / name)
     except OSError as error:
         raise SearchError(
             f"{store.plain} cannot be fetched to {root} ({reason(error)}); mend that and start again."
