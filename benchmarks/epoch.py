@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measuring.data import data_folder
 from trainables.data import Data
 from trainables.datasets.load import load_data
 from trainables.engines.runtime import configure
@@ -35,9 +36,7 @@ WARM, TIMED = 1, 3
 
 def mnist(images: int) -> Data:
     """Return the first `images` training images of MNIST."""
-    data_dir = os.environ.get("SEARCH_DATA_DIR")
-    trial = Trial(data_dir=Path(data_dir) if data_dir else None)
-    return load_data({"dataset": "mnist", "sample_size": images}, trial)
+    return load_data({"dataset": "mnist", "sample_size": images}, Trial(data_dir=data_folder()))
 
 
 def fit_default(images: int) -> Callable[[], Any]:

@@ -10,7 +10,6 @@ training, as a share of those without a stopping rule, and the seconds of all ep
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from statistics import fmean, stdev
 
 import numpy as np
 
+from benchmarks.measuring.data import data_folder
 from search.planning.provenance import git_commit, hardware, versions
 from search.stopping import Decision, StoppingRule, make_rule
 from trainables.data import Data
@@ -93,12 +93,11 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=18)
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
-    folder = os.environ.get("SEARCH_DATA_DIR")
     found: dict[str, list[Spent]] = {name: [] for name in CONTESTANTS}
     for seed in range(options.seeds):
         asked = {"dataset": options.dataset, "sample_size": options.images, "validation_fraction": 1 / 30}
         asked |= {"image_size": options.image_size}
-        data = load_data(asked, Trial(split_seed=seed, data_dir=Path(folder) if folder else None))
+        data = load_data(asked, Trial(split_seed=seed, data_dir=data_folder()))
         configs = [{**config, "epochs": options.epochs} for config in configurations(seed, options.trials)]
         for name, (rule, given) in CONTESTANTS.items():
             found[name].append(search(data, configs, make_rule(rule, "max", given, options.epochs), seed))

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.measuring.data import data_folder
 from benchmarks.spaces.frozen_backbone import space
 from search.space import Float
 from trainables.data import Data, Split
@@ -54,8 +55,8 @@ def configurations(count: int) -> Iterator[dict[str, float]]:
 
 def data_dir() -> Path:
     """Return the folder of the images and the weights."""
-    folder = Path(os.environ.get("SEARCH_DATA_DIR") or "")
-    if not (folder / WEIGHTS).is_file():
+    folder = data_folder()
+    if folder is None or not (folder / WEIGHTS).is_file():
         sys.exit(f"SEARCH_DATA_DIR names no folder with cats_vs_dogs and {WEIGHTS}; set it.")
     return folder
 

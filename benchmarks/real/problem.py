@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.measuring.data import data_folder
 from benchmarks.spaces import real_digits, real_mnist
 from search.space import Space
 from trainables.data import Split
@@ -62,8 +63,7 @@ PROBLEMS = {
 
 def load_arrays(problem: Problem, seed: int) -> tuple[Arrays, Arrays]:
     """Return images, shape (n, height, width, 1), and labels of training and validation: the rows of this system."""
-    folder = os.environ.get("SEARCH_DATA_DIR")
-    trial = Trial(split_seed=seed, data_dir=Path(folder) if folder else None)
+    trial = Trial(split_seed=seed, data_dir=data_folder())
     data = load_data({"dataset": problem.space.dataset, **of_data(problem.space.fixed)}, trial)
     return _arrays(data.train), _arrays(data.validation)
 

@@ -112,7 +112,7 @@ class Recorder:
         self._epoch_rows.append(epoch_row(trial.spec.trial_id, metrics))
         if trial.repeat_of is not None:
             return Decision.CONTINUE
-        self._trials.epochs += 1
+        self._trials.count_epoch(trial.spec.trial_id, epoch)
         value = metrics[self._plan.space.metric]
         # Under its epoch also where the training set grows: TPE ranks pruned trials by how far they came, and by value
         # only those that came as far and so had the same share; to GP and CMA-ES they look worse than they are.

@@ -54,20 +54,18 @@ def open_search(plan: Plan, experiment: Experiment) -> Search:
 
 def _restore(search: Search, sampling: Sampling, history: History) -> None:
     search.queue.begun_before = history.begun
-    search.trials.epochs = history.epochs
+    search.trials.epochs, search.trials.reached = history.epochs, history.reached
     sampling.resume(history.finished, history.running)
     search.trials.parents |= history.parents
     for trial_id, epoch, value in history.reports:
         search.rule.decide(trial_id, epoch, value)
-    # Of settings that a function makes up, a table cannot tell a list from its text.
-    proposed = {} if search.plan.space.declared else sampling.configurations()
-    if search.plan.space.declared and any(
-        config.keys() - search.plan.space.parameters.keys() for config in sampling.configurations().values()
-    ):
+    space, proposed = search.plan.space, sampling.configurations()
+    if space.declared and any(config.keys() - space.parameters.keys() for config in proposed.values()):
         search.recorder.grow()
     for stored in history.ended:
-        config = proposed.get(stored.repeat_of or stored.trial_id, stored.config)
-        ended = dataclasses.replace(stored, config=config)
+        # Of settings that a function makes up, a table cannot tell a list from its text.
+        known = stored.config if space.declared else proposed.get(stored.repeat_of or stored.trial_id, stored.config)
+        ended = dataclasses.replace(stored, config=known)
         search.rule.end(stored.trial_id)
         search.trials.end(ended)
         search.recorder.models.offer(ended)

@@ -79,13 +79,19 @@ class Trials:
         self.leading: EndedTrial | None = None
         """The first run with the best value so far, complete or pruned, on its whole training set."""
         self.epochs = 0
-        """Epochs that configurations have trained, in earlier runs of the driver too; those of repeats do not count."""
+        """Epochs that configurations have come to, in earlier runs of the driver too; those of repeats do not count."""
+        self.reached: dict[str, int] = {}
+        """The last epoch of each trial that an earlier run of the driver has stored, and `epochs` holds."""
         self._counts: Counter[TrialState] = Counter()
         self._sign = 1 if mode == "max" else -1
 
     def begin(self, trial: ActiveTrial) -> None:
         """Take in a trial that is handed out for the first time."""
         self.running[trial.spec.trial_id] = trial
+
+    def count_epoch(self, trial_id: str, epoch: int) -> None:
+        """Count an epoch of a configuration, once: one that was cut off comes to its stored epochs again."""
+        self.epochs += epoch > self.reached.get(trial_id, 0)
 
     def put_back(self, trial_id: str, **changes: object) -> None:
         """Queue a running trial to be begun again, with these changes to its spec.

@@ -202,7 +202,7 @@ class Options:
         int | None,
         _placed(
             "--epoch-budget",
-            "no new configurations after so many epochs of all of them; those that run go on to their end",
+            "no new configurations after so many epochs of all, each counted once; those that run go on to their end",
             type=read.count,
             metavar="N",
         ),

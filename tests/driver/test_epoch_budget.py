@@ -28,6 +28,26 @@ def test_an_epoch_budget_begins_nothing_new_and_a_larger_one_goes_on_after_a_res
     assert world.search.queue.next() is NoTrial.END_WORKER
 
 
+def test_an_epoch_that_a_resumed_trial_trains_again_counts_once(make: Callable[..., World]) -> None:
+    world = make(trials=50, stopping="none")
+    world.resume(epoch_budget=6)
+    cut_off = world.start()
+    for epoch in (1, 2, 3):
+        world.epoch(cut_off, epoch, 0.5)
+    world.search.recorder.flush()  # Then the driver is killed, twice.
+    for _ in range(2):
+        world.resume()
+        again = world.start()
+        assert again.trial_id == cut_off.trial_id
+        for epoch in (1, 2, 3):
+            world.epoch(again, epoch, 0.5)
+        assert world.search.trials.epochs == 3
+    world.epoch(again, 4, 0.5)
+    world.end(again)
+    world.epoch(world.start(), 1, 0.5)
+    assert world.search.trials.epochs == 5
+
+
 def test_epochs_of_repeats_are_not_those_of_the_budget(make: Callable[..., World]) -> None:
     world = make(trials=2, repeats=3)
     world.resume(epoch_budget=100)

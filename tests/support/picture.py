@@ -64,9 +64,9 @@ ORDER_INSIDE = {
     "analysis.stored": "source casts manifest journal",
     "analysis.figures.parameters": "parallel settings contour important slices",
     "analysis.figures.drawing": "scales surface style",
-    "benchmarks": "start crashes scale profile_driver real overhead measuring simulator samplers peers transfer "
-    "analysis stopping_rules epoch spaces fidelity objectives",
-    "benchmarks.measuring": "scale_cell where command printed contestants",
+    "benchmarks": "start crashes scale profile_driver real overhead simulator samplers transfer analysis "
+    "stopping_rules epoch fidelity objectives measuring peers spaces",
+    "benchmarks.measuring": "scale_cell where command printed contestants data",
     "benchmarks.start": "__main__ stations",
     "benchmarks.real": "population __main__ figure results timed systems keras_tuner_hyperband "
     "optuna_hyperband ray_asha problem",

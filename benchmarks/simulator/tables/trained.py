@@ -9,7 +9,6 @@ is measured on the scale of the table of the same space, and can be below 0.
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.measuring.data import data_folder
 from benchmarks.simulator.tables.nearest import SPACES, TableTask, path_of, task_of
 from benchmarks.simulator.tables.stored import read
 from benchmarks.simulator.task import Task
@@ -66,12 +66,12 @@ class TrainedTask(TableTask):
 
 def task_on(name: str, instance: int, dataset: str | None = None) -> TrainedTask:
     """Return the task of a space, on its own data set or on another one."""
-    space, folder = SPACES[name], os.environ.get("SEARCH_DATA_DIR")
+    space = SPACES[name]
     of = task_of(f"{dataset or name} {instance}, trained", read(path_of(name, instance), space), space)
     assert isinstance(of, TableTask)
     fields = {one.name: getattr(of, one.name) for one in dataclasses.fields(of)}
     trained = space if dataset is None else dataclasses.replace(space, dataset=dataset)
-    return TrainedTask(**fields, trained=trained, data_dir=Path(folder) if folder else None)
+    return TrainedTask(**fields, trained=trained, data_dir=data_folder())
 
 
 def _family(name: str) -> Callable[[int], Task]:
