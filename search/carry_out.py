@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
@@ -28,8 +29,8 @@ from search.screen.live_view import LiveView
 from search.screen.page import SearchPage
 from search.screen.summary import Result, print_summary
 from search.space.loading import SpaceFile
-from search.trial.fork_server import ForkServer
-from search.trial.messages import ForkServerAddress, ProcessResources
+from search.trial.fork_server import Forks, ForkServer
+from search.trial.messages import ProcessResources
 from search.trial.process import import_path, training_environment
 from search.wording import counted
 from trainables.trial import declaration_of
@@ -61,40 +62,51 @@ def carry_out(
 
     `space_file`: what is searched, where it is no file that the options name.
     """
+    environment = dict(os.environ)
     plan = make_plan(options, command, warn=console.warning, space_file=space_file)
+    forks = _forks(plan, {name: value for name, value in os.environ.items() if environment.get(name) != value})
     for note in plan.dataset.notes if plan.dataset is not None else ():
         console.note(note)
     if options.dry_run:
         print_plan(console, plan)
         return None
     try:
-        with _fork_server(plan) as server:
-            return _search(plan, console, server)
+        with _fork_server(plan, forks):
+            return _search(plan, console, forks)
     finally:
         if plan.throwaway:
             shutil.rmtree(plan.results, ignore_errors=True)
 
 
-@contextmanager
-def _fork_server(plan: Plan) -> Iterator[ForkServerAddress | None]:
-    """Have TensorFlow imported, while Ray starts, by a process that all training processes are then forked from.
+def _forks(plan: Plan, environment: dict[str, str]) -> Forks | None:
+    """What training processes may be forked from, with the `environment` that the space file has set.
 
-    None where trials do not say what they import, use GPUs or different numbers of cores, or run on a cluster.
+    None where trials do not say what they import, or use GPUs or different numbers of cores.
     """
     warm_up, shapes = declaration_of(plan.space.trainable).warm_up, plan.space.shapes()
-    local = plan.options.address == "local" and sys.platform == "linux"
-    if warm_up is None or not local or len(shapes) > 1 or shapes[0].gpus:
-        yield None
+    if warm_up is None or sys.platform != "linux" or len(shapes) > 1 or shapes[0].gpus:
+        return None
+    return Forks.of(warm_up, max(1, int(shapes[0].cpus)), environment)
+
+
+@contextmanager
+def _fork_server(plan: Plan, forks: Forks | None) -> Iterator[None]:
+    """Have TensorFlow imported, while Ray starts here, by a process that all training processes are then forked from.
+
+    The nodes of a cluster, where Ray runs already, are told later.
+    """
+    if forks is None or plan.options.address != "local":
+        yield
         return
-    resources = ProcessResources(max(1, int(shapes[0].cpus)))
-    server = ForkServer(warm_up, resources.cpus, training_environment(import_path(), resources))
+    environment = training_environment(import_path(), ProcessResources(forks.address.cpus))
+    server = ForkServer(forks.address, forks.warm_up, environment)
     try:
-        yield server.address
+        yield
     finally:
         server.close()
 
 
-def _search(plan: Plan, console: Console, server: ForkServerAddress | None) -> Ended:
+def _search(plan: Plan, console: Console, forks: Forks | None) -> Ended:
     before, fetch = newest(plan.root, plan.store) if plan.options.resume else (None, False)
     experiment = _open(plan, before, fetch)
     for remark in experiment.remarks():
@@ -118,7 +130,7 @@ def _search(plan: Plan, console: Console, server: ForkServerAddress | None) -> E
                         console.result(line)
                     view.show(lambda: snapshot(search, slots, begun, foresee=view.draws_running))
 
-                outcome = cluster.enter_context(executed(plan, experiment, watch, console, server))
+                outcome = cluster.enter_context(executed(plan, experiment, watch, console, forks))
             experiment.compact()
             _close_manifest(experiment, outcome)
             if experiment.tracking is not None:

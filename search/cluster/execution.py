@@ -15,13 +15,14 @@ from dataclasses import dataclass
 import ray
 from ray import tune
 
-from search.cluster.capacity import NodeCapacities, addable, autoscaler_config
-from search.cluster.capacity import nodes as alive_nodes
 from search.cluster.closing import raise_sign
 from search.cluster.connection import connected
 from search.cluster.interrupts import Interrupts
 from search.cluster.local.daemons import inherited_environment
-from search.cluster.nodes import check_nodes, check_view
+from search.cluster.nodes.capacity import NodeCapacities, addable, autoscaler_config
+from search.cluster.nodes.capacity import nodes as alive_nodes
+from search.cluster.nodes.checks import check_nodes, check_view
+from search.cluster.nodes.fork_servers import start_fork_servers
 from search.cluster.scheduler import SearchStopper, StepCallback, WorkerScheduler
 from search.cluster.searcher import WorkerSearcher
 from search.cluster.watchdog import STUCK_S, Watchdog
@@ -36,7 +37,8 @@ from search.experiment.states import SearchEnd
 from search.planning.plan import Plan
 from search.planning.resources import slots as fitting_slots
 from search.space.per_trial import Shape
-from search.trial.messages import CLOSING, ForkServerAddress, SearchContext
+from search.trial.fork_server import Forks
+from search.trial.messages import CLOSING, SearchContext
 from search.trial.process import is_training
 
 GRACE_S = 5.0
@@ -61,7 +63,7 @@ Watch = Callable[[Search, int], None]
 
 @contextmanager
 def executed(
-    plan: Plan, experiment: Experiment, watch: Watch, console: Console, fork_server: ForkServerAddress | None = None
+    plan: Plan, experiment: Experiment, watch: Watch, console: Console, forks: Forks | None = None
 ) -> Iterator[Outcome]:
     """Run the search, and leave the cluster when the context ends: what was found can be told before.
 
@@ -74,12 +76,16 @@ def executed(
         autoscaler = autoscaler_config(shapes, plan.options.max_concurrent) if plan.options.address != "local" else {}
         slots = fitting_slots([*nodes, *addable(autoscaler, alive_nodes())], shapes, plan.options.max_concurrent)
         slots = max(1, min(slots, plan.trials * plan.space.repeats))
-        checked = check_nodes(plan, experiment, console.warning) if plan.options.address != "local" else None
+        local = plan.options.address == "local"
+        servers = start_fork_servers(forks) if forks is not None and not local else []
+        checked = None if local else check_nodes(plan, experiment, console.warning)
         run = _Run(search, experiment, slots, watch, interrupts, console=console)
         dispatcher = Dispatcher(search, shapes, NodeCapacities(autoscaler), plan.options.max_concurrent)
         interrupts.arm()
         context = context_of(plan, experiment.root, experiment.token, search.rule.rungs())
-        run.tune(dispatcher, dataclasses.replace(context, fork_server=fork_server), checked)
+        context = dataclasses.replace(context, fork_server=forks.address if forks is not None else None)
+        run.tune(dispatcher, context, checked)
+        del servers  # They have been held until here.
         yield Outcome(run.end(), search.queue.fault, search)
 
 

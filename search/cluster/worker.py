@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import time
 from collections.abc import Iterator
@@ -13,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import ray
 
 from search.cluster.closing import watcher
+from search.cluster.nodes.fork_servers import server_on
 from search.experiment.manifest import MANIFEST
 from search.trial.messages import SearchContext, TrialSpec
 from search.trial.orphans import die_with_parent
 from search.trial.runner import TrialRunner
 
 if TYPE_CHECKING:
-    from search.cluster.nodes import NodeView  # It brings Arrow, which workers can do without.
+    from search.cluster.nodes.checks import NodeView  # It brings Arrow, which workers can do without.
 
 WAIT_S = 0.05
 """How long a worker without a trial waits before it asks whether there is one."""
@@ -67,18 +69,20 @@ class Worker(_Expected):
     """Runs one trial after another. A trial's failure is a report, so that for Tune only a lost actor is an error."""
 
     def __init__(self, config: dict[str, Any], storage: None = None) -> None:
-        """Called once by Tune; the training process starts with the first trial.
+        """Called once by Tune. The training process starts here, where no fork server gives one with the first trial.
 
         On a node whose id is not among the `checked` ones of the configuration the worker tells what the node sees
         before it trains; None: nodes need no check. `storage` is Tune's, which keeps nothing here.
         """
         die_with_parent()
-        context: SearchContext = config["context"]
+        context = _on_this_node(config["context"], config["checked"])
         node = ray.util.get_node_ip_address()
         self._runner = TrialRunner(context, node, config["spec"].shape, closing=watcher(context))
         self._wait_s = WAIT_S
         self._num_results = 0
         self._started: WorkerStarted | None = self._describe(node, context, config["checked"])
+        if context.fork_server is None:
+            self._runner.prepare()
         self.take(config["spec"])
 
     def _describe(self, node: str, context: SearchContext, checked: tuple[str, ...] | None) -> WorkerStarted:
@@ -98,12 +102,17 @@ class Worker(_Expected):
         """
         self._spec: TrialSpec | None = spec
         self._waits = False
-        if self._runner.has_process:
+        if self._runner.has_process and self._may_train:
             self._begin(spec)
 
     def _begin(self, spec: TrialSpec) -> None:
         self._runner.begin(spec)
         self._spec = None
+
+    @property
+    def _may_train(self) -> bool:
+        """Whether the driver need not look first at what this node sees."""
+        return self._started is None or self._started.view is None
 
     def wait(self) -> None:
         """Do nothing until `take`; a trial that waits for a decision is stopped."""
@@ -113,6 +122,7 @@ class Worker(_Expected):
     def reserve_place(self) -> None:
         """Stay here without a trial, so that Ray gives the place to no other worker."""
         self.wait()
+        self._runner.close()
         self._wait_s = RESERVED_WAIT_S
 
     def train(self) -> dict[str, Any]:
@@ -144,8 +154,17 @@ class Worker(_Expected):
         return resource_dict_to_pg_factory(resources_of(config))
 
 
+def _on_this_node(context: SearchContext, checked: tuple[str, ...] | None) -> SearchContext:
+    """The context with the fork server of this node of a cluster; a node that has joined since has none."""
+    if context.fork_server is None or checked is None:
+        return context
+    node_id = ray.get_runtime_context().get_node_id()
+    server = server_on(context.fork_server, node_id) if node_id in checked else None
+    return dataclasses.replace(context, fork_server=server)
+
+
 def _look(node: str, context: SearchContext) -> NodeView:
-    from search.cluster.nodes import look  # noqa: PLC0415  # needed on nodes that join later only, and brings Arrow
+    from search.cluster.nodes.checks import look  # noqa: PLC0415  # needed on nodes that join later only, and brings Arrow
 
     return look(node, context.data_dir, str(Path(context.experiment) / MANIFEST))
 

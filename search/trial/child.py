@@ -13,6 +13,7 @@ import io
 import os
 import signal
 import sys
+from collections.abc import Callable
 from functools import cache
 from multiprocessing.connection import Connection
 from typing import Any
@@ -23,7 +24,7 @@ from search.space import Space
 from search.trial.attempt import run_attempt
 from search.trial.messages import ProcessResources, SearchContext, TrialSpec
 from search.trial.orphans import die_with_parent
-from trainables.trial import Trial
+from trainables.trial import Trial, declaration_of
 
 
 def main() -> None:
@@ -51,11 +52,16 @@ def _run_trials(link: Connection) -> None:
     assert isinstance(resources, ProcessResources)
     sys.path[:] = [*dict.fromkeys([*context.import_path, *sys.path])]
     space = cache(context.space_file.execute)
+    has_run = False
+    if not link.poll():
+        _prepare(space)
     while True:
         spec = link.recv()
         if not isinstance(spec, TrialSpec):
             continue  # A command that crossed the trial's own end.
-        _clear_output()
+        if has_run:
+            _clear_output()
+        has_run = True
         # The file is run within the attempt, so that what it cannot find on this node is the trial's error.
         end = run_attempt(lambda config, trial: _call_trainable(space(), config, trial), spec, context, resources, link)
         faulthandler.cancel_dump_traceback_later()
@@ -63,6 +69,19 @@ def _run_trials(link: Connection) -> None:
             sys.stdout.flush()
             sys.stderr.flush()
             link.send(dataclasses.replace(end, own_bytes=_own_bytes()))
+
+
+def _prepare(space: Callable[[], Space]) -> None:
+    """Import what trials need while there is none yet: the space file, and what its trainable declares.
+
+    What fails here fails again within the first trial, as that one's error. What it prints is the first trial's output.
+    """
+    try:
+        warm_up = declaration_of(space().trainable).warm_up
+        if warm_up is not None:
+            warm_up()
+    except BaseException:  # `exit()` in a space file, too, is an error of the trial.
+        _clear_output()
 
 
 def _call_trainable(space: Space, config: dict[str, object], trial: Trial) -> Any:

@@ -2,15 +2,16 @@
 
     python -m search.trial.fork_server DESCRIPTOR MODULE:FUNCTION
 
-The driver starts it as soon as a search is planned, so that TensorFlow is imported while Ray starts, and by one process
-for all workers. A forked process is what `search.trial.child` is elsewhere. It ends, by the kernel's hand, with the
-worker that asked for it and with this server, which ends with the driver. No answer of a server is an error: a worker
-then starts its process itself.
+It is started as soon as a search is planned, so that TensorFlow is imported while Ray starts, or while the workers of
+a cluster's node do, and by one process for all of them. A forked process is what `search.trial.child` is elsewhere. It
+ends, by the kernel's hand, with the worker that asked for it and with this server, which ends with what started it. No
+answer of a server is an error: a worker then starts its process itself.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gc
 import importlib
 import json
@@ -24,6 +25,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -40,22 +42,43 @@ ANSWER_S = 60.0
 """How long a worker waits for its process: the server may still be importing."""
 
 
-# In the driver
+# In the driver, or an actor on a node
+
+
+@dataclass(frozen=True)
+class Forks:
+    """The fork server that a search may have, on its own machine or on each node of a cluster."""
+
+    address: ForkServerAddress
+    warm_up: str
+    """What it imports: MODULE:FUNCTION of a trainable's declaration."""
+    environment: Mapping[str, str]
+    """What the space file has set in the driver's environment, which libraries read when they are imported."""
+
+    @classmethod
+    def of(cls, warm_up: Callable[[], None], cpus: int, environment: Mapping[str, str]) -> Forks:
+        """Those of a new search, for processes that may use so many cores."""
+        address = ForkServerAddress(f"keras-search-{uuid.uuid4().hex}", cpus)
+        return cls(address, f"{warm_up.__module__}:{warm_up.__qualname__}", environment)
+
+    def at(self, address: ForkServerAddress) -> Forks:
+        """The same at another address."""
+        return dataclasses.replace(self, address=address)
 
 
 class ForkServer:
-    """The server as the driver holds it, until it is closed."""
+    """The server as it is held by what started it, until it is closed."""
 
-    def __init__(self, warm_up: Callable[[], None], cpus: int, environment: Mapping[str, str]) -> None:
-        """`warm_up` is found by its name in the server, whose libraries read the `environment`."""
-        self.address = ForkServerAddress(f"keras-search-{uuid.uuid4().hex}", cpus)
+    def __init__(self, address: ForkServerAddress, warm_up: str, environment: Mapping[str, str]) -> None:
+        """`warm_up` is as in `Forks`; `environment` is the whole one of the server, which its libraries read."""
+        self.address = address
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
             listening.bind(_abstract(self.address.name))
             listening.listen(1024)
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "search.trial.fork_server", str(listening.fileno())),
-                    f"{warm_up.__module__}:{warm_up.__qualname__}",
+                    warm_up,
                 ],
                 pass_fds=[listening.fileno()],
                 env=environment,
@@ -129,7 +152,7 @@ class ForkedProcess:
 
 
 def main() -> None:
-    """Fork until the driver ends; each forked process serves trials until its worker closes the pipe."""
+    """Fork until its parent ends; each forked process serves trials until its worker closes the pipe."""
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # As in the training processes.
     listening = socket.socket(fileno=int(sys.argv[1]))

@@ -73,7 +73,7 @@ class ForkServerAddress:
     """Where a worker asks for a training process that has TensorFlow already, see `search.trial.fork_server`."""
 
     name: str
-    """Of a socket; on a machine without that server there is nobody at it."""
+    """Of a socket; on a node without that server there is nobody at it. On a cluster the node's id follows it."""
     cpus: int
     """The threads for arithmetic of every process that it forks, which have no GPU."""
 
@@ -112,7 +112,7 @@ class SearchContext:
     asked: Mapping[str, object] = field(default_factory=dict)
     """`dataset`, `metric` and `mode`, which a configuration may hold as settings of its own."""
     fork_server: ForkServerAddress | None = None
-    """Who forks the training processes of the driver's machine; None: workers start them."""
+    """Who forks training processes; None: workers start them."""
     refits: bool = False
     """Whether trials train on the validation images too: see `Trial.refits`."""
     report_every_s: float = 0.25

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,6 +60,15 @@ class TrialRunner:
         """Whether there is a training process, so that `begin` only sends it a message."""
         return self._process is not None
 
+    def prepare(self) -> None:
+        """Start a training process before there is a trial for it, where nothing has to be waited for.
+
+        It then imports what trials need. What fails here is left to `begin`, which can say so.
+        """
+        with suppress(SearchError, OSError):
+            if self._gpu_is_free():
+                self._process = self._new_process()
+
     def begin(self, spec: TrialSpec) -> None:
         """Hand a trial to the training process; a trial that waits for a decision is told to stop."""
         self.stop()
@@ -75,7 +85,7 @@ class TrialRunner:
         """Hand over the trial, to a new process where there is none."""
         if self._process is None:
             try:
-                self._process = TrainingProcess(self.context, self.node, self.shape, self._gpu())
+                self._process = self._new_process()
             except SearchError as error:
                 self._refusal = str(error)
                 return
@@ -83,6 +93,17 @@ class TrialRunner:
         self._waits = self._closed = self._stops = False
         self._process.tell(self._spec)
         self._asked = 0.0  # `proceed` looks at once whether the search is being closed.
+
+    def _new_process(self) -> TrainingProcess:
+        return TrainingProcess(self.context, self.node, self.shape, self._gpu())
+
+    def _gpu_is_free(self) -> bool:
+        """Whether the next training process need not wait for the memory of a GPU."""
+        if not self.shape.gpus:
+            return True
+        cards = self._own_cards()
+        gpu = budget(cards, self.shape.gpus)
+        return gpu is None or gpu.limit_mib <= min(card.free_mib for card in cards)
 
     def _gpu(self) -> Budget | None:
         """What the next training process may take of each GPU; waits until the memory of the one before is free."""

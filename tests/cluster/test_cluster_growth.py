@@ -12,7 +12,7 @@ import ray._private.services
 import ray.cluster_utils
 import yaml
 
-from search.cluster.capacity import addable, autoscaler_config
+from search.cluster.nodes.capacity import addable, autoscaler_config
 from search.experiment.schema import read_trials
 from search.planning.resources import slots
 from search.space.per_trial import Shape

@@ -12,8 +12,8 @@ import pytest
 import ray.cluster_utils
 
 from search.cluster.connection import connected
-from search.cluster.node_calls import ask_nodes
-from search.cluster.nodes import NodeView, check_view
+from search.cluster.nodes.calls import ask_nodes
+from search.cluster.nodes.checks import NodeView, check_view
 from search.errors import SearchError
 from search.planning.plan import Plan
 from search.planning.provenance import versions
@@ -98,6 +98,29 @@ def test_a_killed_node_costs_no_trial(cluster: ray.cluster_utils.Cluster, tmp_pa
     check_whole(driver.root, trials=16, epochs=EPOCHS)
     for node in nodes:
         cluster.remove_node(node)
+
+
+@pytest.mark.slow
+def test_processes_forked_on_a_node_end_with_it_and_with_the_driver(
+    cluster: ray.cluster_utils.Cluster, tmp_path: Path
+) -> None:
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    gate = Gate(tmp_path, trials=16, forks=True)
+    driver = Driver(tmp_path, "--address", cluster.address, space=gate.space)
+    driver.wait_for(lambda: len(gate.workers()) >= 2)
+    forked = [psutil.Process(pid) for pid in gate.workers()]
+    servers = [process.parent() for process in forked]
+    killed, other = (psutil.Process(node.all_processes["raylet"][0].process.pid) for node in nodes)
+    there = [p for p in killed.children(recursive=True) if p in (*forked, *servers)]
+    elsewhere = [p for p in other.children(recursive=True) if p in (*forked, *servers)]
+    assert (len(there), len(elsewhere)) == (2, 2), "each node has a server of its own, and a process of it"
+    assert [server.environ().get("SET_BY_SPACE") for server in servers if server is not None] == ["1", "1"]
+    cluster.remove_node(nodes[0], allow_graceful=False)
+    assert not psutil.wait_procs(there, timeout=20)[1]
+    assert all(process.is_running() for process in elsewhere)
+    driver.kill()
+    assert not psutil.wait_procs(elsewhere, timeout=20)[1]
+    cluster.remove_node(nodes[1])
 
 
 @pytest.mark.slow

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from search.cluster.worker import Worker
+from search.cluster.nodes.checks import NodeView
+from search.cluster.worker import Worker, WorkerStarted
 from search.experiment.states import TrialState
 from search.trial.messages import TrialSpec
 from search.trial.runner import TrialRunner
@@ -35,6 +36,20 @@ def test_a_training_process_begins_the_next_trial_when_its_worker_takes_it(worke
     assert (tmp_path / "tidied").exists()
     report = worker.step()["report"]
     assert (report.trial_id, report.end.state) == ("00001", TrialState.COMPLETE)
+
+
+def test_a_worker_on_a_node_that_is_still_to_be_looked_at_has_a_process_and_does_not_train(
+    worker: Worker, tmp_path: Path
+) -> None:
+    worker._started = WorkerStarted(None, "joined", (), NodeView("here", {}, sees_data=True, sees_results=True))
+    worker._runner.prepare()
+    worker.take(spec(0, tmp_path))
+    assert worker._spec is not None
+    assert worker.step()["started"].node_id == "joined"
+    worker.reserve_place()  # The driver does not want it.
+    assert not worker._runner.has_process
+    assert worker.step() == {"report": None}
+    assert not (tmp_path / "tidied").exists()
 
 
 def test_the_first_trial_of_a_worker_starts_its_process_in_a_step(worker: Worker, tmp_path: Path) -> None:

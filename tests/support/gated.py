@@ -22,18 +22,27 @@ def train(config, trial):
         time.sleep(0.02)
         yield {{"epoch": epoch, "value": 1.0 / epoch}}
 
+if {forks}:
+    from tests.support.training_process import warm_up
+    from trainables.trial import Declaration
+
+    os.environ["SET_BY_SPACE"] = "1"
+    train.declaration = Declaration(warm_up=warm_up)
 space = Space(train, {{"n": Int(0, {trials} - 1)}}, metric="value", mode="min", sampler="grid", stopping="none")
 """
 
 
 class Gate:
-    """The space file `gated.py` in a folder, its gate, and the training processes that have had a trial."""
+    """The space file `gated.py` in a folder, its gate, and the training processes that have had a trial.
 
-    def __init__(self, folder: Path, trials: int) -> None:
+    `forks`: whether they are forked, from a process that has imported what the trainable declares.
+    """
+
+    def __init__(self, folder: Path, trials: int, *, forks: bool = False) -> None:
         (folder / "seen").mkdir()
         self._folder = folder
         self.space = str(folder / "gated.py")
-        text = _SPACE.format(folder=str(folder), epochs=EPOCHS, free=FREE, trials=trials)
+        text = _SPACE.format(folder=str(folder), epochs=EPOCHS, free=FREE, trials=trials, forks=forks)
         Path(self.space).write_text(text, encoding="utf-8")
 
     def workers(self) -> set[int]:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from search.space.loading import SpaceFile
-from search.trial.fork_server import ForkServer
+from search.trial.fork_server import Forks, ForkServer
 from search.trial.messages import ProcessResources, Report, SearchContext, TrialSpec
 from search.trial.process import import_path, training_environment
 from search.trial.runner import TrialRunner
@@ -80,7 +80,8 @@ def warm_up() -> None:
 
 def fork_server() -> ForkServer:
     """A fork server; whoever asks for it closes it."""
-    return ForkServer(warm_up, 1, training_environment(import_path(), ProcessResources()))
+    forks = Forks.of(warm_up, 1, {})
+    return ForkServer(forks.address, forks.warm_up, training_environment(import_path(), ProcessResources()))
 
 
 def context(root: Path, **changes: object) -> SearchContext:

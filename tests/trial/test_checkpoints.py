@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from search.cluster.nodes import what_blind_nodes_lack
+from search.cluster.nodes.checks import what_blind_nodes_lack
 from search.experiment.folder import Experiment
 from search.experiment.lock import sees
 from search.experiment.remote.store import Store, parse_store

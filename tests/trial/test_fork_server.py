@@ -46,6 +46,19 @@ print(pid_of([runner.proceed()]), flush=True)
 time.sleep(600)
 """
 
+WITHOUT_A_TRIAL = """
+import sys, time
+from pathlib import Path
+import psutil
+from search.trial.runner import TrialRunner
+from tests.support.training_process import context
+
+runner = TrialRunner(context(Path(sys.argv[1])), "here")
+runner.prepare()
+print(psutil.Process().children()[0].pid, flush=True)
+time.sleep(600)
+"""
+
 
 @pytest.fixture
 def server() -> Iterator[ForkServer]:
@@ -111,6 +124,16 @@ def test_where_there_is_no_server_a_worker_starts_its_process_itself(tmp_path: P
 
 def test_a_killed_worker_takes_its_process_along_in_the_middle_of_an_epoch(server: ForkServer, tmp_path: Path) -> None:
     words = [sys.executable, "-c", WORKER, str(tmp_path), server.address.name]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout is not None
+        pid = int(worker.stdout.readline())
+        assert not is_gone(pid)
+        worker.kill()
+    wait_until(lambda: is_gone(pid))
+
+
+def test_a_process_without_a_trial_ends_with_its_worker(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", WITHOUT_A_TRIAL, str(tmp_path)]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None
         pid = int(worker.stdout.readline())

@@ -178,3 +178,16 @@ def test_a_process_that_lost_its_gpu_is_replaced_and_the_trial_begun_again(half:
 def test_a_worker_whose_gpu_stays_lost_ends_so_that_ray_places_another(half: TrialRunner, tmp_path: Path) -> None:
     with pytest.raises(GpuLost, match="CUDA_ERROR_ECC_UNCORRECTABLE"):
         run(half, act="lose", mark=str(tmp_path / "mark"))
+
+
+@pytest.mark.parametrize(("free_mib", "starts"), [(1000, False), (15000, True)])
+def test_a_process_starts_early_only_where_the_memory_of_its_gpu_is_free(
+    half: TrialRunner, free_mib: int, starts: bool
+) -> None:
+    half.cards = lambda: [Card("0", "GPU-1", 16384, free_mib)]
+    half.prepare()
+    assert half.has_process == starts
+    half.cards = lambda: parse_cards(LISTED)[:1]
+    reports = run(half, act="good")
+    assert [m["mib"] for r in reports for m in r.epochs] == [8192 - CONTEXT_MIB]
+    assert events(reports) == []

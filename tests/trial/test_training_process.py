@@ -241,3 +241,56 @@ def test_the_training_process_ends_with_its_worker(tmp_path: Path) -> None:
             break
         time.sleep(0.05)
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+EARLY = """
+import sys
+from pathlib import Path
+from search.space import Choice, Space
+from tests.support.training_process import warm_up
+from trainables.trial import Declaration
+
+here = Path(__file__).parent
+print("said by the space file")
+if not (here / "mended").exists():
+    raise ImportError("what it needs is not here yet")
+(here / "run").touch()
+
+def train(config, trial):
+    print("said by the trial")
+    yield {"score": float("wave" in sys.modules)}
+
+train.declaration = Declaration(warm_up=warm_up)
+space = Space(trainable=train, parameters={"a": Choice(1, 2)}, metric="score", trials=2)
+"""
+
+
+@pytest.fixture
+def early(tmp_path: Path) -> Iterator[TrialRunner]:
+    """A worker whose process has been started before there is a trial."""
+    one = TrialRunner(context(tmp_path, space_file=SpaceFile(str(tmp_path / "early.py"), EARLY)), "here")
+    yield one
+    one.close()
+
+
+def test_a_process_without_a_trial_imports_what_trials_need(early: TrialRunner, tmp_path: Path) -> None:
+    (tmp_path / "mended").touch()
+    early.prepare()
+    end = time.monotonic() + 60
+    while not (tmp_path / "run").exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert (tmp_path / "run").exists()
+    trials = [run(early, trial_id, a=1) for trial_id in ("00000", "00001")]
+    assert [scores(reports) for reports in trials] == [[1.0], [1.0]]
+    assert [reports[-1].end.output.splitlines() for reports in trials if reports[-1].end is not None] == [
+        ["said by the space file", "said by the trial"],
+        ["said by the trial"],
+    ]
+
+
+def test_what_fails_before_there_is_a_trial_is_the_first_trial_s_error_and_told_once(early: TrialRunner) -> None:
+    early.prepare()
+    end = run(early, a=1)[-1].end
+    assert end is not None
+    assert "what it needs is not here yet" in str(end.error)
+    assert end.output.count("said by the space file") == 1

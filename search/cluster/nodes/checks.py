@@ -10,7 +10,7 @@ from pathlib import Path
 
 import ray
 
-from search.cluster.node_calls import ask_nodes
+from search.cluster.nodes.calls import ask_nodes
 from search.errors import SearchError
 from search.experiment.folder import Experiment
 from search.experiment.remote.store import Store, reason

@@ -1,0 +1,47 @@
+"""Has every node import what trials need while its workers are still to come: a fork server on each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from search.trial.fork_server import Forks, ForkServer
+from search.trial.messages import ForkServerAddress, ProcessResources
+from search.trial.orphans import die_with_parent
+from search.trial.process import import_path, training_environment
+
+
+class _Holder:
+    """Holds the fork server of its node, as the driver does on a machine alone: it ends with this actor."""
+
+    def __init__(self, forks: Forks, folders: tuple[str, ...]) -> None:
+        die_with_parent()
+        environment = training_environment(folders, ProcessResources(forks.address.cpus))
+        self._server = ForkServer(forks.address, forks.warm_up, {**environment, **forks.environment})
+
+
+def start_fork_servers(forks: Forks) -> list[Any]:
+    """Start one on each node that can have workers; they end with the handles that come back, and with the search.
+
+    Nothing is waited for, and nothing depends on any of them.
+    """
+    hold = ray.remote(num_cpus=0)(_Holder)
+    return [
+        hold.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
+            forks.at(server_on(forks.address, node["NodeID"])), import_path()
+        )
+        for node in ray.nodes()
+        if _has_workers(node, forks.address.cpus)
+    ]
+
+
+def _has_workers(node: Mapping[str, Any], cpus: int) -> bool:
+    return bool(node["Alive"]) and node["Resources"].get("CPU", 0) >= cpus
+
+
+def server_on(address: ForkServerAddress, node_id: str) -> ForkServerAddress:
+    """The address on one node: several nodes of a cluster may be on one machine, and each ends by itself."""
+    return ForkServerAddress(f"{address.name}-{node_id}", address.cpus)
