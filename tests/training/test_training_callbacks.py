@@ -66,9 +66,27 @@ def test_callback_of_keras_sets_the_learning_rate_and_settings_of_its_own_are_al
     config = {**SMALL, "learning_rate": 0.01, "factor": 0.5, "dataset": "digits", "epochs": 2}
     declaration_of(trainable).check({name: (value,) for name, value in config.items() if name != "dataset"}, None)
     reports = list(trainable(config, Trial()))
-    assert [one["learning_rate"] for one in reports[:-1]] == pytest.approx([0.01, 0.005])
+    assert [one["learning_rate"] for one in reports[:-1]] == pytest.approx([0.005, 0.0025])  # What was trained with.
     with pytest.raises(TrainableError, match="'filters' may be 0"):
         declaration_of(trainable).check({"filters": (0,)}, None)
+
+
+@pytest.mark.parametrize("form", [None, "one", "nested"])
+def test_callbacks_come_in_any_form_that_keras_takes_and_know_the_whole_training(form: str | None) -> None:
+    told: list[int] = []
+
+    class Told(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            told.append(self.params["epochs"])
+
+    def callbacks(_: Any) -> Any:
+        return None if form is None else Told() if form == "one" else [[Told()]]
+
+    trial = Trial(seed=1)
+    list(train_on(digits(), {**SMALL, "epochs": 3}, trial, callbacks))
+    assert told == ([] if form is None else [3, 3, 3])
+    with pytest.raises(TrainableError, match="gave 'early'; expected a list of keras"):
+        list(train_on(digits(), SMALL, trial, lambda _: ["early"]))
 
 
 def test_own_model_has_callbacks_too_and_compiled_is_refused() -> None:

@@ -50,7 +50,18 @@ def reason_for_fit(model: keras.Model, image_shape: tuple[int, ...]) -> str | No
     given = model.inputs[0]
     if tuple(given.shape) != (None, *image_shape) or given.dtype != "float32" or given.sparse:
         return f"its input is {tuple(given.shape)} of {given.dtype}, and not {(None, *image_shape)} of float32"
+    if isinstance(last_operation(model), layers.Dropout):
+        # Keras looks through one of rate 0 for the softmax in front of it, and the program has a layer of its own.
+        return "its last layer is a Dropout"
     return _of_content(model)
+
+
+def last_operation(model: Any) -> Any:
+    """Return what computes the output, even inside nested models, or the model itself where that cannot be read."""
+    if not is_plain(model):
+        return model
+    last = model.layers[-1] if isinstance(model, keras.Sequential) else model.outputs[0]._keras_history.operation
+    return last_operation(last) if isinstance(last, keras.Model) and last is not model else last
 
 
 def is_its_weights(model: keras.Model) -> bool:

@@ -10,7 +10,7 @@ those of the best epoch, by moving averages of the weights (`use_ema`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -25,7 +25,7 @@ from trainables.engines.contract import FIT, Evaluation, State, as_probabilities
 from trainables.engines.initial_weights import Weights
 from trainables.engines.mixing import Mixing
 from trainables.engines.seeds import Stream, derived_seed
-from trainables.engines.users_callbacks import UsersCallbacks
+from trainables.engines.users_callbacks import RateOfEpoch, UsersCallbacks
 from trainables.errors import TrainableError
 from trainables.settings.image import ImageSettings
 from trainables.trial import Metrics
@@ -48,7 +48,7 @@ class KerasFit:
         logits: bool,
         first_place: int = 0,
         mixing: Mixing | None = None,
-        callbacks: Sequence[Any] = (),
+        callbacks: Any = (),
     ) -> None:
         """Prepare a compiled model; `logits` says whether it ends in front of its softmax or sigmoid.
 
@@ -65,7 +65,8 @@ class KerasFit:
         for optimizer in _optimizers(model):
             # Keras sums gradients over replicas even if there is only one, and keeps the traced graph for ever.
             optimizer._all_reduce_sum_gradients = list
-        self.can_be_saved = not callbacks and len(_optimizers(model)) == len(_with_inner(model.optimizer))
+        has_one_optimizer = len(_optimizers(model)) == len(_with_inner(model.optimizer))
+        self.can_be_saved = has_one_optimizer and not self._callbacks.callbacks
 
     @property
     def stops(self) -> bool:
@@ -93,22 +94,27 @@ class KerasFit:
             self._mixing.seed(seed, epoch)
 
     def train_epoch(self, data: Data, order: NDArray[np.int64], settings: ImageSettings) -> Metrics:
-        """Train one epoch by `fit` on the training images in this order, validate, and return the logs of `fit`."""
+        """Train one epoch by `fit` on the training images in this order, validate, and return the logs of `fit`.
+
+        Where callbacks of the user's own may have set it, the learning rate with which the epoch began is among them.
+        """
         examples = self._trained.batches(data.train, settings.batch_size, order)
         if isinstance(data.train, Split):
             _make_variables(self.model, examples.element_spec)
-        with _goes_on(self.model), self._callbacks.one_epoch() as callbacks:
+        rate = RateOfEpoch()
+        with _goes_on(self.model), self._callbacks.one_epoch(settings.epochs) as callbacks:
             history = self.model.fit(
                 examples if self._mixing is None else examples.map(self._mixing),
                 validation_data=self._evaluated.batches(data.validation, evaluation_batch(settings)),
                 class_weight=self._class_weights(data) if settings.class_weight else None,
-                callbacks=callbacks,
+                callbacks=[*callbacks, rate] if callbacks else None,
                 initial_epoch=self._epoch - 1,
                 epochs=self._epoch,
                 shuffle=False,  # The images come in their order already.
                 verbose=0,
             )
-        return {name: values[-1] for name, values in history.history.items()}
+        logs = {name: values[-1] for name, values in history.history.items()}
+        return {**logs, "learning_rate": rate.value} if callbacks else logs
 
     def end_training(self) -> None:
         """Tell the user's callbacks that the training has ended."""

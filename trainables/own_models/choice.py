@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,8 +34,8 @@ from trainables.settings.image import OPTIMIZERS, ImageSettings, of_training
 from trainables.trial import Config, Trial
 
 Build = Callable[[Config, Data], keras.Model]
-Callbacks = Callable[[Config], Sequence[Any]]
-"""Function of the configuration that gives Keras' callbacks for one trial."""
+Callbacks = Callable[[Config], Any]
+"""Function of the configuration that gives Keras' callbacks for one trial: one, several, or None."""
 HAS_CALLBACKS = "it has callbacks of its own"
 
 
@@ -145,7 +145,7 @@ def own_engine(
                 trial.facts["engine_reason"] = f"{choice.reason}; {BEGINS_ANEW}"
             yield engine, own
             return
-        logits = from_logits(model) if model.compiled else ends_in_logits(model, data)
+        logits = bool(from_logits(model)) if model.compiled else ends_in_logits(model, data)
         with _program_for(model, settings, data, logits=logits) as program:
             yield program, own
 
@@ -157,7 +157,7 @@ def fit_engine(
     cpus: int,
     *,
     first_place: int = 0,
-    callbacks: Sequence[Any] = (),
+    callbacks: Any = (),
 ) -> KerasFit:
     """Return the engine that trains a model by Keras' `fit`.
 
@@ -165,8 +165,9 @@ def fit_engine(
     """
     classes, units = data.info.num_classes, units_of(model, data)
     if model.compiled:
-        logits = from_logits(model)
-        labels = labels_of(model, classes, units)
+        labels, said = labels_of(model, classes, units), from_logits(model)
+        says_classes = units is not None and labels.fits(units)
+        logits = (says_classes and ends_in_logits(model, data)) if said is None else said
         return KerasFit(model, labels, cpus, logits=logits, first_place=first_place, callbacks=callbacks)
     logits = ends_in_logits(model, data)
     decays = settings.weight_decay is not None

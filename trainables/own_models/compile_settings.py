@@ -26,11 +26,8 @@ _OFF = {
     "use_ema": False,
 }
 """Settings of an optimizer that must have these values, which are its defaults."""
-_ONE_HOT_NAMES = frozenset(
-    {"categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge", "kl_divergence", "mse"}
-    | {"mean_squared_error", "mae", "mean_absolute_error", "binary_crossentropy", "binary_focal_crossentropy"}
-    | {"cosine_similarity", "poisson", "huber", "huber_loss", "log_cosh", "hinge", "squared_hinge", "dice", "tversky"}
-)
+_OF_CLASS_NUMBERS = frozenset({"sparse_categorical_crossentropy", "circle", "ctc"})
+"""Names of Keras' losses that take class numbers; all others compare unit by unit."""
 
 
 def take_configuration(model: keras.Model, config: Mapping[str, object], used: Collection[str] = ()) -> None:
@@ -46,10 +43,13 @@ def take_configuration(model: keras.Model, config: Mapping[str, object], used: C
         if name not in used and config.get(name) is not None:
             _take(model, name, float(str(config[name])))
     named = None if "optimizer" in used else config.get("optimizer")
-    if named is not None and str(named).replace("_momentum", "") != type(_inner(model)).__name__.lower():
+    compiled = type(_inner(model)).__name__
+    lacks_momentum = named == "sgd_momentum" and not getattr(_inner(model), "momentum", 0.0)
+    if named is not None and (str(named).replace("_momentum", "") != compiled.lower() or lacks_momentum):
         raise TrainableError(
             f"optimizer is {named!r} in the configuration, and the model that build gave is compiled with "
-            f"{type(_inner(model)).__name__}; expected one. Compile it with config['optimizer'], or leave that out."
+            f"{compiled}{' without momentum' if lacks_momentum else ''}; expected one. Compile it with "
+            "config['optimizer'], or leave that out."
         )
 
 
@@ -103,11 +103,19 @@ def labels_of(model: keras.Model, num_classes: int, units: int | None) -> Labels
     """
     if units is None or not units == num_classes > 1:
         return Labels(num_classes)
-    loss = model.loss
-    if isinstance(loss, str) or _module(loss).partition(".")[0] == "keras":
-        name = loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", ""))
-        return Labels(num_classes, one_hot=str(name).lower() in _ONE_HOT_NAMES)
+    loss = _only_loss(model)
+    if _module(loss).partition(".")[0] == "keras":
+        name = getattr(loss, "name", getattr(loss, "__name__", ""))
+        return Labels(num_classes, one_hot=name not in _OF_CLASS_NUMBERS)
     return Labels(num_classes, one_hot=callable(loss) and not _takes_numbers(loss, num_classes))
+
+
+def _only_loss(model: keras.Model) -> Any:
+    """Return the loss of the only output, which may stand in a list or a dict, or be given by any of its names."""
+    given = keras.tree.flatten(model.loss)
+    with contextlib.suppress(ValueError):  # Keras itself tells what is wrong with a name.
+        return losses.get(given[0]) if len(given) == 1 else None
+    return None
 
 
 def _takes_numbers(loss: Any, num_classes: int) -> bool:
@@ -155,9 +163,15 @@ def _is_known_loss(loss: Any, units: int) -> bool:
     return bool({**loss.get_config(), "name": plain["name"]} == plain)
 
 
-def from_logits(model: keras.Model) -> bool:
-    """Return whether the compiled loss takes the values in front of the softmax or sigmoid."""
-    return bool(getattr(model.loss, "from_logits", False)) or bool(_config_of(model.loss).get("from_logits", False))
+def from_logits(model: keras.Model) -> bool | None:
+    """Return whether the compiled loss takes the values in front of the softmax or sigmoid.
+
+    Returns None where it does not say, as a function of the user's own, or where there are several.
+    """
+    loss = _only_loss(model)
+    if hasattr(loss, "from_logits"):
+        return bool(loss.from_logits)
+    return bool(_config_of(loss).get("from_logits", False)) if _module(loss).partition(".")[0] == "keras" else None
 
 
 def _config_of(loss: Any) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.compiled.eligible import is_plain
+from trainables.compiled.eligible import last_operation
 from trainables.data import Data
 from trainables.engines.batches import first_inputs
 
@@ -36,19 +36,11 @@ def gives_logits(model: keras.Model, size: tuple[int, int]) -> bool:
 
 def _read_from_the_end(model: keras.Model) -> bool | None:
     """Return whether the last operation leaves logits, or None where it does not say."""
-    last = _last_operation(model)
+    last = last_operation(model)
     if isinstance(last, keras.layers.Softmax) or type(last).__name__ in ("Softmax", "Sigmoid"):
         return False
     activation = getattr(getattr(last, "activation", None), "__name__", None)
     return False if activation in _PROBABILITIES else True if activation == "linear" else None
-
-
-def _last_operation(model: Any) -> Any:
-    """Return what computes the output, even inside nested models, or the model itself where that cannot be read."""
-    if not is_plain(model):
-        return model
-    last = model.layers[-1] if isinstance(model, keras.Sequential) else model.outputs[0]._keras_history.operation
-    return _last_operation(last) if isinstance(last, keras.Model) and last is not model else last
 
 
 def _noise(shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -58,6 +50,19 @@ def _noise(shape: tuple[int, ...]) -> NDArray[np.float32]:
 
 def _leaves_probabilities(model: keras.Model, given: Any) -> bool:
     """Return whether the outputs leave the range 0 to 1, and so are not probabilities."""
+    if _are_outside(model, given):
+        return True
+    initial = model.get_weights()
+    draw = np.random.default_rng(0)
+    # Weights that begin with zeros hide what the model computes; no weights make a softmax or sigmoid leave the range.
+    for variable in model.trainable_variables:
+        variable.assign(variable.numpy() + draw.normal(size=variable.shape))
+    found = _are_outside(model, given)
+    model.set_weights(initial)
+    return found
+
+
+def _are_outside(model: keras.Model, given: Any) -> bool:
     outputs = np.asarray(model(given, training=False), np.float64)
     outputs = outputs[np.isfinite(outputs).all(axis=-1)]
     return bool((outputs < 0).any() or (outputs > 1 + 1e-5).any())

@@ -37,7 +37,7 @@ def checked(model: Any, data: Data) -> keras.Model:
             "compiled with the loss that its targets want, such as mean_squared_error."
         )
     outputs = shape_of_outputs(model, data)
-    if outputs not in {(None, classes), *([(None, 1)] if classes == 2 else [])}:
+    if outputs not in [(None, classes), *([(None, 1)] if classes == 2 else [])]:
         raise TrainableError(
             f"the model that build gave ends in shape {outputs}; expected (None, {classes}), a unit for each class of "
             f"'{data.info.name}'{', or (None, 1)' if classes == 2 else ''}, or a model that is compiled with its loss."

@@ -88,7 +88,7 @@ def save_checked(
     weights only, that is done for the first of them; of later ones the weights are read back and compared to the bit.
     """
     weights = model.get_weights()
-    model.save(path)
+    _save(model, path)
     configuration = _configuration(path)
     if measured.by_weights_alone and configuration in _proven:
         _check_weights(path, weights)
@@ -105,6 +105,19 @@ def save_checked(
             "the largest): something that it computes with is not saved with it. Expected layers whose state lies in "
             "their weights, or in what `save_own_variables` or `get_config` gives."
         )
+
+
+def _save(model: keras.Model, path: Path) -> None:
+    """Save the model, without what it was compiled with where Keras cannot write that down, as a function within."""
+    try:
+        model.get_compile_config()
+    except Exception as error:  # A loss or an optimizer of the user's own may raise anything.
+        print(f"Keras cannot store what the model was compiled with ({error}); its file holds network and weights.")
+        model.get_compile_config = lambda: None
+    try:
+        model.save(path)
+    finally:
+        vars(model).pop("get_compile_config", None)
 
 
 def _configuration(path: Path) -> str:

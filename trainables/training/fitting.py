@@ -106,7 +106,7 @@ def _one_epoch(engine: Engine, data: Data, settings: ImageSettings, seed: int, e
     order = order_of_epoch(seed, epoch, len(data.train) if isinstance(data.train, Split) else 0)
     learning_rate = engine.learning_rate()
     metrics = engine.train_epoch(data, order, settings)
-    return {**metrics, "learning_rate": learning_rate, "seconds": time.perf_counter() - started}
+    return {"learning_rate": learning_rate, **metrics, "seconds": time.perf_counter() - started}
 
 
 def _saver(
