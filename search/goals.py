@@ -17,6 +17,14 @@ OF_THE_DRIVER = ("train_seconds",)
 """What is measured of every trial, whatever its trainable yields."""
 AT_END = ("num_parameters", "num_trainable_parameters", "baseline_accuracy", "sample_size", *OF_THE_DRIVER)
 """What is known of a trial once, and not after every epoch."""
+TAKEN = frozenset(
+    {"trial_id", "number", "state", "error", "space", "dataset", "seed", "repeat_of", "epochs", "best_epoch", "log"}
+    | {"started_at", "finished_at", "train_seconds", "wait_seconds", "node", "worker", "training_share", "on_front"}
+    | {"violates", "parent", "parent_epoch", "engine", "engine_reason", "data_fingerprint"}
+)
+"""Columns of `trials` that are no metrics: a metric under such a name would write over what they tell."""
+WHOLE = frozenset({"epoch", "stage", "train_images", "num_parameters", "num_trainable_parameters", "sample_size"})
+"""Metrics that are whole numbers."""
 OF_ONE_METRIC = ("mfgp", "cmaes")
 """Samplers that cannot learn from several objectives."""
 SEVERAL = "tpe"
@@ -26,6 +34,11 @@ _CONSTRAINT = re.compile(r"\s*(<=|>=)\s*(\S+)\s*")
 
 Row = Mapping[str, Any]
 Values = tuple[float, ...]
+
+
+def is_taken(name: str) -> bool:
+    """Return whether a column of `trials` that is no metric has this name."""
+    return name in TAKEN or name.startswith("config.")
 
 
 def mode_of(metric: str) -> str:
@@ -159,6 +172,8 @@ def checked_goals(metric: str | None, mode: str | None, objectives: Any, constra
         raise SearchError("no objective is known after every epoch; expected metric=..., which decides on epochs.")
     for name in (metric, *objectives, *constraints):
         _check_name(name)
+        if is_taken(name) and name not in OF_THE_DRIVER:
+            raise SearchError(f"a metric is called {name!r}, as a column that every trial has; expected another name.")
     if mode is not None and objectives.get(metric, mode) != mode:
         raise SearchError(f"mode={mode!r}, and objectives has {metric!r}: {objectives[metric]!r}; leave out mode.")
     return Goals(metric, mode or objectives.get(metric) or mode_of(metric), objectives, constraints)

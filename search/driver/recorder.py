@@ -19,8 +19,8 @@ from search.experiment.states import TrialState
 from search.goals import Values
 from search.planning.plan import Plan
 from search.sampling import Sampling
+from search.space.building.space_process import BuildApart
 from search.space.loading import builds_of
-from search.space.space_process import BuildApart
 from search.stopping import Decision, StoppingRule
 from search.trial.messages import Metrics, Report, TrialEnd, WorkerId
 from search.trial.reads import Alike, Unread

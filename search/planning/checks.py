@@ -15,7 +15,7 @@ from search.experiment.trackers import check_ready
 from search.goals import check_known
 from search.planning.plan import Plan
 from search.planning.resources import local_resources, slots
-from search.space.space_process import BuildApart
+from search.space.building.space_process import BuildApart
 from search.stopping import make_rule
 from search.wording import counted
 from trainables.errors import TrainableError

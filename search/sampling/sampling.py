@@ -23,7 +23,7 @@ from search.sampling.journal import Finished, Record, State, Value
 from search.sampling.multi_fidelity import Foreseen
 from search.sampling.translation import Built, Translation, translate
 from search.space import Config, Space
-from search.space.space_process import BuildApart
+from search.space.building.space_process import BuildApart
 from search.space.values import text_of
 
 _WITH_VALUE = (TrialState.COMPLETE, TrialState.PRUNED)

@@ -20,7 +20,7 @@ from optuna.trial import BaseTrial, FixedTrial
 
 from search.errors import SearchError, is_pruning
 from search.space import Choice, Config, Float, Int, Parameter, Space, fingerprint, same
-from search.space.space_process import BuildApart
+from search.space.building.space_process import BuildApart
 from search.space.values import plain
 from search.wording import error_text, place_of, users_line
 

@@ -82,7 +82,7 @@ def _lines(plan: Plan) -> list[tuple[str, str]]:
         classes = f"{data.num_classes} classes" if data.num_classes else "no classes"
         lines.append(("data", f"{data.name} ({data.source}): {splits}, {classes}"))
     elif space.dataset is not None:
-        lines.append(("data", f"{space.dataset_name}, which trials call"))
+        lines.append(("data", f"{space.dataset_name}, which trials {'call' if callable(space.dataset) else 'load'}"))
     lines += _goals(space)
     repeats = f", the leading ones with {space.repeats} seeds" if space.repeats > 1 and space.repeat == "top" else ""
     repeats = f", each with {space.repeats} seeds" if space.repeats > 1 and space.repeat == "all" else repeats

@@ -12,11 +12,11 @@ from typing import Any, Literal
 from search.errors import SearchError
 from search.goals import Goals, checked_choices, checked_goals
 from search.population import STOPPING, checked_population
+from search.space.conditions import check_when, parents_first
 from search.space.parameters import Choice, Float, Int, Parameter, checked_start, same, with_conditions
 from search.space.per_trial import Amounts, PerTrial, Shape, amounts, check_conditions, shapes
 from search.space.pinned_function import checked_function, pinned
 from search.space.values import plain
-from search.wording import did_you_mean
 
 __all__ = ["SAMPLERS", "STOPPING_RULES", "Choice", "Config", "Float", "Int", "Parameter", "Space", "same"]
 
@@ -67,11 +67,10 @@ class Space:
 
     def __post_init__(self) -> None:
         for name in ("fixed", "smoke", "stopping_options"):
-            values = {setting: plain(value) for setting, value in dict(getattr(self, name)).items()}
-            object.__setattr__(self, name, MappingProxyType(values))
+            object.__setattr__(self, name, MappingProxyType(_settings(name, getattr(self, name))))
         if isinstance(self.parameters, Mapping):
             self._check_parameters()
-            object.__setattr__(self, "parameters", MappingProxyType(self._in_order()))
+            object.__setattr__(self, "parameters", MappingProxyType(parents_first(self.parameters, self.fixed)))
         else:
             object.__setattr__(self, "parameters", checked_function(self.parameters))
         started = [checked_start(one, self.parameters, self.is_active) if self.declared else one for one in self.start]
@@ -112,67 +111,7 @@ class Space:
                 )
             if name in self.fixed:
                 raise SearchError(f"parameter {name!r} is also in `fixed`; expected it in one of them.")
-        for name in self.parameters:
-            self._check_condition(name)
-
-    def _check_condition(self, name: str) -> None:
-        for parent, wanted in self.parameters[name].when.items():
-            known = {**self.parameters, **self.fixed}
-            if parent not in known:
-                raise SearchError(
-                    f"parameter {name!r} has when={{{parent!r}: ...}}, but no parameter has that name. "
-                    + did_you_mean(parent, [other for other in known if other != name])
-                )
-            possible = self._possible(parent)
-            if possible is None:
-                raise SearchError(
-                    f"parameter {name!r} depends on {parent!r}, a continuous range; expected a Choice, "
-                    "an Int or a Float with a step."
-                )
-            for value in wanted:
-                if not any(same(value, option) for option in possible):
-                    raise SearchError(
-                        f"parameter {name!r} has when={{{parent!r}: {value!r}}}, which can never hold; "
-                        f"{parent!r} is one of {', '.join(map(repr, possible[:12]))}."
-                    )
-        if not self._can_hold(name):
-            raise SearchError(f"the condition of parameter {name!r} can never hold together with its parents' own.")
-
-    def _possible(self, name: str) -> Sequence[object] | None:
-        if name in self.fixed:
-            return (self.fixed[name],)
-        parameter: Parameter = self.parameters[name]
-        return parameter.values()
-
-    def _can_hold(self, name: str) -> bool:
-        """Return whether the conditions of a parameter and its ancestors leave each name a value; raises on a cycle."""
-        allowed: dict[str, tuple[object, ...]] = {}
-        open_names, seen = [name], {name}
-        while open_names:
-            current = open_names.pop()
-            if current not in self.parameters:
-                continue
-            for parent, wanted in self.parameters[current].when.items():
-                if parent == name:
-                    raise SearchError(f"parameter {name!r} depends on itself through {current!r}; remove a `when`.")
-                left = allowed.get(parent, wanted)
-                allowed[parent] = tuple(value for value in left if any(same(value, other) for other in wanted))
-                if not allowed[parent]:
-                    return False
-                if parent not in seen:
-                    seen.add(parent)
-                    open_names.append(parent)
-        return True
-
-    def _in_order(self) -> dict[str, Parameter]:
-        """Return the parameters with parents before children, else in the order given."""
-        ordered: dict[str, Parameter] = {}
-        waiting = dict(self.parameters)
-        while waiting:
-            for name, parameter in list(waiting.items()):
-                if all(parent in ordered or parent in self.fixed for parent in parameter.when):
-                    ordered[name] = waiting.pop(name)
-        return ordered
+        check_when(self.parameters, self.fixed)
 
     def _check_options(self) -> None:
         if not callable(self.trainable) and (self.trainable is not None or self.declared):
@@ -298,3 +237,13 @@ class Space:
         """Return every setting with the values that a check needs to see: bounds, options or the constant."""
         searched = {name: parameter.bounds() for name, parameter in self.parameters.items()} if self.declared else {}
         return {**{name: (value,) for name, value in self.fixed.items()}, **searched}
+
+
+def _settings(where: str, given: object) -> dict[str, object]:
+    """Return the settings of a field such as `fixed`, as Python's own values; raises SearchError for what is none."""
+    if not isinstance(given, Mapping):
+        raise SearchError(f"{where}={given!r}; expected a dict: name of a setting -> its value.")
+    for setting, value in given.items():
+        if isinstance(value, (Float, Int, Choice)):
+            raise SearchError(f"`{where}` has {setting!r} as a range, {value.describe()}; move it to `parameters`.")
+    return {setting: plain(value) for setting, value in given.items()}

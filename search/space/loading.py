@@ -19,10 +19,11 @@ from typing import Any
 
 from search.errors import SearchError
 from search.space import Space
-from search.space.hypermodel import is_build
-from search.space.space_process import BuildApart, FunctionApart, SpaceProcess, TrainableApart, made_of
+from search.space.building.hypermodel import is_build
+from search.space.building.space_process import BuildApart, FunctionApart, SpaceProcess, TrainableApart, made_of
 from search.space.unloaded import FrameworkNeeded, frameworks_unloaded
 from search.space.values import foreign
+from search.space.written import check_written
 from search.wording import did_you_mean, error_text, users_line
 
 SPACE = "space"
@@ -88,6 +89,7 @@ class SpaceFile:
         lines = self.text.splitlines(keepends=True)
         linecache.cache[self.path] = (len(self.text), None, lines, self.path)
         try:
+            check_written(self.path, self.text)
             exec(compile(self.text, self.path, "exec"), module.__dict__)
         except SyntaxError as error:
             where = f"{error.filename or self.path}, line {error.lineno}"

@@ -42,6 +42,10 @@ def _wanted(values: object) -> tuple[object, ...]:
     return tuple(plain(value) for value in values) if isinstance(values, (tuple, list, range)) else (plain(values),)
 
 
+EXACT = 2**53
+"""Up to here floats hold whole numbers exactly; Optuna's study holds numbers as floats."""
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -143,6 +147,8 @@ class Int:
     def __post_init__(self) -> None:
         _hold_plain(self)
         _check_range("Int", self.low, self.high, self.step, self.log)
+        if max(abs(self.low), abs(self.high)) > EXACT:
+            raise SearchError(f"Int({self.low!r}, {self.high!r}) goes beyond 2**53; expected numbers that are exact.")
         for value in (self.low, self.high, self.step):
             if not isinstance(value, int):
                 raise SearchError(f"Int({self.low!r}, {self.high!r}) has {value!r}; expected whole numbers. Use Float.")
@@ -221,7 +227,7 @@ class Choice:
         kinds = {type(option) for option in self.options if option is not None}
         if kinds == {bool}:
             return "bool"
-        if kinds == {int}:
+        if kinds == {int} and max(abs(option) for option in self.options if isinstance(option, int)) <= EXACT:
             return "int64"
         if kinds and kinds <= {int, float}:
             return "double"

@@ -17,10 +17,10 @@ from typing import Any
 
 from search.errors import SearchError, is_pruning
 from search.space import Space
-from search.space.exploration import Build, Undeclarable, Values, explore
-from search.space.hypermodel import build_once, is_build, leave_weights_out, propose
+from search.space.building.exploration import Build, Undeclarable, Values, explore
+from search.space.building.hypermodel import build_once, is_build, leave_weights_out, propose
+from search.space.building.space_process import Building, Described, PlainParameter, plain_parameter
 from search.space.loading import SpaceFile
-from search.space.space_process import Building, Described, PlainParameter, plain_parameter
 from trainables.trial import declaration_of
 
 SHOWN_FAILURES = 3

@@ -178,7 +178,7 @@ class Attempt:
 
     def take(self, metrics: Mapping[str, Any]) -> None:
         """One yield of the trainable: an epoch, or the summary of a completed trial."""
-        values = as_metrics(metrics)
+        values = as_metrics(metrics, after=self._epochs[-1]["epoch"] if self._epochs else 0)
         if self._context.metric not in values and "epoch" not in values and self._is_summary(values):
             self._summary |= values
             return

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from search.experiment.states import TrialState
-from search.goals import Goals
+from search.goals import WHOLE, Goals, is_taken
 from search.space.loading import SpaceFile
 from search.space.per_trial import Shape
 from trainables.trial import ALL_AT_ONCE, Growth
@@ -23,8 +23,12 @@ CLOSING = ".closing"
 """A file in the experiment folder that is there while the search is being closed: trials save and end."""
 
 
-def as_metrics(metrics: Mapping[str, Any]) -> Metrics:
-    """What a trainable yields, as plain numbers; raises TypeError for anything else."""
+def as_metrics(metrics: Mapping[str, Any], after: float = 0) -> Metrics:
+    """What a trainable yields, as plain numbers; raises TypeError for anything else.
+
+    Raises ValueError for a name or a number that the row of a trial cannot have, and for an epoch that does not come
+    `after` that one.
+    """
     if not isinstance(metrics, Mapping):
         raise TypeError(f"the trainable yielded {type(metrics).__name__}; expected a dict of numbers")
     try:
@@ -32,6 +36,13 @@ def as_metrics(metrics: Mapping[str, Any]) -> Metrics:
     except (TypeError, ValueError):
         wrong = {name: value for name, value in metrics.items() if not isinstance(value, (int, float))}
         raise TypeError(f"the trainable yielded {wrong!r}; expected numbers") from None
+    for name, value in values.items():
+        if is_taken(name):
+            raise ValueError(f"the trainable yielded {name!r}, a column that every trial has; expected another name")
+        if name in WHOLE and not value.is_integer():
+            raise ValueError(f"the trainable yielded {name}={value:g}; expected a whole number")
+    if (epoch := values.get("epoch", after + 1)) <= after:
+        raise ValueError(f"the trainable yielded epoch {epoch:g}; expected epochs that count up from {after + 1:g}")
     return values
 
 

@@ -11,10 +11,10 @@ import pytest
 from search.errors import SearchError
 from search.sampling import Sampling
 from search.space import Space, server
-from search.space.exploration import Found, Undeclarable, explore
-from search.space.hypermodel import build_once, is_build, propose
+from search.space.building.exploration import Found, Undeclarable, explore
+from search.space.building.hypermodel import build_once, is_build, propose
+from search.space.building.space_process import Building, SpaceProcess
 from search.space.parameters import Choice, Float, Int, Parameter
-from search.space.space_process import Building, SpaceProcess
 from tests.support.hypermodel_examples import Layers, Network, layer_of_two, nested, oracle_finds, threshold
 from trainables.engines.runtime import configure
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from search.space.exploration import Found, explore
-from search.space.hypermodel import build_once
+from search.space.building.exploration import Found, explore
+from search.space.building.hypermodel import build_once
 from search.space.parameters import Choice, Float, Int
 from tests.support.hypermodel_examples import oracle_finds
 from tests.support.kerastuner_guides import GUIDES

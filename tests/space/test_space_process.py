@@ -14,8 +14,8 @@ from search.planning.make_plan import make_plan
 from search.planning.options import parse
 from search.sampling import Finished, Sampling
 from search.space import Choice, Float, Int
+from search.space.building.space_process import BuildApart
 from search.space.loading import read_space, space_of
-from search.space.space_process import BuildApart
 from search.trial.messages import Report, TrialEnd, TrialSpec, WorkerId
 
 FILE = """
@@ -107,7 +107,7 @@ import sys
 from search.errors import SearchError
 from search.sampling import Sampling
 from search.space.loading import read_space, space_of
-from search.space.space_process import FunctionApart
+from search.space.building.space_process import FunctionApart
 
 space = space_of(read_space(sys.argv[1]))
 print(dict(space.parameters), space.trainable.declaration.smoke['epochs'] == 1)

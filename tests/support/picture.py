@@ -33,8 +33,9 @@ ORDER_INSIDE = {
     "search.experiment": "disk folder trackers schema parts remote existing damage manifest states lock atomic",
     "search.experiment.trackers": "tracking tensorboard mlflow wandb tracker names",
     "search.experiment.remote": "copy mirror claim resumable store",
-    "search.space": "server loading space_process hypermodel exploration unloaded definition per_trial pinned_function "
+    "search.space": "server loading building unloaded written definition conditions per_trial pinned_function "
     "parameters values",
+    "search.space.building": "space_process hypermodel exploration",
     "search.stopping": "enough expectation rules intervals decision fidelity",
     "search.use": "__main__ card predict refit ensemble export reproduce stored_trial fetched",
     "trainables": "hypermodel tailored finished image_classifier training backbones own_models networks compiled "

@@ -52,7 +52,8 @@ SPACE = """
                 time.sleep(0.2)
             loss = {"nan": float("nan"), "explode": 1e9}.get(act, 1.0) if epoch == 2 else 1.0
             name = "val_acuracy" if act == "misspelt" else "score"
-            yield {name: float(epoch), "loss": loss, "first": first}
+            own = {"epoch": 3 - epoch} if act == "back" else {"seed": 7.0} if act == "taken" else {}
+            yield {name: float(epoch), "loss": loss, "first": first, **own}
         if act == "summary":
             trial.facts["engine_reason"] = "known at the end"
             yield {"test_score": 0.5}

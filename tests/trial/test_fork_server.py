@@ -28,7 +28,7 @@ import numpy
 from search.space import Choice, Space
 
 def train(config, trial):
-    values = {"warm": "wave" in sys.modules, "parent": os.getppid(), "descriptors": len(os.listdir("/proc/self/fd"))}
+    values = {"warm": "wave" in sys.modules, "server": os.getppid(), "descriptors": len(os.listdir("/proc/self/fd"))}
     yield {"score": random.random(), "numpy": numpy.random.random(), **values}
 
 space = Space(trainable=train, parameters={"a": Choice(1, 2)}, metric="score", trials=2)
@@ -99,8 +99,8 @@ def test_each_worker_gets_a_process_of_its_own_that_has_what_the_server_imported
     found = [one[0].epochs[0] for one in reports]
     assert len({pid_of(one) for one in reports}) == 3
     assert [values["warm"] for values in found] == [1.0, 1.0, 1.0]
-    assert {values["parent"] for values in found} == {psutil.Process(pid_of(reports[0])).ppid()}
-    assert {values["parent"] for values in found} != {os.getpid()}
+    assert {values["server"] for values in found} == {psutil.Process(pid_of(reports[0])).ppid()}
+    assert {values["server"] for values in found} != {os.getpid()}
     assert len({values["score"] for values in found}) == 3, "also what is drawn without a seed"
     assert len({values["numpy"] for values in found}) == 3
     assert len({values["descriptors"] for values in found}) == 1, "none holds what belongs to another"

@@ -91,6 +91,8 @@ def test_a_data_set_that_is_a_function_is_handed_to_the_trainable(tmp_path: Path
         ("explode", "loss exploded from 1 to 1e+09 in epoch 2", True),
         ("return", "the trainable returned a dict; expected a generator", False),
         ("misspelt", "the trainable yielded no 'score', the metric of the space", False),
+        ("back", "the trainable yielded epoch 1; expected epochs that count up from 3", False),
+        ("taken", "the trainable yielded 'seed', a column that every trial has; expected another name", False),
     ],
 )
 def test_a_failed_trial_says_why_and_the_next_one_runs(
@@ -100,7 +102,7 @@ def test_a_failed_trial_says_why_and_the_next_one_runs(
     assert end is not None
     assert (end.state, end.diverged) == (TrialState.FAILED, diverged)
     assert error in str(end.error)
-    assert "acts.py" in end.traceback or act in ("nan", "explode", "return", "misspelt")
+    assert "acts.py" in end.traceback or act in ("nan", "explode", "return", "misspelt", "back", "taken")
     assert scores(run(runner, "00001", act="good")) == [1.0, 2.0, 3.0]
 
 

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from search.errors import SearchError
-from search.space.exploration import Build, Constant, Values
+from search.space.building.exploration import Build, Constant, Values
 from search.space.parameters import Choice, Float, Int, Parameter
 
 FIT_S = 20
