@@ -42,7 +42,7 @@ ORDER_INSIDE = {
     "engines settings datasets branin data setting_table trial wording errors durable",
     "trainables.finished": "formats measure ensemble classifier",
     "trainables.networks": "build plain_stacks inception two_conv resnet convolution head augmentation",
-    "trainables.backbones": "pieces extractor head features network",
+    "trainables.backbones": "whole pieces extractor head features network",
     "trainables.training": "regimes fitting growth users_fit prepared checkpoint early_stopping outcome",
     "trainables.engines": "keras_fit users_callbacks mixing contract initial_weights runtime layers device batches "
     "classes seeds",

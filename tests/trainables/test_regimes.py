@@ -79,6 +79,24 @@ def test_every_backbone_trains_and_its_saved_model_predicts_the_same(tmp_path: P
     trial.save_model(tmp_path / "model.keras")  # Raises where Keras loads another model than the measured one.
 
 
+def test_trials_that_share_the_network_to_be_saved_each_save_their_own(tmp_path: Path) -> None:
+    import keras
+
+    kinds = (HEAD | {"dropout": 0.0}, HEAD, HEAD | {"dropout": 0.4, "learning_rate": 0.1})
+    trials = [Trial(cache_dir=tmp_path / "cache") for _ in kinds]
+    lasts = [list(train_on(random_images(32), SMALL | kind, one))[-1] for one, kind in zip(trials, kinds, strict=True)]
+    for trial, kind, last in zip(trials, kinds, lasts, strict=True):
+        assert trial.save_model
+        trial.save_model(tmp_path / "model.keras")
+        model = keras.models.load_model(tmp_path / "model.keras")
+        model.compile(loss="sparse_categorical_crossentropy")
+        images, labels = random_images(32).test.take()
+        assert model.evaluate(images, labels, verbose=0) == pytest.approx(last["test_loss"], rel=1e-3)
+        rates = [one.rate for one in model.layers if isinstance(one, keras.layers.Dropout)]
+        assert rates == [rate for rate in (kind["dropout"], kind["head_dropout"]) if rate]
+    assert len({last["test_loss"] for last in lasts}) == len(kinds)
+
+
 @pytest.mark.slow
 def test_saved_model_needs_nothing_of_this_package(tmp_path: Path) -> None:
     trial = Trial(cache_dir=tmp_path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +14,7 @@ import keras
 
 from trainables.backbones.head import transfer_model
 from trainables.backbones.pieces import Piece, TrialBackbone
+from trainables.backbones.whole import model_writer
 from trainables.compiled.kept_programs import program_for
 from trainables.compiled.objective import objective_of
 from trainables.compiled.program import Program
@@ -22,7 +23,6 @@ from trainables.engines.contract import FIT, Engine
 from trainables.engines.initial_weights import Weights, initial_weights
 from trainables.engines.layers import Dropout, in_precision, leaves, plain
 from trainables.own_models.choice import Callbacks, fit_engine
-from trainables.own_models.saved_models import Measured, save_checked
 from trainables.settings.checks import check_side
 from trainables.settings.image import ImageSettings
 from trainables.training.checkpoint import checkpoint_values
@@ -154,7 +154,7 @@ def _in_precision(network: keras.Model, settings: ImageSettings) -> keras.Model:
 
 
 def _finished(engine: Engine, piece: Piece, source: TrialBackbone) -> Metrics:
-    writer = partial(_model_writer, source, piece)
+    writer = partial(model_writer, source, piece)
     return finish(engine, piece.data, source.settings, source.trial, writer=writer) | _sizes(engine, piece)
 
 
@@ -162,20 +162,3 @@ def _sizes(engine: Engine, piece: Piece) -> Metrics:
     """Return the numbers of parameters, those in front of cached features too."""
     inside = sizes(engine.model)
     return {**inside, "num_parameters": inside["num_parameters"] + piece.parameters_in_front}
-
-
-def _model_writer(source: TrialBackbone, piece: Piece, measured: Measured) -> Callable[[Path], None]:
-    """Return what writes the whole network, from pixels to probabilities, even where features were cached."""
-    settings, images = source.settings, source.images
-    whole = dataclasses.replace(piece, cut=None, holds_backbone=True)
-    on_images = measured.of_other(images.test)
-
-    def write(path: Path) -> None:
-        shape = images.train.images.shape[1:]
-        model = transfer_model(settings, shape, images.info.num_classes, source.model(whole), pixels=True)
-        rates = {layer.name: getattr(settings, layer.setting) for layer in leaves(model) if isinstance(layer, Dropout)}
-        saved = in_precision(plain(model, rates), settings.precision)
-        saved.set_weights([*source.weights(model), *(source.head or [])])
-        save_checked(saved, path, on_images)
-
-    return write
