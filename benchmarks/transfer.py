@@ -1,24 +1,26 @@
-"""What a frozen backbone costs: Keras' `fit`, features made by hand, and ours; one trial, and a search of twenty.
+"""What a frozen backbone costs: Keras' `fit`, features made by hand, and ours; one trial, and whole searches.
 
-    python -m benchmarks.transfer [--repetitions 1] [--plain-epochs 4] [--markdown FILE]
+    python -m benchmarks.transfer [--trials 10 20] [--repetitions 1] [--plain-epochs 4] [--markdown FILE]
+    python -m benchmarks.transfer --commands --trials 10 --repetitions 3    # only what a search takes from cold
 
 MobileNetV2 0.35 at 150x150, 1,000 real cats and dogs to train on, 500 to validate, 500 to test, 20 epochs a trial, all
 cores. Each contestant is a process of its own; its clock runs from the imported Keras and the decoded images to the
 test. `fit` is timed over a few epochs: the first, which compiles, counts once, the median of the others for the rest,
-and twenty trials are taken as twenty times one (of those by hand, four are timed). Ours begins without features.
+and a search is taken as so many times one (of those by hand, four are timed). Ours begins without features.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,7 @@ from trainables.image_classifier import train_on
 from trainables.trial import Trial
 
 CORES = len(os.sched_getaffinity(0))
-EPOCHS, BATCH, TRIALS = 20, 32, 20
+EPOCHS, BATCH = 20, 32
 BY_HAND = 4
 """Number of trials on features made by hand that are timed; all after the first are alike."""
 WEIGHTS = str(space.fixed["weights"])
@@ -167,8 +169,8 @@ def _compiled(model: Any, config: dict[str, float]) -> Any:
     return model
 
 
-def measure_here(name: str, epochs: int) -> list[float]:
-    """Return the seconds of each trial of one contestant, in this process."""
+def measure_here(name: str, trials: int, epochs: int) -> list[float]:
+    """Return the seconds of each trial of one contestant, or of the first few, in this process."""
     data = images()
     for split in (data.train, data.validation, data.test):
         assert isinstance(split, Split)
@@ -177,65 +179,84 @@ def measure_here(name: str, epochs: int) -> list[float]:
         configure(CORES)
     import keras  # noqa: F401, PLC0415  # each contestant sets its threads first
 
-    return CONTESTANTS[name](data, TRIALS, epochs)
+    return CONTESTANTS[name](data, trials, epochs)
 
 
-def measure(name: str, epochs: int) -> tuple[float, float]:
-    """Return the seconds of the first trial and of twenty, in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.transfer", "--one", name, "--plain-epochs", str(epochs)]
+def measure(name: str, trials: Sequence[int], epochs: int) -> list[float]:
+    """Return the seconds of one trial, and of so many each, of a contestant in a process of its own."""
+    words = ["--one", name, "--trials", str(max(trials)), "--plain-epochs", str(epochs)]
+    command = [sys.executable, "-m", "benchmarks.transfer", *words]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     seconds = json.loads(done.stdout.splitlines()[-1])
-    return seconds[0], sum(seconds) if len(seconds) == TRIALS else scaled(seconds)
+    return [in_all(seconds, count) for count in (1, *trials)]
 
 
-def scaled(seconds: list[float]) -> float:
-    """Return the seconds of twenty trials from a few: the first one, and the median of the rest for each other one."""
-    return seconds[0] + (TRIALS - 1) * statistics.median(seconds[1:] or seconds)
+def in_all(seconds: Sequence[float], trials: int) -> float:
+    """Return the seconds of so many trials; those that were not timed take the median of all after the first."""
+    rest = statistics.median(seconds[1:] or seconds)
+    return sum(seconds[:trials]) + max(0, trials - len(seconds)) * rest
 
 
-def whole_command() -> float:
+def whole_command(trials: int) -> float:
     """Return the seconds of `python -m search.run` over the same search, cold: start of Ray, imports, features."""
     with tempfile.TemporaryDirectory() as folder:
-        words = ["benchmarks/spaces/frozen_backbone.py", "--trials", str(TRIALS), "--results", folder, "--quiet"]
+        words = ["benchmarks/spaces/frozen_backbone.py", "--trials", str(trials), "--results", folder, "--quiet"]
         environment = {**os.environ, "SEARCH_CACHE_DIR": f"{folder}/cache"}
         started = time.perf_counter()
         subprocess.run([sys.executable, "-m", "search.run", *words], env=environment, check=True, capture_output=True)
         return time.perf_counter() - started
 
 
-def table(times: dict[str, list[tuple[float, float]]], command: list[float]) -> str:
-    """Return a Markdown table: median seconds, and how many times faster than the usual way."""
+def table(times: Mapping[str, Sequence[Sequence[float]]], trials: Sequence[int]) -> str:
+    """Return a Markdown table: median seconds, and how many times faster than the first contestant.
+
+    `times` has rounds by contestant, each the seconds of one trial and of searches of so many `trials`.
+    """
+    counts = ["one trial", *(f"{count} trials" for count in trials)]
+    lines = ["| | " + " | ".join(f"{count}, s | times faster" for count in counts) + " |"]
+    lines.append("|---|" + "---|---|" * len(counts))
     medians = {name: [statistics.median(part) for part in zip(*rounds, strict=True)] for name, rounds in times.items()}
     usual = next(iter(medians.values()))
-    lines = ["| | one trial, s | times faster | 20 trials, s | times faster |", "|---|---|---|---|---|"]
-    for name, (one, search) in medians.items():
-        ratios = f"{usual[0] / one:.1f} | {search:.1f} | {usual[1] / search:.1f}"
-        lines.append(f"| {name} | {one:.1f} | {ratios} |")
-    if command:
-        whole = statistics.median(command)
-        lines.append(f"| ours, the whole command from cold | | | {whole:.1f} | {usual[1] / whole:.1f} |")
+    for name, row in medians.items():
+        cells = [
+            " | " if math.isnan(one) else f"{one:.1f} | {first / one:.1f}"
+            for one, first in zip(row, usual, strict=True)
+        ]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+COMMAND = "ours, the whole command from cold"
+
+
+def measure_all(
+    trials: Sequence[int], repetitions: int, epochs: int, names: Sequence[str]
+) -> dict[str, list[list[float]]]:
+    """Return rounds by contestant, and of the whole command, which has no time of a single trial."""
+    times: dict[str, list[list[float]]] = {name: [] for name in (*names, COMMAND)}
+    for _ in range(repetitions):
+        for name in names:
+            times[name].append(measure(name, trials, epochs))
+        times[COMMAND].append([math.nan, *map(whole_command, trials)])
+    return times
 
 
 def main() -> None:
     """Measure, print, and write the table where asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, nargs="+", default=[10, 20], help="of each search, 10 and 20 by default")
     parser.add_argument("--repetitions", type=int, default=1, help="processes of each contestant")
     parser.add_argument("--plain-epochs", type=int, default=4, help="epochs of `fit` that are timed")
+    parser.add_argument("--commands", action="store_true", help="measure only whole commands of ours")
     parser.add_argument("--markdown", type=Path, help="file for the table")
     parser.add_argument("--one", choices=CONTESTANTS, help="measure only this one, in this process")
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(measure_here(options.one, options.plain_epochs)))
+        print(json.dumps(measure_here(options.one, max(options.trials), options.plain_epochs)))
         return
     data_dir()  # This ends the benchmark here where the folder is not set.
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in CONTESTANTS}
-    command = []
-    for _ in range(options.repetitions):
-        for name in CONTESTANTS:
-            times[name].append(measure(name, options.plain_epochs))
-        command.append(whole_command())
-    result = table(times, command)
+    names = [] if options.commands else list(CONTESTANTS)
+    result = table(measure_all(options.trials, options.repetitions, options.plain_epochs, names), options.trials)
     print(result)
     if options.markdown:
         options.markdown.write_text(result + "\n")

@@ -41,6 +41,16 @@ SMOKE = {"epochs": 1, "sample_size": 200, "evaluation_size": 200}
 def warm_up() -> None:
     """Import what every trial needs."""
     import_quietly()
+    _import_ours()
+
+
+def warm_up_for_images() -> None:
+    """Import what every trial of `train` needs: not pandas, whose tables only models of a user's own are trained on."""
+    import_quietly(unneeded=("pandas",))
+    _import_ours()
+
+
+def _import_ours() -> None:
     import pyarrow.parquet  # noqa: F401, PLC0415  # writes the predictions of the best trials, of the first for one
 
     import trainables.own_models.choice  # noqa: PLC0415  # needs TensorFlow, see above
@@ -95,7 +105,11 @@ def train_calling(callbacks: Callbacks) -> Trainable:
         yield from train_on(_images(settings, trial), settings, trial, lambda _: callbacks(config))
 
     train_told.declaration = dataclasses.replace(  # type: ignore[attr-defined]
-        declaration_of(train), metrics=None, check=check_known_image_settings, check_change=Declaration.check_change
+        declaration_of(train),
+        metrics=None,
+        check=check_known_image_settings,
+        check_change=Declaration.check_change,
+        warm_up=warm_up,
     )
     return train_told
 
@@ -186,7 +200,7 @@ train.declaration = Declaration(  # type: ignore[attr-defined]
     find_images,
     smoke={**SMOKE, "image_size": 32},
     check_files=check_weights_files,
-    warm_up=warm_up,
+    warm_up=warm_up_for_images,
     check_change=check_image_change,
     grows=True,
 )

@@ -213,3 +213,26 @@ def test_metrics_of_a_closed_trial_free_its_program_for_the_next() -> None:
     before = kept_programs.kept_structures()
     list(islice(train_on(digits(), SMALL | {"head_units": 17, "dropout": 0.1}, Trial()), 1))
     assert kept_programs.kept_structures() == before
+
+
+WITHOUT_PANDAS = """
+import sys
+from pathlib import Path
+from tests.support.small_data import digits
+from trainables.image_classifier import train, train_on
+from trainables.trial import Trial
+
+train.declaration.warm_up()
+for engine in ("compiled", "fit"):
+    trial = Trial(cpus=1)
+    *_, last = train_on(digits(), {"filters": 8, "epochs": 1, "engine": engine}, trial)
+    for save in (trial.save_model, trial.save_predictions, trial.save_classes):
+        save(Path(sys.argv[1], "saved.keras"))
+assert "pandas" not in sys.modules
+import pandas
+"""
+
+
+@pytest.mark.slow  # It imports TensorFlow anew.
+def test_a_process_that_trains_images_does_without_pandas(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", WITHOUT_PANDAS, str(tmp_path)], cwd=Path(__file__).parents[2], check=True)

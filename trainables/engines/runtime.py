@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from trainables.engines.device import share_gpus
@@ -36,13 +36,16 @@ def configure(cpus: int, gpus: float = 0.0, gpu_memory_mib: int | None = None) -
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
-def import_quietly() -> None:
-    """Import TensorFlow and Keras, which then have started nothing: a process may fork after that."""
+def import_quietly(unneeded: Sequence[str] = ()) -> None:
+    """Import TensorFlow and Keras, which then have started nothing: a process may fork after that.
+
+    `unneeded` are further packages that they would import and that nothing in this process hands to them.
+    """
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _silent_stderr(), _without(_UNUSED):
+    with _silent_stderr(), _without((*_UNUSED, *unneeded)):
         import keras  # noqa: F401, PLC0415  # inside, because importing this module must stay cheap
 
 
@@ -52,7 +55,7 @@ sparse matrices and notebooks: a third of its 4 seconds, and 80 MiB."""
 
 
 @contextmanager
-def _without(names: tuple[str, ...]) -> Iterator[None]:
+def _without(names: Sequence[str]) -> Iterator[None]:
     """Let imports in the block find these packages missing; afterwards they can be imported again."""
     hidden = [name for name in names if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None is Python's own mark for "not there".

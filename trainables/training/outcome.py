@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -19,6 +18,7 @@ from trainables.engines.layers import Dropout, leaves, plain
 from trainables.own_models.choice import OwnModel
 from trainables.own_models.saved_models import Measured, add_about, save_checked
 from trainables.settings.image import ImageSettings
+from trainables.training.tables import write_table
 from trainables.trial import Metrics, Trial
 
 
@@ -93,17 +93,10 @@ def _predictions_writer(
     def write(path: Path) -> None:
         columns = {"row": test.index, "label": test.labels[test.index], "predicted": probabilities.argmax(axis=1)}
         columns |= {f"probability_{name}": probabilities[:, number] for number, name in enumerate(names)}
-        _write_table(columns, path)
+        write_table(columns, path)
 
     return write
 
 
 def _classes_writer(test: Split, names: tuple[str, ...], probabilities: NDArray[np.float32]) -> Callable[[Path], None]:
-    return lambda path: _write_table(class_columns(test.labels[test.index], probabilities.argmax(axis=1), names), path)
-
-
-def _write_table(columns: Mapping[str, Any], path: Path) -> None:
-    import pyarrow as pa  # noqa: PLC0415  # takes 0.2 s, and most trials save no tables
-    import pyarrow.parquet  # noqa: PLC0415  # inside for the same reason
-
-    pyarrow.parquet.write_table(pa.table(dict(columns)), path)
+    return lambda path: write_table(class_columns(test.labels[test.index], probabilities.argmax(axis=1), names), path)
