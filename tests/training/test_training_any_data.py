@@ -156,9 +156,38 @@ def test_batches_of_a_function_of_the_users_go_to_fit(tmp_path: Path, kind: Any)
     assert saved(trial, tmp_path / "model.keras").predict(TABLE, verbose=0).shape == (300, 4)
 
 
+class Counting(Batches):
+    """Batches that change from epoch to epoch."""
+
+    epochs = 0
+
+    def __getitem__(self, place: int) -> Any:
+        inputs, targets = super().__getitem__(place)
+        return inputs + np.float32(0.1 * self.epochs), targets
+
+    def on_epoch_end(self) -> None:
+        self.epochs += 1
+
+
+def test_a_py_dataset_has_the_order_and_the_epochs_that_one_call_of_fit_gives_it() -> None:
+    def build(*_: Any) -> keras.Model:
+        model = keras.Sequential([ROW, layers.Dense(4, "softmax")])
+        model.compile(keras.optimizers.SGD(0.03), "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    reports, trial = trained(build, (Counting(0, 200), Counting(200, 260), Counting(260, 300)), epochs=3)
+    keras.utils.set_random_seed(trial.seed)
+    plain = build().fit(Counting(0, 200), validation_data=Counting(200, 260), epochs=3, verbose=0).history
+    for name, values in plain.items():
+        np.testing.assert_allclose([one[name] for one in reports[:-1]], values, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("data", "config", "message"),
     [
+        ((TABLE, CLASSES, NUMBERS), {}, r"gave a tuple of 3 \(ndarray, ndarray, ndarray\); expected"),
+        ((iter([1]), iter([1]), iter([1])), {}, "gave a list_iterator, which is empty after one epoch"),
+        (([TABLE, CLASSES], [TABLE[:9], CLASSES[:9]]), {}, "are rows of different lengths, or no array"),
         ((TABLE, NUMBERS), {}, "gives no classes, and the model that build gave is not compiled"),
         ((TABLE, NUMBERS), {"class_weight": "balanced", "own": regression}, "gives no classes to weigh"),
         (

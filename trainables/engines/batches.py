@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -58,6 +60,29 @@ def first_inputs(split: Any, rows: int) -> Any:
     batch = split[0] if isinstance(split, keras.utils.PyDataset) else next(iter(split))
     inputs = batch[0] if isinstance(batch, tuple) else batch
     return keras.tree.map_structure(lambda array: np.asarray(array)[:rows], inputs)
+
+
+@contextmanager
+def told_as_by_one_fit(given: Any, *, is_first: bool) -> Iterator[None]:
+    """Let a PyDataset hear of the ends of its epochs, within a call of `fit`, as if all epochs were one call.
+
+    Keras looks at the first batches before it trains, and tells the data set that this was the end of an epoch: once in
+    a training, and so only in its first call.
+    """
+    if not isinstance(given, keras.utils.PyDataset):
+        yield
+        return
+    own, ends = given.on_epoch_end, itertools.count()
+
+    def on_epoch_end() -> None:
+        if next(ends) > 0 or is_first:
+            own()
+
+    given.on_epoch_end = on_epoch_end
+    try:
+        yield
+    finally:
+        vars(given).pop("on_epoch_end", None)
 
 
 @lru_cache(maxsize=4)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data import Data, Split
-from trainables.engines.batches import Labels, feeds, is_arrays
+from trainables.engines.batches import Labels, feeds, is_arrays, told_as_by_one_fit
 from trainables.engines.classes import balanced_weights
 from trainables.engines.contract import FIT, Evaluation, State, as_probabilities, evaluation_batch
 from trainables.engines.initial_weights import Weights
@@ -99,18 +99,25 @@ class KerasFit:
         Where callbacks of the user's own may have set it, the learning rate with which the epoch began is among them.
         """
         examples = self._trained.batches(data.train, settings.batch_size, order)
+        validation = self._evaluated.batches(data.validation, evaluation_batch(settings))
+        is_first = not self._callbacks.has_begun
         if isinstance(data.train, Split):
             _make_variables(self.model, examples.element_spec)
         rate = RateOfEpoch()
-        with _goes_on(self.model), self._callbacks.one_epoch(settings.epochs) as callbacks:
+        with (
+            _goes_on(self.model),
+            told_as_by_one_fit(examples, is_first=is_first),
+            told_as_by_one_fit(validation, is_first=is_first),
+            self._callbacks.one_epoch(settings.epochs) as callbacks,
+        ):
             history = self.model.fit(
                 examples if self._mixing is None else examples.map(self._mixing),
-                validation_data=self._evaluated.batches(data.validation, evaluation_batch(settings)),
+                validation_data=validation,
                 class_weight=self._class_weights(data) if settings.class_weight else None,
                 callbacks=[*callbacks, rate] if callbacks else None,
                 initial_epoch=self._epoch - 1,
                 epochs=self._epoch,
-                shuffle=False,  # The images come in their order already.
+                shuffle=isinstance(data.train, keras.utils.PyDataset),  # Images come in their order already.
                 verbose=0,
             )
         logs = {name: values[-1] for name, values in history.history.items()}

@@ -20,7 +20,8 @@ class UsersCallbacks:
         foreign = next((one for one in self.callbacks if not isinstance(one, keras.callbacks.Callback)), None)
         if foreign is not None:
             raise TrainableError(f"callbacks(config) gave {foreign!r}; expected a list of keras.callbacks.Callback.")
-        self._has_begun = False
+        self.has_begun = False
+        """Whether an epoch has been trained, or begun."""
 
     @contextmanager
     def one_epoch(self, epochs: int) -> Iterator[list[Any]]:
@@ -31,7 +32,7 @@ class UsersCallbacks:
         for callback in self.callbacks:
             callback.set_params = _telling(callback, epochs)
             callback.on_train_end = _nothing
-            if self._has_begun:
+            if self.has_begun:
                 callback.on_train_begin = _nothing
         try:
             yield self.callbacks
@@ -39,7 +40,7 @@ class UsersCallbacks:
             for callback in self.callbacks:
                 for replaced in ("set_params", "on_train_begin", "on_train_end"):
                     vars(callback).pop(replaced, None)
-            self._has_begun = True
+            self.has_begun = True
 
     def end(self) -> None:
         """Tell the callbacks that the training has ended."""

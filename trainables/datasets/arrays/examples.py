@@ -70,7 +70,7 @@ def joined(parts: Mapping[int, tuple[object, object]], where: str) -> Examples:
     single 1 among zeros; all others are numbers.
     """
     inputs = [_named(x, where) for x, _ in parts.values()]
-    targets = [_array(_as_numbers(y), "the targets", where) for _, y in parts.values()]
+    targets = [_as_numbers(y, where) for _, y in parts.values()]
     for named, y in zip(inputs, targets, strict=True):
         _check_lengths(named, y, where)
     names = list(inputs[0])
@@ -113,7 +113,12 @@ def _named(x: object, where: str) -> dict[str, NDArray[Any]]:
 
 def _array(value: object, what: str, where: str) -> NDArray[Any]:
     """Return the value as an array of single-precision numbers, whole numbers or text."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise TrainableError(
+            f"{what} of {where} are rows of different lengths, or no array; expected an array, one row an example."
+        ) from None
     if array.dtype.kind == "O" and array.size and all(isinstance(item, str) for item in array.flat):
         array = array.astype(str)
     if array.dtype.kind not in _INPUT_KINDS or array.ndim == 0:
@@ -124,10 +129,10 @@ def _array(value: object, what: str, where: str) -> NDArray[Any]:
     return array.astype(np.float32) if array.dtype.kind in "fb" else array
 
 
-def _as_numbers(targets: object) -> NDArray[Any]:
+def _as_numbers(targets: object, where: str) -> NDArray[Any]:
     """Return the targets with 0 and 1 for False and True, which are classes."""
-    array = np.asarray(targets)
-    return array.astype(np.int64) if array.dtype == np.bool_ else array
+    array = _array(targets, "the targets", where)
+    return array.astype(np.int64) if np.asarray(targets).dtype == np.bool_ else array
 
 
 def _check_lengths(named: Mapping[str, NDArray[Any]], y: NDArray[Any], where: str) -> None:

@@ -26,6 +26,7 @@ def call(function: DataFunction, config: Mapping[str, object], trial: Trial) -> 
     if not isinstance(given, tuple):
         raise TrainableError(f"{name} gave a {type(given).__name__}; {_EXPECTED}.")
     if len(given) == 3 and not any(isinstance(part, tuple) for part in given):
+        _check_batches(given, name)
         return given
     if len(given) == 2 and not any(isinstance(part, tuple) for part in given):
         return joined({TRAIN: given}, name)
@@ -33,6 +34,20 @@ def call(function: DataFunction, config: Mapping[str, object], trial: Trial) -> 
         raise TrainableError(f"{name} gave {_described(given)}; {_EXPECTED}.")
     roles = (TRAIN, TEST) if len(given) == 2 else (TRAIN, VALIDATION, TEST)
     return joined(dict(zip(roles, given, strict=True)), name)
+
+
+def _check_batches(given: tuple[Any, ...], name: str) -> None:
+    """Raise TrainableError for three parts of which one gives no batches, or gives them only once."""
+    for part in given:
+        if hasattr(part, "shape") or isinstance(part, Mapping):
+            raise TrainableError(
+                f"{name} gave {_described(given)}; {_EXPECTED}. Weights of examples go with tf.data of (x, y, weight)."
+            )
+        if hasattr(part, "__next__"):
+            raise TrainableError(
+                f"{name} gave a {type(part).__name__}, which is empty after one epoch; {_EXPECTED}. Wrap it in "
+                "tf.data.Dataset.from_generator."
+            )
 
 
 def name_of(function: DataFunction) -> str:
