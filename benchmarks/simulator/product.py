@@ -32,7 +32,7 @@ class Product:
         self._sampling.know(known)
         self._seconds: dict[str, float] | None = {} if per_second else None
         self._task = task
-        self._rule = make_rule(stopping, task.mode, options or {}, task.epochs)
+        self._rule = make_rule(stopping, task.mode, options or {}, task.epochs, self._sampling.is_modelled)
 
     def ask(self) -> Job | None:
         """Return the next proposal."""

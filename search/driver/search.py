@@ -40,9 +40,9 @@ class Search:
 def open_search(plan: Plan, experiment: Experiment) -> Search:
     """The search of a plan, with everything that an earlier run of it has stored in the folder."""
     space = plan.space
-    rule = make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs)
     sampling = Sampling(space, experiment.journal, sampler=space.sampler, seed=plan.seed, name=plan.name)
     sampling.know(plan.known)
+    rule = make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs, sampling.is_modelled)
     trials = Trials(space.mode)
     recorder = Recorder(plan, experiment, trials, sampling, rule)
     history = read_history(experiment, space, plan.options.retry_failed)

@@ -20,7 +20,7 @@ from search.errors import SearchError
 from search.goals import Values
 from search.sampling.journal import CONSTRAINT, optuna_directions
 from search.sampling.learning_curves import DISCARDED, EPOCH_SECONDS
-from search.sampling.multi_fidelity import Foreseen, MultiFidelitySampler
+from search.sampling.multi_fidelity import MODELLED, Foreseen, MultiFidelitySampler
 from search.sampling.samplers import make_sampler
 from search.sampling.thinned import FAILED, ThinnedStorage
 from search.sampling.translation import Stored, Translation
@@ -42,12 +42,16 @@ _LISTED = 10_000
 
 @dataclass(frozen=True)
 class Draw:
-    """A configuration, the same in Optuna's terms, and its number in the sampler's study if it is there already."""
+    """A configuration, the same in Optuna's terms, and its number in the sampler's study if it is there already.
+
+    `modelled`: a model that learns from trials which are stopped proposed it.
+    """
 
     config: Config
     params: Stored
     distributions: dict[str, BaseDistribution]
     number: int | None
+    modelled: bool = False
 
 
 class Drawing:
@@ -156,7 +160,8 @@ class Drawing:
             trial = self._study.ask()
             config = self._new_from(trial)
             if config is not None:
-                return Draw(config, trial.params, trial.distributions, trial.number)
+                attributes = self._storage.get_trial_user_attrs(trial._trial_id)  # The trial itself knows older ones.
+                return Draw(config, trial.params, trial.distributions, trial.number, MODELLED in attributes)
             trial.set_user_attr(DISCARDED, True)
             self._study.tell(trial, state=TrialState.FAIL)
         return self._by_chance()

@@ -2,7 +2,9 @@
 
 Optuna's own samplers see a pruned trial as worse than any complete one (TPE), or not at all. This one models the score
 of any configuration after any epoch (`search.sampling.gaussian_process`), and proposes where it expects the largest
-improvement at the end of a training. It needs neither a reference to the search space nor more than numpy and scipy.
+improvement at the end of a training. Once trials are stopped, half of the proposals are TPE's, told all trials at one
+rung: two models that are wrong in different ways find more than either. It needs neither a reference to the search
+space nor more than numpy and scipy.
 """
 
 from __future__ import annotations
@@ -23,11 +25,16 @@ from search.sampling.encoding import Array, Encoding
 from search.sampling.expected_improvement import Proposer, Seconds, conditions
 from search.sampling.gaussian_process import Observations, Posterior, Process
 from search.sampling.learning_curves import Curve, Curves, as_scores, curve_of, standardized
+from search.sampling.thinned import TPEAtOneRung
 
 _FIRST = 8
 """Trials that have ended or reported before there is a model; until then proposals are by chance."""
 _BY_CHANCE, _WITHOUT_TRUST = 0.125, 0.6
 """Share of proposals by chance, while the model predicts better than chance and while it does not."""
+_BY_DENSITIES = 0.5
+"""Share of TPE's among the other proposals, once a trial was stopped."""
+MODELLED = "modelled"
+"""User attribute of a trial that a model proposed: it is like what did well, so that chance is to be judged apart."""
 _GROWTH = 1.2
 """The model's parameters are learnt anew whenever there are so many times the trials."""
 _STEPS = 15
@@ -70,6 +77,7 @@ class MultiFidelitySampler(BaseSampler):
     def __init__(self, seed: int | None = None, max_epochs: int | None = None) -> None:
         self._chance = np.random.default_rng(seed)
         self._independent = RandomSampler(seed=seed)
+        self._seed = seed
         self._max_epochs = max_epochs
         self._blas = ThreadpoolController()
         self._distributions: dict[str, BaseDistribution] = {}
@@ -77,6 +85,7 @@ class MultiFidelitySampler(BaseSampler):
 
     def _forget(self) -> None:
         self._encoding = Encoding(self._distributions)
+        self._densities: TPEAtOneRung | None = None
         self._ended, self._running = Curves(), list[Curve]()
         self._read, self._open = 0, set[int]()
         self._theta: Array | None = None
@@ -103,9 +112,12 @@ class MultiFidelitySampler(BaseSampler):
             return {}
         try:
             with self._blas.limit(limits=1, user_api="blas"):  # More threads cost time, and trials need the cores.
-                return self._propose()
+                found = self._by_densities() or self._propose()
         except (np.linalg.LinAlgError, FloatingPointError, ValueError):
             return {}  # A model that cannot be computed costs a proposal by chance, and never the search.
+        if found:
+            study._storage.set_trial_user_attr(trial._trial_id, MODELLED, True)
+        return found
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -170,6 +182,9 @@ class MultiFidelitySampler(BaseSampler):
                 self._running += [] if curve is None else [curve]
             elif curve is not None:
                 self._ended.add(curve)
+                seed = None if self._seed is None else self._seed + 1
+                self._densities = self._densities or TPEAtOneRung(seed, _FIRST, sign > 0)
+                self._densities.take(trial)
 
     def _widen(self, trials: Sequence[FrozenTrial]) -> bool:
         """Make room for their parameters; whether anything has changed. A range that moves is taken at its widest."""
@@ -180,6 +195,13 @@ class MultiFidelitySampler(BaseSampler):
         return before != self._distributions
 
     # The model
+
+    def _by_densities(self) -> dict[str, Any]:
+        """Half of the proposals, TPE's; nothing where it has no say: nothing was stopped, or seconds are to count."""
+        timed = any(curve.seconds is not None for curve in self._running)
+        if self._densities is None or not self._densities.has_stopped or timed:
+            return {}
+        return self._densities.propose(self._distributions) if self._chance.random() < _BY_DENSITIES else {}
 
     def _propose(self) -> dict[str, Any]:
         curves = self._ended.select()

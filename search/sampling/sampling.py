@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from search.goals import Values
 from search.sampling.drawing import Draw, Drawing
 from search.sampling.journal import Finished, Record, State, Value
-from search.sampling.multi_fidelity import Foreseen
+from search.sampling.multi_fidelity import MODELLED, Foreseen
 from search.sampling.translation import Built, Translation, translate
 from search.space import Config, Space
 from search.space.building.space_process import BuildApart
@@ -63,6 +63,7 @@ class Sampling:
         self._running: dict[str, _Running] = {}
         self._again: deque[tuple[Proposal, Draw]] = deque()
         self._ended_before: set[str] = set()
+        self._modelled: set[str] = set()
         self._next = 0
         self._foreseen: dict[str, Foreseen] | None = None
         """What `foresee` has found; None once anything has come in since."""
@@ -94,6 +95,7 @@ class Sampling:
         self._add_missing(finished)
         lost = {trial_id: self._from_row(trial_id, row) for trial_id, row in running.items()}
         known = {**lost, **self._known()}
+        self._modelled = {trial_id for trial_id, (_, draw) in known.items() if draw.modelled}
         self._drawing.learn(self._record.trials(), self._failed(finished))
         for proposal, _ in known.values():
             self._drawing.seen(proposal.config)
@@ -137,6 +139,8 @@ class Sampling:
     def _begin(self, proposal: Proposal, draw: Draw) -> Proposal:
         trial = _frozen(proposal, draw, TrialState.RUNNING)
         drawn = self._drawing.start(trial) if draw.number is None else draw.number
+        if draw.modelled:
+            self._modelled.add(proposal.trial_id)
         self._running[proposal.trial_id] = _Running(proposal, draw, self._record.add(trial), drawn)
         return proposal
 
@@ -208,6 +212,10 @@ class Sampling:
         self._drawing.finish(running.drawn, end, kept, failed and end == TrialState.FAIL, excess)
         self._foreseen = None
 
+    def is_modelled(self, trial_id: str) -> bool:
+        """Return whether a model proposed the trial, which is then like those that did well."""
+        return trial_id in self._modelled
+
     def counts(self) -> dict[str, int]:
         """Return how many trials of the study are complete, pruned, failed and running."""
         return dict(Counter(trial.state.name.lower() for trial in self._record.trials()))
@@ -224,7 +232,8 @@ class Sampling:
             noted = json.loads(trial.user_attrs.get("config", "{}"))
             config |= {name: value for name, value in noted.items() if name not in config}  # What no table showed.
             proposal = Proposal(trial.user_attrs["number"], trial.user_attrs["trial_id"], config)
-            known[proposal.trial_id] = (proposal, Draw(config, trial.params, trial.distributions, None))
+            draw = Draw(config, trial.params, trial.distributions, None, MODELLED in trial.user_attrs)
+            known[proposal.trial_id] = (proposal, draw)
         return known
 
     def _failed(self, finished: Mapping[str, Finished]) -> set[int]:
@@ -288,7 +297,7 @@ def _frozen(
             "number": proposal.number,
             "trial_id": proposal.trial_id,
             "config": config,
-            **(row.about if row else {}),
+            **({MODELLED: True} if draw.modelled else {}) | dict(row.about if row else {}),
         },
         constraints=dict(row.excess) if row else None,
     )

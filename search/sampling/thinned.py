@@ -1,5 +1,7 @@
 """The trials that TPE looks at, and how it sees them: all at one rung, and of a long search a selection.
 
+`TPEAtOneRung` is that for another sampler, which asks it for some of its proposals.
+
 Optuna ranks every complete trial above every stopped one, so that TPE takes for good whatever completed, the first
 trials among it, which the stopping rule had nothing to compare with. Here it sees only trials that have come as far as
 the twelfth of those that came furthest, each as complete with its best value up to there: a model for each rung, as in
@@ -15,17 +17,25 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from bisect import insort
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import TPESampler
 from optuna.storages import InMemoryStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 BEST = 50
 """Number of the best trials that are shown: twice as many as TPE fits its density of good trials to."""
 LATEST = 200
 SELECTED = 750
 """Number of all other trials that are shown."""
+_LATEST_ASIDE, _SELECTED_ASIDE = 50, 200
+"""The same where TPE is another sampler's second model, so that both together cost no more than one."""
 ENOUGH = 12
 """Trials that must have come to a rung before all are judged there."""
 FAILED = "failed"
@@ -41,8 +51,9 @@ class ThinnedStorage(InMemoryStorage):
     Every trial keeps the number that it has in the whole study.
     """
 
-    def __init__(self, mode: str) -> None:
+    def __init__(self, mode: str, latest: int = LATEST, selected: int = SELECTED) -> None:
         super().__init__()
+        self._latest, self._selected = latest, selected
         self._sign = -1.0 if mode == "max" else 1.0
         self._running: set[int] = set()
         self._ended: list[int] = []
@@ -74,7 +85,7 @@ class ThinnedStorage(InMemoryStorage):
         if states == (TrialState.WAITING,):
             return super().get_all_trials(study_id, deepcopy, states)
         trials = self._studies[study_id].trials
-        if len(self._ended) > BEST + LATEST + SELECTED:
+        if len(self._ended) > BEST + self._latest + self._selected:
             trials = [trials[number] for number in self._selection()]
         shown = self._at_one_rung(trials)
         return [trial for trial in shown if states is None or trial.state in states]
@@ -118,10 +129,52 @@ class ThinnedStorage(InMemoryStorage):
         return 1, -float(step), math.inf if math.isnan(value) else self._sign * value
 
     def _selection(self) -> list[int]:
-        others = self._ended[:-LATEST]
-        even = (others[i * len(others) // SELECTED] for i in range(SELECTED))
+        others = self._ended[: -self._latest]
+        even = (others[i * len(others) // self._selected] for i in range(self._selected))
         best = (number for _, number in self._best)
-        return sorted({*self._running, *best, *self._ended[-LATEST:], *even})
+        return sorted({*self._running, *best, *self._ended[-self._latest :], *even})
+
+
+class TPEAtOneRung:
+    """What TPE would propose, for a sampler that learns by itself too: in a study of its own, told each ended trial.
+
+    Parameters are taken jointly, those under a condition with those that they come with. `startup`: trials at the rung
+    before TPE proposes anything else than chance does.
+    """
+
+    def __init__(self, seed: int | None, startup: int, maximize: bool) -> None:
+        with warnings.catch_warnings():  # Optuna calls both options experiments, and has had them since 2.2 and 2.8.
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            sampler = TPESampler(seed=seed, multivariate=True, group=True, n_startup_trials=startup)
+        self._storage = ThinnedStorage("max" if maximize else "min", _LATEST_ASIDE, _SELECTED_ASIDE)
+        self._study = optuna.create_study(
+            storage=self._storage, sampler=sampler, direction="maximize" if maximize else "minimize"
+        )
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether a trial was stopped that did not fail."""
+        return self._storage.has_stopped
+
+    def take(self, trial: FrozenTrial) -> None:
+        """Learn from a trial that has ended; one that failed is worse than any other."""
+        failed = trial.state == TrialState.FAIL
+        self._study.add_trial(
+            create_trial(
+                state=TrialState.PRUNED if failed else trial.state,
+                value=trial.value if trial.state == TrialState.COMPLETE else None,
+                params=trial.params,
+                distributions=trial.distributions,
+                intermediate_values=trial.intermediate_values,
+                user_attrs={FAILED: True} if failed else {},
+            )
+        )
+
+    def propose(self, distributions: Mapping[str, BaseDistribution]) -> dict[str, Any]:
+        """Values of all these parameters, also of those that a condition leaves out."""
+        trial = self._study.ask(dict(distributions))
+        self._study.tell(trial, state=TrialState.FAIL)  # It is begun elsewhere, if at all, and TPE takes no notice.
+        return trial.params
 
 
 def came_to(trial: FrozenTrial) -> float:

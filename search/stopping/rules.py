@@ -7,7 +7,7 @@ again rebuilds it, which is how a resumed search does it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from statistics import fmean, median
 
@@ -17,6 +17,14 @@ from search.stopping.decision import Decision, Mode, StoppingRule
 from search.stopping.fidelity import FIDELITIES, ladder
 from search.stopping.intervals import Intervals
 from trainables.trial import ALL_AT_ONCE, Growth
+
+_BY_CHANCE_ONLY = 2
+"""Rungs at which only trials by chance are compared with."""
+
+
+def never(trial_id: str) -> bool:
+    """Return False: no model proposed the trial."""
+    return False
 
 
 class NoStopping:
@@ -55,6 +63,10 @@ class SuccessiveHalving:
     already, count as if they had arrived: else the first at a rung would go on whatever follows it. While there are
     fewer than min_records trials to compare at a rung, it cuts nobody.
 
+    At the first two rungs trials that a model proposed (`is_modelled`) do not count: all that it proposes is like what
+    did well there, so that the bar would rise until configurations that start slower and end better never pass. A trial
+    is compared with all where too few others have come.
+
     With a fidelity other than epochs (see `search.stopping.fidelity`) the best value is that on the part of the images
     that belongs to the rung.
     """
@@ -69,12 +81,14 @@ class SuccessiveHalving:
         min_records: int = 2,
         window: int = 18,
         fidelity: str = "epochs",
+        is_modelled: Callable[[str], bool] = never,
     ) -> None:
         self._sign = 1 if mode == "max" else -1
         rungs = _geometric(min_epochs, reduction_factor, max_epochs)
         self._ladder = ladder(fidelity, rungs, reduction_factor, max_epochs)
         self._factor = reduction_factor
         self._min_records, self._window = min_records, window
+        self._is_modelled = is_modelled
         self._best: dict[str, tuple[float, float]] = {}
         """Trial -> share of the training images, best score of the trial on that share."""
         self._running: dict[str, int] = {}
@@ -104,19 +118,28 @@ class SuccessiveHalving:
         for rung, arrived in self._arrived.items():
             if rung <= epoch and trial_id not in arrived:
                 arrived[trial_id] = best
-                latest = list(islice(reversed(arrived.values()), self._window))
-                if not self._goes_on(best, [*latest, *self._on_the_way(rung, share, best)]):
+                if not self._goes_on(best, self._compared(rung, trial_id, share, best)):
                     decision = Decision.STOP
         return decision
 
-    def _on_the_way(self, rung: int, share: float, score: float) -> list[float]:
-        """Return the scores of the running trials that are yet to come to the rung.
+    def _compared(self, rung: int, trial_id: str, share: float, score: float) -> list[float]:
+        """Return the scores with which one that arrives at a rung is compared, its own among them."""
+        if rung in self._ladder.rungs[:_BY_CHANCE_ONLY]:
+            found = self._scores(rung, share, score, lambda other: other == trial_id or not self._is_modelled(other))
+            if len(found) >= self._min_records:
+                return found
+        return self._scores(rung, share, score, lambda other: True)
+
+    def _scores(self, rung: int, share: float, score: float, counts: Callable[[str], bool]) -> list[float]:
+        """Return the scores of the latest that have arrived, and of running trials that are yet to come to the rung.
 
         Those that have not come to the rung before it count only if they are better than `score` already.
         """
+        arrived = reversed(self._arrived[rung].items())
+        latest = islice((other for trial_id, other in arrived if counts(trial_id)), self._window)
         before = max((other for other in self._arrived if other < rung), default=0)
-        coming = ((epoch, *self._best[trial_id]) for trial_id, epoch in self._running.items() if epoch < rung)
-        return [other for epoch, on, other in coming if on == share and (epoch >= before or other > score)]
+        coming = [(epoch, *self._best[name]) for name, epoch in self._running.items() if epoch < rung and counts(name)]
+        return [*latest, *(other for epoch, on, other in coming if on == share and (epoch >= before or other > score))]
 
     def _goes_on(self, score: float, compared: Sequence[float]) -> bool:
         if len(compared) < self._min_records:
@@ -186,8 +209,17 @@ class MedianStopping:
         self._scores.pop(trial_id, None)
 
 
-def make_rule(name: str, mode: Mode, options: Mapping[str, float | str], max_epochs: int | None) -> StoppingRule:
-    """Return the stopping rule of that name; `max_epochs` is None where no bound is known. Raises SearchError."""
+def make_rule(
+    name: str,
+    mode: Mode,
+    options: Mapping[str, float | str],
+    max_epochs: int | None,
+    is_modelled: Callable[[str], bool] = never,
+) -> StoppingRule:
+    """Return the stopping rule of that name; `max_epochs` is None where no bound is known. Raises SearchError.
+
+    `is_modelled`: of a trial_id, whether a model proposed it that learns from trials which are stopped.
+    """
     if name == POPULATION:  # A space has checked its options.
         return Intervals(int(options["interval"]), max_epochs or 0)
     known = _OPTIONS.get(name)
@@ -199,7 +231,7 @@ def make_rule(name: str, mode: Mode, options: Mapping[str, float | str], max_epo
         _check_option(option, value)
     given = {option: int(value) if option in _WHOLE else value for option, value in options.items()}
     if name == "asha":
-        return SuccessiveHalving(mode, max_epochs, **given)  # type: ignore[arg-type]  # of the types just checked
+        return SuccessiveHalving(mode, max_epochs, is_modelled=is_modelled, **given)  # type: ignore[arg-type]  # of the types just checked
     if name == "median":
         return MedianStopping(mode, **given)  # type: ignore[arg-type]  # whole, as just checked
     return NoStopping()

@@ -71,6 +71,27 @@ def test_halving_keeps_about_a_third_at_each_rung() -> None:
     assert 10 <= left <= 60  # 270 / 27 in the best case; what came early was measured against few.
 
 
+def test_what_a_model_proposed_does_not_raise_the_bar_at_the_first_two_rungs() -> None:
+    """Nine trials by chance, then many of a model that are better: who is among the best of chance goes on."""
+    rule = make_rule("asha", "max", {}, 27, lambda trial_id: trial_id >= "00009")
+    decisions(rule, 1, [n / 10 for n in range(9)])
+    assert {rule.decide(f"{n:05d}", 1, 0.9) for n in range(9, 40)} == {GO}
+    assert rule.decide("00040", 1, 0.65) is GO  # Two of nine by chance are better, and 31 of the model.
+    assert rule.decide("00041", 1, 0.55) is STOP
+
+
+def test_where_too_few_came_by_chance_all_are_compared() -> None:
+    rule = make_rule("asha", "max", {}, 27, lambda trial_id: True)
+    assert decisions(rule, 1, [0.5, 0.4, 0.6, 0.3]) == [GO, STOP, GO, STOP]
+
+
+def test_at_the_third_rung_all_are_compared() -> None:
+    rule = make_rule("asha", "max", {}, 27, lambda trial_id: trial_id != "00000")
+    for n in range(9):
+        rule.decide(f"{n:05d}", 9, n / 10)
+    assert rule.decide("00009", 9, 0.55) is STOP
+
+
 def test_halving_stands_its_rungs_a_factor_apart_below_the_last_epoch() -> None:
     assert make_rule("asha", "max", {}, 27).rungs() == (1, 3, 9)
     assert make_rule("asha", "max", {"min_epochs": 2, "reduction_factor": 2}, 20).rungs() == (2, 4, 8, 16)
