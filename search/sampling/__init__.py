@@ -2,7 +2,8 @@
 
 from search.sampling.journal import Finished
 from search.sampling.multi_fidelity import Foreseen
+from search.sampling.proposals import Proposal
 from search.sampling.samplers import BLIND
-from search.sampling.sampling import Proposal, Sampling
+from search.sampling.sampling import Sampling
 
 __all__ = ["BLIND", "Finished", "Foreseen", "Proposal", "Sampling"]

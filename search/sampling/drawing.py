@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from search.errors import SearchError
 from search.goals import Values
 from search.sampling.journal import CONSTRAINT, optuna_directions
-from search.sampling.learning_curves import DISCARDED, EPOCH_SECONDS
+from search.sampling.model.learning_curves import DISCARDED, EPOCH_SECONDS
 from search.sampling.multi_fidelity import MODELLED, Foreseen, MultiFidelitySampler
 from search.sampling.samplers import make_sampler
 from search.sampling.thinned import FAILED, ThinnedStorage

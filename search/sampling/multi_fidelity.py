@@ -1,8 +1,8 @@
 """A sampler that learns from learning curves, however early they were broken off: for searches that stop trials early.
 
 Optuna's own samplers see a pruned trial as worse than any complete one (TPE), or not at all. This one models the score
-of any configuration after any epoch (`search.sampling.gaussian_process`), and proposes where it expects the largest
-improvement at the end of a training. Once trials are stopped, half of the proposals are TPE's, told all trials at one
+of any configuration after any epoch (`search.sampling.model`), and proposes where it expects the largest improvement at
+the end of a training. Once trials are stopped, half of the proposals are TPE's, told all trials at one
 rung: two models that are wrong in different ways find more than either. It needs neither a reference to the search
 space nor more than numpy and scipy.
 """
@@ -21,10 +21,10 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 from threadpoolctl import ThreadpoolController
 
-from search.sampling.encoding import Array, Encoding
-from search.sampling.expected_improvement import Proposer, Seconds, conditions
-from search.sampling.gaussian_process import Observations, Posterior, Process
-from search.sampling.learning_curves import Curve, Curves, as_scores, curve_of, standardized
+from search.sampling.model.encoding import Array, Encoding
+from search.sampling.model.expected_improvement import Proposer, Seconds, conditions
+from search.sampling.model.gaussian_process import Observations, Posterior, Process
+from search.sampling.model.learning_curves import Curve, Curves, as_scores, curve_of, standardized
 from search.sampling.thinned import TPEAtOneRung
 
 _FIRST = 8

@@ -10,44 +10,24 @@ import json
 import math
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
 from search.goals import Values
 from search.sampling.drawing import Draw, Drawing
 from search.sampling.journal import Finished, Record, State, Value
 from search.sampling.multi_fidelity import MODELLED, Foreseen
+from search.sampling.proposals import Proposal, Running, frozen
 from search.sampling.translation import Built, Translation, translate
 from search.space import Config, Space
 from search.space.building.space_process import BuildApart
-from search.space.values import text_of
 
 _WITH_VALUE = (TrialState.COMPLETE, TrialState.PRUNED)
 _STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A configuration to be tried, which holds only active parameters, with values of the declared types."""
-
-    number: int
-    trial_id: str
-    config: Config
-
-
-@dataclass
-class _Running:
-    proposal: Proposal
-    draw: Draw
-    stored: int
-    drawn: int
-    reports: dict[int, float] = field(default_factory=dict)
-    seconds: float = math.inf
-    """Of its shortest epoch so far."""
 
 
 class Sampling:
@@ -60,7 +40,7 @@ class Sampling:
         self._drawing = Drawing(space, self._translation, sampler, seed)
         self._record = Record(journal, space.goals.directions, name)
         self._objectives = len(space.goals.directions)
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, Running] = {}
         self._again: deque[tuple[Proposal, Draw]] = deque()
         self._ended_before: set[str] = set()
         self._modelled: set[str] = set()
@@ -137,11 +117,11 @@ class Sampling:
         return self._begin(*self._known()[trial_id])
 
     def _begin(self, proposal: Proposal, draw: Draw) -> Proposal:
-        trial = _frozen(proposal, draw, TrialState.RUNNING)
+        trial = frozen(proposal, draw, TrialState.RUNNING)
         drawn = self._drawing.start(trial) if draw.number is None else draw.number
         if draw.modelled:
             self._modelled.add(proposal.trial_id)
-        self._running[proposal.trial_id] = _Running(proposal, draw, self._record.add(trial), drawn)
+        self._running[proposal.trial_id] = Running(proposal, draw, self._record.add(trial), drawn)
         return proposal
 
     def report(self, trial_id: str, epoch: int, value: float, seconds: float | None = None) -> None:
@@ -196,7 +176,7 @@ class Sampling:
 
     def _end(
         self,
-        running: _Running,
+        running: Running,
         state: State,
         value: Value,
         *,
@@ -258,7 +238,7 @@ class Sampling:
             state, values = self._ending(row.state, row.value, row.reports)
             if (trial_id, state) not in ended:
                 proposal, draw = known.get(trial_id) or self._from_row(trial_id, row.config)
-                self._record.add(_frozen(proposal, draw, state, values, row))
+                self._record.add(frozen(proposal, draw, state, values, row))
 
     def _ending(self, state: State, value: Value, reports: Mapping[int, float]) -> tuple[TrialState, Values | None]:
         """Return Optuna's state and values: a complete trial without a number failed, a pruned one has its last report.
@@ -276,28 +256,3 @@ class Sampling:
     def _from_row(self, trial_id: str, row: Mapping[str, object]) -> tuple[Proposal, Draw]:
         config = self._translation.read(row)
         return Proposal(int(trial_id), trial_id, config), Draw(config, *self._translation.store(config), None)
-
-
-def _frozen(
-    proposal: Proposal,
-    draw: Draw,
-    state: TrialState,
-    values: Values | None = None,
-    row: Finished | None = None,
-) -> FrozenTrial:
-    """Return a trial as Optuna stores it: one that begins, or, with its `row`, one that has ended."""
-    config = json.dumps(proposal.config, default=text_of, sort_keys=True)
-    return create_trial(
-        state=state,
-        values=values,
-        params=draw.params,
-        distributions=draw.distributions,
-        intermediate_values=dict(row.reports) if row else {},
-        user_attrs={
-            "number": proposal.number,
-            "trial_id": proposal.trial_id,
-            "config": config,
-            **({MODELLED: True} if draw.modelled else {}) | dict(row.about if row else {}),
-        },
-        constraints=dict(row.excess) if row else None,
-    )

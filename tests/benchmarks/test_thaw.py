@@ -9,7 +9,7 @@ from benchmarks.simulator.clock import Job, simulate
 from benchmarks.simulator.task import Task
 from benchmarks.simulator.variants.curve_model import NONE, CurveModel, promise
 from benchmarks.simulator.variants.thaw import Thaw
-from search.sampling.gaussian_process import Observations, Process
+from search.sampling.model.gaussian_process import Observations, Process
 from search.space import Config, Float
 
 RUNGS = (1, 3, 9, 27)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from search.sampling import Sampling
-from search.sampling.learning_curves import as_scores, standardized
+from search.sampling.model.learning_curves import as_scores, standardized
 from search.space import Float, Space
 
 EPOCHS = 27

@@ -11,7 +11,7 @@ import optuna
 import pytest
 
 from search.sampling import Finished, Proposal, Sampling
-from search.sampling.expected_improvement import Seconds
+from search.sampling.model.expected_improvement import Seconds
 from search.sampling.multi_fidelity import MultiFidelitySampler
 from search.space import Config, Float, Int, Space
 

@@ -16,10 +16,10 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import Trial
 
 from search.sampling import Finished, Sampling
-from search.sampling.encoding import Encoding
-from search.sampling.expected_improvement import conditions
-from search.sampling.gaussian_process import Observations, Process
-from search.sampling.learning_curves import MOST, Curve, Curves, standardized
+from search.sampling.model.encoding import Encoding
+from search.sampling.model.expected_improvement import conditions
+from search.sampling.model.gaussian_process import Observations, Process
+from search.sampling.model.learning_curves import MOST, Curve, Curves, standardized
 from search.sampling.multi_fidelity import MultiFidelitySampler
 from search.space import Config, Float, Space
 
@@ -242,7 +242,7 @@ def observations(rows: int = 25) -> Observations:
 
 
 def test_the_gradient_of_the_fit_is_that_of_its_cost() -> None:
-    from search.sampling.gaussian_process import _Pairs
+    from search.sampling.model.gaussian_process import _Pairs
 
     process, pairs = Process(2), _Pairs.of(observations(), 2)
     theta = process.theta + 0.1

@@ -28,8 +28,8 @@ ORDER_INSIDE = {
     "search.planning": "make_plan checks resuming provenance plan dataset overrides smoke options option_values "
     "resources",
     "search.trial": "runner process fork_server child attempt reads checkpoints messages out_of_memory gpu orphans",
-    "search.sampling": "sampling drawing samplers multi_fidelity expected_improvement gaussian_process learning_curves "
-    "encoding thinned journal translation",
+    "search.sampling": "sampling proposals drawing samplers multi_fidelity model thinned journal translation",
+    "search.sampling.model": "expected_improvement gaussian_process learning_curves encoding",
     "search.experiment": "disk folder trackers schema parts remote existing damage manifest states lock atomic",
     "search.experiment.trackers": "tracking tensorboard mlflow wandb tracker names",
     "search.experiment.remote": "copy mirror claim resumable store",

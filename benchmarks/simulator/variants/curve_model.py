@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from search.sampling import gaussian_process
-from search.sampling.encoding import Array
-from search.sampling.gaussian_process import Observations, Posterior, Process
+from search.sampling.model import gaussian_process
+from search.sampling.model.encoding import Array
+from search.sampling.model.gaussian_process import Observations, Posterior, Process
 
 _JITTER = 1e-6
 _POINTS = ndtri((np.arange(24) + 0.5) / 24)[::-1]

@@ -20,10 +20,10 @@ from benchmarks.simulator.clock import Job
 from benchmarks.simulator.task import Task
 from benchmarks.simulator.variants.curve_model import NONE, CurveModel, promise
 from search.sampling import Sampling
-from search.sampling.encoding import Array
-from search.sampling.expected_improvement import Proposer, conditions
-from search.sampling.gaussian_process import Process
-from search.sampling.learning_curves import Curve, Curves, curve_of
+from search.sampling.model.encoding import Array
+from search.sampling.model.expected_improvement import Proposer, conditions
+from search.sampling.model.gaussian_process import Process
+from search.sampling.model.learning_curves import Curve, Curves, curve_of
 from search.sampling.multi_fidelity import MultiFidelitySampler
 from search.space import Config
 from search.stopping import Decision, make_rule

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
-from search.sampling.encoding import Array, Encoding
+from search.sampling.model.encoding import Array, Encoding
 
 MOST = 200
 """Values that a model is told at most: the time of a proposal grows with their cube."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.sampling.encoding import Array, Encoding
-from search.sampling.gaussian_process import Posterior
+from search.sampling.model.encoding import Array, Encoding
+from search.sampling.model.gaussian_process import Posterior
 
 _RANDOM = 200
 _BEST, _MOVES = 5, 20
