@@ -175,9 +175,9 @@ def test_a_py_dataset_has_the_order_and_the_epochs_that_one_call_of_fit_gives_it
         model.compile(keras.optimizers.SGD(0.03), "sparse_categorical_crossentropy", metrics=["accuracy"])
         return model
 
-    reports, trial = trained(build, (Counting(0, 200), Counting(200, 260), Counting(260, 300)), epochs=3)
+    reports, trial = trained(build, (Counting(0, 200), Batches(200, 260), Batches(260, 300)), epochs=3)
     keras.utils.set_random_seed(trial.seed)
-    plain = build().fit(Counting(0, 200), validation_data=Counting(200, 260), epochs=3, verbose=0).history
+    plain = build().fit(Counting(0, 200), validation_data=Batches(200, 260), epochs=3, verbose=0).history
     for name, values in plain.items():
         np.testing.assert_allclose([one[name] for one in reports[:-1]], values, rtol=1e-5)
 
