@@ -254,7 +254,7 @@ def test_a_worker_loads_nothing_that_only_the_driver_needs() -> None:
 
 
 def test_a_search_begins_without_scipy() -> None:
-    assert "scipy" not in loaded_by("search.run", "search.driver.dispatch")
+    assert "scipy" not in loaded_by("search.run", "search.driver.workers.dispatch")
 
 
 def test_what_decides_loads_no_ray() -> None:

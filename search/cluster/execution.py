@@ -28,9 +28,8 @@ from search.cluster.searcher import WorkerSearcher
 from search.cluster.watchdog import STUCK_S, Watchdog
 from search.cluster.worker import Worker, WorkerStarted, tune_left_out
 from search.console import Console
-from search.driver.dispatch import Dispatcher
-from search.driver.placement import with_whole_gpu
 from search.driver.search import Search, context_of, open_search
+from search.driver.workers.dispatch import Dispatcher
 from search.errors import SearchError, StorageLost
 from search.experiment.folder import Experiment
 from search.experiment.states import SearchEnd
@@ -93,7 +92,7 @@ def shapes_of(plan: Plan) -> tuple[Shape, ...]:
     """All the shapes that trials of the search may have."""
     shapes = plan.space.shapes()
     if plan.options.oom_retry:
-        alone = [whole for shape in shapes if (whole := with_whole_gpu(shape)) is not None]
+        alone = [whole for shape in shapes if (whole := shape.with_whole_gpu()) is not None]
         shapes = tuple(dict.fromkeys((*shapes, *alone)))
     return shapes
 

@@ -10,10 +10,10 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from search.cluster.searcher import DriverOnly
 from search.cluster.worker import WorkerStarted
-from search.driver.dispatch import Dispatcher
-from search.driver.placement import Location
 from search.driver.recorder import Recorder
 from search.driver.trial_queue import NoTrial
+from search.driver.workers.dispatch import Dispatcher
+from search.driver.workers.placement import Location
 from search.trial.messages import Report, TrialSpec
 
 Refusal = Callable[[WorkerStarted], str | None]
@@ -36,6 +36,8 @@ class WorkerScheduler(DriverOnly, FIFOScheduler):
         if isinstance(result.get("started"), WorkerStarted):
             self._admit(number, result["started"])
             return str(TrialScheduler.CONTINUE)
+        if isinstance(report, Report) and report.gives_back:
+            self._dispatcher.take_back(number)
         if isinstance(report, Report) and report.end is not None and report.end.other_content:
             self._keep_place(number)
             reason = f"node {report.node}: {report.end.error}"
@@ -46,11 +48,15 @@ class WorkerScheduler(DriverOnly, FIFOScheduler):
         found = self._dispatcher.next_trial(number)
         if isinstance(found, TrialSpec):
             self._actors[number].take.remote(found)
+        elif found is NoTrial.HOLDS_ONE and report.end is None:
+            self._actors[number].go_on_to_held.remote()
         elif found is NoTrial.KEEP_WORKER and report is not None:
             self._actors[number].wait.remote()
-        self._recorder.flush_ended()  # After the worker has its next trial, which need not wait for the disk.
-        goes_on = isinstance(found, TrialSpec) or found is NoTrial.KEEP_WORKER
-        return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
+        if (following := self._dispatcher.to_hold(number)) is not None:
+            self._actors[number].hold.remote(following)
+        self._recorder.flush_ended()  # After the worker has its next trials, which need not wait for the disk.
+        ends = found in (NoTrial.END_WORKER, NoTrial.SEARCH_OVER)
+        return str(TrialScheduler.STOP if ends else TrialScheduler.CONTINUE)
 
     def _admit(self, number: int, started: WorkerStarted) -> None:
         self._actors[number] = started.actor

@@ -12,7 +12,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from search.driver.dispatch import Dispatcher
+from search.driver.workers.dispatch import Dispatcher
 
 
 class DriverOnly:

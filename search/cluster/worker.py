@@ -105,6 +105,14 @@ class Worker(_Expected):
         if self._runner.has_process and self._may_train:
             self._begin(spec)
 
+    def hold(self, spec: TrialSpec) -> None:
+        """Hold the trial that follows the present one, which the training process begins without being told."""
+        self._runner.hold(spec)
+
+    def go_on_to_held(self) -> None:
+        """End the trial that waits for a decision: the held one follows."""
+        self._runner.go_on_to_held()
+
     def _begin(self, spec: TrialSpec) -> None:
         self._runner.begin(spec)
         self._spec = None

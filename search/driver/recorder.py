@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 
 from search.driver.giving_up import Faults
 from search.driver.kept_models import KeptModels
-from search.driver.placement import with_whole_gpu
 from search.driver.ranking import LEADERS, best, front, scores
 from search.driver.rows import epoch_row, finished_row, running_row, said_of, score_of, write_log
 from search.driver.trials import ActiveTrial, EndedTrial, Trials
@@ -126,7 +125,7 @@ class Recorder:
         if end.state is TrialState.INTERRUPTED:
             self._trials.put_back(trial_id)  # Its row stays `running`.
             return
-        alone = with_whole_gpu(trial.spec.shape) if end.out_of_memory and self._plan.options.oom_retry else None
+        alone = trial.spec.shape.with_whole_gpu() if end.out_of_memory and self._plan.options.oom_retry else None
         if alone is not None:
             self.note([f"trial {trial_id} is run once more, alone on a whole GPU: {end.error}"])
             self._trials.put_back(trial_id, shape=alone)

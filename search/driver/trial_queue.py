@@ -22,8 +22,10 @@ from trainables.trial import ALL_AT_ONCE, Growth
 
 
 class NoTrial(Enum):
-    """What a worker does for which there is no trial."""
+    """What a worker does that is handed no trial."""
 
+    HOLDS_ONE = "holds one"
+    """It goes on by itself with the trial that it was given to hold."""
     KEEP_WORKER = "keep worker"
     """A trial may follow, such as a repeat: the worker stays idle, where another would have to be started later."""
     END_WORKER = "end worker"
@@ -89,6 +91,12 @@ class TrialQueue:
         return self._plan.space.sampler in BLIND and not ends_early and self.members is None
 
     @property
+    def left(self) -> int:
+        """How many configurations may still begin."""
+        ends = self.is_out_of_epochs or self.enough is not None
+        return 0 if ends else max(0, self._plan.trials - self._trials.configurations())
+
+    @property
     def is_closed(self) -> bool:
         """Whether no trial is handed out any more, because the search is being closed or has a fault."""
         return self.closing or self.fault is not None
@@ -119,17 +127,11 @@ class TrialQueue:
         if self._trials.waiting:
             self._compare(members)
             return self._trials.begin_again()
-        return self._new_configuration() if members.begin_another(self._free) else None
-
-    @property
-    def _free(self) -> int:
-        """How many configurations may still begin."""
-        ends = self.is_out_of_epochs or self.enough is not None
-        return 0 if ends else max(0, self._plan.trials - self._trials.configurations())
+        return self._new_configuration() if members.begin_another(self.left) else None
 
     def _compare(self, members: Members) -> None:
         """End the worst members of a population, begin their followers, let the others go on; one write tells all."""
-        found = members.compare(self._free)
+        found = members.compare(self.left)
         for trial_id in found.going_on:
             self._trials.release(trial_id)
         for trial_id in found.ended:
@@ -143,7 +145,7 @@ class TrialQueue:
 
     def _new_configuration(self) -> TrialSpec | None:
         """The sampler's next configuration; an error in the space's function ends the search in order."""
-        if self.exhausted or not self._free:
+        if self.exhausted or not self.left:
             return None
         began = time.monotonic()
         try:

@@ -64,7 +64,7 @@ OUTCOME = (
     Column("num_trainable_parameters", WHOLE, "parameters", "Parameters that were trained."),
     Column("sample_size", WHOLE, "images", "Training images that the trial had; where they grew, in its last epoch."),
     Column("started_at", TIME, "UTC", "When the trial's first work began."),
-    Column("finished_at", TIME, "UTC", "When the driver heard of its end."),
+    Column("finished_at", TIME, "UTC", "When the driver heard of its end; its worker may be in the next by then."),
     Column("train_seconds", NUMBER, "s", "Time in its epochs where the trainable tells it, else from start to end."),
     Column("wait_seconds", NUMBER, "s", "From the proposal to the trial's first work."),
     Column("node", TEXT, "", "Address of the node that trained it last."),

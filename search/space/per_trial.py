@@ -32,6 +32,10 @@ class Shape:
         gpus = f" and {self.gpus:g} GPU{'' if self.gpus <= 1 else 's'}" if self.gpus else ""
         return f"{self.cpus:g} CPU{'' if self.cpus <= 1 else 's'}{gpus}"
 
+    def with_whole_gpu(self) -> Shape | None:
+        """The shape with a whole GPU in place of a share of one; None where it has no share."""
+        return Shape(self.cpus, 1.0) if 0 < self.gpus < 1 else None
+
 
 @dataclass(frozen=True)
 class Amounts:

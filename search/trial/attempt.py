@@ -147,7 +147,7 @@ class Attempt:
             refits=context.refits,
             hear=self.hear,
         )
-        link.send(Began(time.time()))
+        link.send(Began(spec.trial_id, time.time()))
 
     def begin(self) -> None:
         """Find what the training goes on from: a checkpoint of its own, else its parent's. Raises SearchError."""

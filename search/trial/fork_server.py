@@ -24,7 +24,7 @@ import struct
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -100,8 +100,13 @@ class ForkedProcess:
     """A training process of the server, with what `subprocess.Popen` has of it; raises OSError where there is none."""
 
     def __init__(
-        self, address: ForkServerAddress, environment: Mapping[str, str], link: socket.socket, output: int
+        self,
+        address: ForkServerAddress,
+        environment: Mapping[str, str],
+        sockets: tuple[socket.socket, socket.socket],
+        output: int,
     ) -> None:
+        """`sockets` are what it serves trials at: its pipe, and the hand of its worker."""
         self._code: int | None = None
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._lifeline, theirs = socket.socketpair()
@@ -112,7 +117,8 @@ class ForkedProcess:
             request = json.dumps({"environment": dict(environment), "folder": str(Path.cwd())}).encode()
             if len(request) > _REQUEST_BYTES:
                 raise OSError("the environment is too large for a request")
-            socket.send_fds(self._server, [request], [link.fileno(), output, theirs.fileno()])
+            descriptors = [*(each.fileno() for each in sockets), output, theirs.fileno()]
+            socket.send_fds(self._server, [request], descriptors)
             answer, descriptors, *_ = socket.recv_fds(self._server, 64, 1)
             if not descriptors:
                 raise ConnectionResetError("the server has ended")
@@ -159,7 +165,7 @@ def main() -> None:
     module, _, function = sys.argv[2].partition(":")
     getattr(importlib.import_module(module), function)()
     gc.freeze()  # What is there stays: no collection then touches, and so copies, the pages that all share.
-    serve(_Forks(listening).next_link())
+    serve(*_Forks(listening).next_process())
 
 
 class _Forks:
@@ -170,24 +176,24 @@ class _Forks:
         self._selector = selectors.DefaultSelector()
         self._selector.register(listening, selectors.EVENT_READ)
 
-    def next_link(self) -> Connection:
-        """Answer workers for ever; only in a forked process it returns, with the pipe to its worker."""
+    def next_process(self) -> tuple[Connection, socket.socket]:
+        """Answer workers for ever; only in a forked process it returns, with what that serves trials at."""
         while True:
             for key, _ in self._selector.select():
                 if key.data is not None:
                     self._tell_end(key.fd, *key.data)
-                elif (link := self._answer()) is not None:
-                    return link
+                elif (sockets := self._answer()) is not None:
+                    return sockets
 
-    def _answer(self) -> Connection | None:
-        """Fork for the worker that has connected: its pipe in the forked process, None in the server."""
+    def _answer(self) -> tuple[Connection, socket.socket] | None:
+        """Fork for the worker that has connected: its pipe and hand in the forked process, None in the server."""
         connection, _ = self._listening.accept()
         connection.settimeout(_PATIENCE_S)
         descriptors: list[int] = []
         try:
             _check_owner(connection)
-            request, descriptors, *_ = socket.recv_fds(connection, _REQUEST_BYTES, 3)
-            if len(descriptors) < 3:
+            request, descriptors, *_ = socket.recv_fds(connection, _REQUEST_BYTES, 4)
+            if len(descriptors) < 4:
                 raise OSError("no request")
         except OSError:  # The worker has ended meanwhile.
             connection.close()
@@ -197,7 +203,7 @@ class _Forks:
         pid = os.fork()
         if not pid:
             self._leave(connection)
-            return _become(server, json.loads(request), *descriptors)
+            return _become(server, json.loads(request), descriptors)
         process = os.pidfd_open(pid)
         _close(descriptors)
         with contextlib.suppress(OSError):  # A worker that has ended takes the process along by its lifeline.
@@ -224,8 +230,9 @@ class _Forks:
         connection.close()
 
 
-def _become(server: int, request: Mapping[str, Any], link: int, output: int, lifeline: int) -> Connection:
+def _become(server: int, request: Mapping[str, Any], descriptors: Sequence[int]) -> tuple[Connection, socket.socket]:
     """Make a forked process its worker's: environment, folder, output, and an end with its worker and the server."""
+    link, hand, output, lifeline = descriptors
     die_with_parent()
     if os.getppid() != server:
         os._exit(1)
@@ -239,7 +246,7 @@ def _become(server: int, request: Mapping[str, Any], link: int, output: int, lif
     random.seed()  # Else what a trainable draws without a seed would be the same in all processes.
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()
-    return Connection(link)
+    return Connection(link), socket.socket(fileno=hand)
 
 
 def _abstract(name: str) -> str:

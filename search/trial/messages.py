@@ -61,6 +61,7 @@ class Command(Enum):
 class Began:
     """What a training process tells first of an attempt at a trial."""
 
+    trial_id: str
     at: float
     """When its work began, in seconds since the epoch."""
 
@@ -228,6 +229,8 @@ class Report:
     """What a trial that waits has printed so far: if the driver ends it, nothing more is heard of it."""
     end: TrialEnd | None = None
     """How the trial ended; None while it goes on."""
+    gives_back: bool = False
+    """Whether the worker no longer holds a next trial: this one takes long, and another worker may be free sooner."""
 
 
 @dataclass(frozen=True)

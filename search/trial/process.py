@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -11,15 +12,13 @@ from collections.abc import Sequence
 from enum import Enum
 from multiprocessing.connection import Connection
 from pathlib import Path
-from socket import socket, socketpair
+from socket import AF_UNIX, SOCK_DGRAM, socket, socketpair
 
 from search.space.per_trial import Shape
+from search.trial.child import LARGEST_HELD, end_of_output, take_held
 from search.trial.fork_server import ForkedProcess
 from search.trial.gpu import Budget
-from search.trial.messages import ProcessResources, SearchContext, WorkerId
-
-OUTPUT_BYTES = 64 << 10
-"""How much of a trial's own output is kept: its end."""
+from search.trial.messages import ProcessResources, SearchContext, TrialSpec, WorkerId
 
 
 class Death(Enum):
@@ -42,19 +41,20 @@ class ProcessDied(Exception):
 
 
 class TrainingProcess:
-    """One child process and the pipe to it."""
+    """One child process, the pipe to it, and the hand from which it takes its next trial without asking."""
 
     def __init__(self, context: SearchContext, node: str, shape: Shape, gpu: Budget | None = None) -> None:
         """`gpu` is what it may take of each GPU's memory; None where it has none, or that could not be measured."""
         self.trials = 0
-        """How many trials it has been handed."""
+        """How many trials it has begun."""
         self.own_bytes: int | None = None
         """Its memory after its first trial."""
         self._output = tempfile.TemporaryFile("w+b", buffering=0)  # noqa: SIM115  # closed by `kill`
         resources = ProcessResources(max(1, int(shape.cpus)), shape.gpus, gpu.limit_mib if gpu else None)
         ours, theirs = socketpair()
+        self._into_hand, self._hand = socketpair(AF_UNIX, SOCK_DGRAM)
         environment = {**training_environment(context.import_path, resources), **_gpu_settings(resources.gpus, gpu)}
-        self._process = _started(context, resources, environment, theirs, self._output.fileno())
+        self._process = _started(context, resources, environment, (theirs, self._hand), self._output.fileno())
         theirs.close()
         self.id = WorkerId(node, self._process.pid)
         self.link = Connection(ours.detach())
@@ -64,6 +64,18 @@ class TrainingProcess:
         """Send it something; that its pipe is broken shows when it is read from next."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.link.send(message)
+
+    def hold(self, spec: TrialSpec) -> bool:
+        """Hold a trial that it takes as soon as it has ended the one before; False where it is too large to be held."""
+        held = pickle.dumps(spec)
+        if len(held) > LARGEST_HELD:
+            return False
+        self._into_hand.send(held)
+        return True
+
+    def take_back(self) -> bool:
+        """Take back the trial that is held; False where there is none, or the process has begun it."""
+        return take_held(self._hand) is not None
 
     def hear(self) -> object:
         """Its next message, which is waited for; raises ProcessDied where it has ended."""
@@ -76,10 +88,7 @@ class TrainingProcess:
 
     def output(self) -> str:
         """The end of what the trial has printed to its standard output and error so far."""
-        # `pread`, because the position is shared with the process.
-        descriptor = self._output.fileno()
-        size = os.fstat(descriptor).st_size
-        return os.pread(descriptor, OUTPUT_BYTES, max(0, size - OUTPUT_BYTES)).decode(errors="replace")
+        return end_of_output(self._output.fileno())
 
     def end(self, patience_s: float) -> None:
         """Let the process end by itself, when it has done what it was told; kill it when that takes too long."""
@@ -93,20 +102,27 @@ class TrainingProcess:
         self._process.kill()
         self._process.wait()
         self.link.close()
+        self._into_hand.close()
+        self._hand.close()
         self._output.close()
 
 
 def _started(
-    context: SearchContext, resources: ProcessResources, environment: dict[str, str], link: socket, output: int
+    context: SearchContext,
+    resources: ProcessResources,
+    environment: dict[str, str],
+    sockets: tuple[socket, socket],
+    output: int,
 ) -> subprocess.Popen[bytes] | ForkedProcess:
-    """A process that serves trials at `link`: forked, where there is a server for what it may use, else a new one."""
+    """A process that serves trials at its sockets: forked, where there is a server for its cores, else a new one."""
     server = context.fork_server
     if server is not None and not resources.gpus and server.cpus == resources.cpus:
         with contextlib.suppress(OSError):
-            return ForkedProcess(server, environment, link, output)
+            return ForkedProcess(server, environment, sockets, output)
+    descriptors = [each.fileno() for each in sockets]
     return subprocess.Popen(
-        [sys.executable, "-m", "search.trial.child", str(link.fileno())],
-        pass_fds=[link.fileno()],
+        [sys.executable, "-m", "search.trial.child", *map(str, descriptors)],
+        pass_fds=descriptors,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=output,

@@ -21,6 +21,8 @@ CLOSING_GENERATOR_S = 5.0
 """Longest wait for a stopped trial's `finally` clauses when its process ends."""
 ASK_EVERY_S = 0.2
 """How often a worker looks whether the search is being closed."""
+HOLD_S = 1.0
+"""Longest time for which a trial is held for a process that trains another."""
 
 
 class GpuLost(Exception):
@@ -42,6 +44,12 @@ class TrialRunner:
     """Tells whether the search is being closed; None: a file in the experiment folder does."""
     _process: TrainingProcess | None = None
     _spec: TrialSpec | None = None
+    _held: TrialSpec | None = None
+    """The trial that follows without a word of the driver; the process may have begun it already."""
+    _too_large: bool = False
+    """Whether the trial that was to be held could not be."""
+    _begun_at: float = 0.0
+    """When the present trial was taken up, by `time.monotonic`."""
     _deaths: int = 0
     """How many training processes have died in the trial."""
     _events: list[str] = field(default_factory=list)
@@ -72,8 +80,31 @@ class TrialRunner:
     def begin(self, spec: TrialSpec) -> None:
         """Hand a trial to the training process; a trial that waits for a decision is told to stop."""
         self.stop()
-        self._spec, self._deaths, self._refusal = spec, 0, None
+        self._take_up(spec)
         self._start()
+
+    def hold(self, spec: TrialSpec) -> None:
+        """Hold the trial that follows the present one: the process goes on with it by itself, whatever that one's end.
+
+        It is given back where the present one takes longer than `HOLD_S`, and dropped when the search is being closed.
+        """
+        self._held = spec
+        self._fill_hand()
+
+    def _fill_hand(self) -> None:
+        if self._process is not None and self._held is not None and not self._process.hold(self._held):
+            self._held, self._too_large = None, True
+
+    def go_on_to_held(self) -> None:
+        """End the trial that waits for a decision; the held one follows."""
+        assert self._held is not None
+        self.stop()
+        self._take_up(self._held)
+
+    def _take_up(self, spec: TrialSpec) -> None:
+        self._spec, self._held, self._deaths, self._refusal = spec, None, 0, None
+        self._waits = self._closed = False
+        self._asked, self._begun_at = 0.0, time.monotonic()  # `proceed` looks at once whether the search is closed.
 
     def stop(self) -> None:
         """Tell a trial that waits for a decision to stop: its generator is closed."""
@@ -89,10 +120,10 @@ class TrialRunner:
             except SearchError as error:
                 self._refusal = str(error)
                 return
-        self._process.trials += 1
+            self._fill_hand()
         self._waits = self._closed = self._stops = False
         self._process.tell(self._spec)
-        self._asked = 0.0  # `proceed` looks at once whether the search is being closed.
+        self._asked = 0.0
 
     def _new_process(self) -> TrainingProcess:
         return TrainingProcess(self.context, self.node, self.shape, self._gpu())
@@ -127,10 +158,13 @@ class TrialRunner:
         Raises GpuLost when the trial's processes have lost their GPU as often as it may be begun.
         """
         assert self._spec is not None
+        if self._process is None and self._refusal is None:
+            self._start()
         if self._waits and self._process is not None:
             self._waits = False
             self._process.tell(Command.GO_ON)
-        report = Report(self._spec.trial_id, node=self.node)
+        report = Report(self._spec.trial_id, node=self.node, gives_back=self._too_large)
+        self._too_large = False
         while True:
             try:
                 if self._take_message(report):
@@ -139,6 +173,8 @@ class TrialRunner:
                 if self._take_death(death, report):
                     break
         report.events, self._events = [*self._events, *report.events], []
+        if report.end is not None and self._held is not None:
+            self._take_up(self._held)
         return report
 
     def _take_message(self, report: Report) -> bool:
@@ -148,10 +184,16 @@ class TrialRunner:
             return True
         process = self._process
         assert process is not None
-        self._wait_for_message(process)
-        message = process.hear()
         report.worker = process.id
+        if not self._wait_for_message(process):
+            report.gives_back = True
+            return True
+        message = process.hear()
         if isinstance(message, Began):
+            assert self._spec is not None
+            assert message.trial_id == self._spec.trial_id
+            process.trials += 1
+            self._stops = False  # What was told to stop before has ended.
             report.started_at = message.at
             return False
         if isinstance(message, Epochs):
@@ -164,12 +206,15 @@ class TrialRunner:
         assert isinstance(message, TrialEnd)
         if message.lost_gpu:
             raise ProcessDied(Death.LOST_GPU, f"lost its GPU ({message.error})")
-        report.end = dataclasses.replace(message, output=process.output())
+        report.end = message
         self._recycle_if_due(process, message, report)
         return True
 
-    def _wait_for_message(self, process: TrainingProcess) -> None:
-        """Wait, and tell the process meanwhile when the search is being closed; raises ProcessDied when it hangs."""
+    def _wait_for_message(self, process: TrainingProcess) -> bool:
+        """Wait, and tell the process meanwhile when the search is being closed; raises ProcessDied when it hangs.
+
+        False: there is none, but the trial takes so long that the held one goes back.
+        """
         limit = self.context.trial_timeout_s
         end = None if limit is None else time.monotonic() + limit
         while True:
@@ -177,14 +222,24 @@ class TrialRunner:
             if not self._closed and now - self._asked >= ASK_EVERY_S:
                 self._pass_on_closing(process)
             if process.link.poll(ASK_EVERY_S if end is None else max(0.0, min(ASK_EVERY_S, end - now))):
-                return
+                return True
+            if now - self._begun_at > HOLD_S and self._drop_held():
+                return False
             if end is not None and time.monotonic() >= end:
                 raise ProcessDied(Death.HUNG, f"gave no report for {limit:g} s")
 
     def _pass_on_closing(self, process: TrainingProcess) -> None:
         self._closed, self._asked = self._is_closing(), time.monotonic()
         if self._closed:
+            self._drop_held()
             process.tell(Command.CLOSE)
+
+    def _drop_held(self) -> bool:
+        """Hold no trial any more; False where there is none, or the process has begun it."""
+        if self._held is None or (self._process is not None and not self._process.take_back()):
+            return False
+        self._held = None
+        return True
 
     def _is_closing(self) -> bool:
         return self.closing() if self.closing is not None else (Path(self.context.experiment) / CLOSING).exists()

@@ -52,6 +52,15 @@ def test_a_worker_on_a_node_that_is_still_to_be_looked_at_has_a_process_and_does
     assert not (tmp_path / "tidied").exists()
 
 
+def test_a_worker_that_is_to_keep_its_place_ends_the_trial_that_it_held(worker: Worker, tmp_path: Path) -> None:
+    worker.take(spec(0, tmp_path))
+    worker.hold(spec(1, tmp_path))
+    assert worker.step()["report"].end.state is TrialState.COMPLETE
+    worker.reserve_place()  # The node does not hold the data: the other may have begun.
+    assert not worker._runner.has_process
+    assert worker.step() == {"report": None}
+
+
 def test_the_first_trial_of_a_worker_starts_its_process_in_a_step(worker: Worker, tmp_path: Path) -> None:
     worker.take(spec(0, tmp_path))
     assert not worker._runner.has_process

@@ -11,6 +11,7 @@ from tests.support.dispatch_site import Site
 
 def test_while_all_workers_are_busy_slow_proposals_are_made_ahead(make_site: Callable[..., Site]) -> None:
     site = make_site(40, (1,), big=0.0, sampler="tpe")
+    site.holds = False
     for _ in range(12):
         site.turn()
     site.queue.proposal_s = 0.0
@@ -34,6 +35,7 @@ def test_while_all_workers_are_busy_slow_proposals_are_made_ahead(make_site: Cal
 
 def test_short_trials_are_proposed_ahead_where_that_changes_nothing(make_site: Callable[..., Site]) -> None:
     site = make_site(40, (1,), big=0.0)
+    site.holds = False
     for _ in range(12):
         site.turn()
     site.queue.proposal_s = 0.0

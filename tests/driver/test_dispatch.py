@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from search.driver.placement import FreeResources, Location, PlacedWorker
 from search.driver.trial_queue import NoTrial
+from search.driver.workers.placement import FreeResources, Location, PlacedWorker
 from search.experiment.states import TrialState
 from search.space.per_trial import Shape
 from search.trial.messages import Report, TrialEnd

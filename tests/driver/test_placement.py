@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from search.driver.placement import FreeResources, Location, Packing, PlacedWorker
+from search.driver.workers.placement import FreeResources, Location, Packing, PlacedWorker
 from search.space.per_trial import Shape
 
 QUARTER, HALF, WHOLE, TWO, CPU = Shape(1, 0.25), Shape(1, 0.5), Shape(1, 1), Shape(1, 2), Shape(2, 0)

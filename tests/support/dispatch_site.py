@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections import Counter
 
-from search.driver.dispatch import Dispatcher
-from search.driver.placement import FreeResources, Packing, PlacedWorker
 from search.driver.trial_queue import NoTrial
+from search.driver.workers.dispatch import Dispatcher
+from search.driver.workers.placement import FreeResources, Packing, PlacedWorker
 from search.experiment.states import TrialState
 from search.space.per_trial import Shape
 from search.trial.messages import Report, TrialEnd, TrialSpec, WorkerId
@@ -28,6 +28,9 @@ class Site:
         self.placed: dict[int, PlacedWorker] = {}
         self.running: dict[int, tuple[str, int]] = {}
         self.ordered: dict[int, TrialSpec] = {}
+        self.holds = True
+        """Whether workers are asked whether they hold a trial."""
+        self.held: dict[int, TrialSpec] = {}
         self.starts: Counter[Shape] = Counter()
         self.begun: list[TrialSpec] = []
         self.most = 0
@@ -59,6 +62,7 @@ class Site:
                 self.free(worker)
 
     def begin(self, worker: int, spec: TrialSpec) -> None:
+        assert spec.shape == self.placed[worker].shape
         self.begun.append(spec)
         self.running[worker] = (spec.trial_id, self.chance.randint(1, 9))
 
@@ -70,11 +74,16 @@ class Site:
     def free(self, worker: int) -> None:
         found = self.dispatcher.next_trial(worker)
         if isinstance(found, TrialSpec):
-            assert found.shape == self.placed[worker].shape
+            assert worker not in self.held
             self.begin(worker, found)
+        elif found is NoTrial.HOLDS_ONE:
+            self.begin(worker, self.held.pop(worker))
         elif found is not NoTrial.KEEP_WORKER:
+            self.held.pop(worker, None)
             self.dispatcher.remove(worker)
             del self.placed[worker]
+        if self.holds and worker in self.placed and (following := self.dispatcher.to_hold(worker)) is not None:
+            self.held[worker] = following
 
     def check_resources(self) -> None:
         free = Packing(self.nodes, self.placed).free.values()

@@ -21,10 +21,10 @@ ORDER_INSIDE = {
     "search.cluster": "execution scheduler searcher worker nodes closing connection local watchdog interrupts",
     "search.cluster.nodes": "checks calls fork_servers capacity",
     "search.cluster.local": "daemons absent_agent",
-    "search.driver": "dispatch search trial_queue population recorder placement kept_models history ranking rows "
-    "trials giving_up",
+    "search.driver": "workers search trial_queue population recorder kept_models history ranking rows trials giving_up",
     "search.screen": "dry_run measured listing summary page live_view notebook_view snapshot",
     "search.driver.population": "members explore",
+    "search.driver.workers": "dispatch ahead dispatched placement",
     "search.planning": "make_plan checks resuming provenance plan dataset overrides smoke options option_values "
     "resources",
     "search.trial": "runner process fork_server child attempt reads checkpoints messages out_of_memory gpu orphans",

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import ray
 
-from search.driver.placement import FreeResources
+from search.driver.workers.placement import FreeResources
 from search.planning.resources import Resources
 from search.space.per_trial import Shape
 

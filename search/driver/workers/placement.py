@@ -13,11 +13,6 @@ _ALL_CHOICES = 8
 """So many GPUs of a node up to which every combination of them is looked at."""
 
 
-def with_whole_gpu(shape: Shape) -> Shape | None:
-    """The shape with a whole GPU in place of a share of one; None where it has no share."""
-    return Shape(shape.cpus, 1.0) if 0 < shape.gpus < 1 else None
-
-
 @dataclass(frozen=True)
 class Location:
     """Where a worker is: its node and, there, the numbers of the GPUs that it shares or owns."""

@@ -6,42 +6,21 @@ waited for about a turn of all workers, those that stand in its way are ended as
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from search.driver.placement import FreeResources, Location, Packing, PlacedWorker
 from search.driver.search import Search
 from search.driver.trial_queue import NoTrial
+from search.driver.workers.ahead import Ahead
+from search.driver.workers.dispatched import DispatchedWorker
+from search.driver.workers.placement import FreeResources, Location, Packing, PlacedWorker
 from search.space.per_trial import Shape
 from search.trial.messages import TrialSpec
 
-AHEAD_FROM = 0.02
-"""Time of a proposal, as a share of a trial's, from which trials are proposed ahead."""
 PATIENCE = 4
 """After so many others, or as many as there are workers, a pending trial has workers of other shapes ended for it."""
-SHORT_S = 1.0
-"""Length of trials below which one is always proposed ahead for each worker, where that changes no proposal."""
-SMOOTHING = 0.2
-"""The weight of the latest trial in the mean length of a trial."""
-
-
-@dataclass
-class DispatchedWorker:
-    """A worker, from the order to start it to its end."""
-
-    shape: Shape
-    trial_id: str | None
-    location: Location | None = None
-    """Where it is; None until it has started."""
-    idle: bool = False
-    """Whether it has asked for a trial in vain."""
-    reserves: bool = False
-    """Whether it gets no trial and only keeps its place, on a node that does not fit, from other workers."""
-    since: float = 0.0
-    """When it was handed its trial, by `time.monotonic`."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +58,7 @@ class Dispatcher:
         self._queue_is_empty = False
         """Whether the queue had no trial when it was asked last."""
         self._announced: set[Shape] = set()
-        self._trial_s = math.inf
-        """How long a worker has had a trial, of late."""
+        self._ahead = Ahead(search.queue)
 
     # Workers come and go
 
@@ -107,7 +85,8 @@ class Dispatcher:
     def _order(self, spec: TrialSpec) -> tuple[int, TrialSpec]:
         self._started += 1
         self.workers[self._started] = DispatchedWorker(spec.shape, spec.trial_id)
-        self._hand_out(spec)
+        self._search.trials.running[spec.trial_id].has_worker = True
+        self._leave_pending(spec)
         return self._started, spec
 
     def start(self, number: int, location: Location) -> None:
@@ -118,6 +97,7 @@ class Dispatcher:
         """Let the worker keep its place without a trial; the id of the trial that it had."""
         worker = self.workers[number]
         worker.reserves, trial_id, worker.trial_id = True, worker.trial_id, None
+        self.take_back(number)
         return trial_id
 
     def is_stuck(self) -> bool:
@@ -128,8 +108,10 @@ class Dispatcher:
         return not any(packing.find(shape) for shape in self._shapes)
 
     def remove(self, number: int) -> str | None:
-        """The worker is gone; the id of the trial that it had."""
+        """The worker is gone; the id of the trial that it had. One that it held may have begun, and is begun again."""
         worker = self.workers.pop(number, None)
+        if worker is not None and worker.held is not None:
+            self._search.trials.put_back(worker.held.trial_id)
         return worker.trial_id if worker else None
 
     # What a free worker does
@@ -137,7 +119,8 @@ class Dispatcher:
     def next_trial(self, number: int) -> TrialSpec | NoTrial:
         """The next trial of a worker that has none, else whether the worker is kept or ends."""
         worker = self.workers[number]
-        self._note_length(worker)
+        if worker.trial_id is not None:
+            self._ahead.note(time.monotonic() - worker.since)
         worker.trial_id, worker.idle = None, True
         if self._is_over():
             return NoTrial.SEARCH_OVER
@@ -145,10 +128,14 @@ class Dispatcher:
             return NoTrial.KEEP_WORKER
         if number in self._reserve().to_end:
             return NoTrial.END_WORKER
+        if worker.held is not None:
+            self._give(worker, worker.held)
+            worker.held = None
+            return NoTrial.HOLDS_ONE
         found = self._of_shape(worker.shape)
         if isinstance(found, TrialSpec):
-            worker.trial_id, worker.idle, worker.since = found.trial_id, False, time.monotonic()
-            self._hand_out(found)
+            self._leave_pending(found)
+            self._give(worker, found)
         elif number in self._reserve().to_end:  # A trial that became pending since may want its place.
             return NoTrial.END_WORKER
         return found
@@ -164,37 +151,48 @@ class Dispatcher:
                 return drawn
         return NoTrial.KEEP_WORKER
 
-    def propose_ahead(self) -> None:
-        """Propose a trial while all workers have one, so that the next that is free need not wait for its proposal.
+    def _give(self, worker: DispatchedWorker, spec: TrialSpec) -> None:
+        worker.trial_id, worker.idle, worker.since = spec.trial_id, False, time.monotonic()
+        self._search.trials.running[spec.trial_id].has_worker = True
 
-        Only where the wait would be felt (a long history or a slow sampler, short trials): a proposal that is made
-        ahead does not know the trials that end in the meantime. With one worker never: a search is then the same
-        each time.
-        """
+    # A trial ahead of a free worker
+
+    def to_hold(self, number: int) -> TrialSpec | None:
+        """A trial that a worker, which has one, goes on with by itself; None where it is to ask for its next."""
+        worker = self.workers[number]
+        if worker.trial_id is None or worker.held is not None or worker.shape in self._idle_shapes():
+            return None
+        if not self._ahead.holds(self._usable(), len(self.pending)):
+            return None
+        found = next((spec for spec in self.pending if spec.shape == worker.shape), None)
+        if found is None and len(self.pending) < self._most_pending():
+            drawn = self._take_next()
+            found = drawn if isinstance(drawn, TrialSpec) and drawn.shape == worker.shape else None
+        if found is not None:
+            self._leave_pending(found)
+            worker.held = found
+        return found
+
+    def take_back(self, number: int) -> None:
+        """The worker holds no trial any more: it is the next to be handed out."""
+        worker = self.workers[number]
+        if worker.held is not None:
+            self.pending.insert(0, worker.held)
+            worker.held = None
+
+    def propose_ahead(self) -> None:
+        """Propose a trial while all workers have one, so that the next that is free need not wait for its proposal."""
         usable = self._usable()
         if self.finished or self._queue_is_empty or self._queue.is_closed or usable < 2:
             return
         if any(w.trial_id is None and not w.reserves for w in self.workers.values()):
             return
-        if len(self.pending) < self._most_ahead(usable):
+        held = sum(w.held is not None for w in self.workers.values())
+        if len(self.pending) + held < self._ahead.most(usable):
             self._take_next()
 
-    def _most_ahead(self, usable: int) -> int:
-        """How many trials may be pending while all of so many workers have one."""
-        if self._trial_s < SHORT_S and self._queue.is_foregone:
-            return usable
-        share = self._queue.proposal_s / self._trial_s
-        return 0 if share < AHEAD_FROM else min(usable, math.ceil(2 * usable * share))
-
-    def _note_length(self, worker: DispatchedWorker) -> None:
-        if worker.trial_id is not None:
-            length = time.monotonic() - worker.since
-            smoothed = (1 - SMOOTHING) * self._trial_s + SMOOTHING * length
-            self._trial_s = length if math.isinf(self._trial_s) else smoothed
-
-    def _hand_out(self, spec: TrialSpec) -> None:
+    def _leave_pending(self, spec: TrialSpec) -> None:
         self.pending.remove(spec)
-        self._search.trials.running[spec.trial_id].has_worker = True
         self._passed.pop(spec.trial_id, None)
         self._passed.update(other.trial_id for other in self.pending)
 
