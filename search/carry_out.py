@@ -29,7 +29,7 @@ from search.screen.live_view import LiveView
 from search.screen.page import SearchPage
 from search.screen.summary import Result, print_summary
 from search.space.loading import SpaceFile
-from search.trial.fork_server import Forks, ForkServer
+from search.trial.forking.forks import Forks, ForkServer
 from search.trial.messages import ProcessResources
 from search.trial.process import import_path, training_environment
 from search.wording import counted
@@ -83,10 +83,14 @@ def _forks(plan: Plan, environment: dict[str, str]) -> Forks | None:
 
     None where trials do not say what they import, or use GPUs or different numbers of cores.
     """
-    warm_up, shapes = declaration_of(plan.space.trainable).warm_up, plan.space.shapes()
-    if warm_up is None or sys.platform != "linux" or len(shapes) > 1 or shapes[0].gpus:
+    space, declared, shapes = plan.space, declaration_of(plan.space.trainable), plan.space.shapes()
+    if declared.warm_up is None or sys.platform != "linux" or len(shapes) > 1 or shapes[0].gpus:
         return None
-    return Forks.of(warm_up, max(1, int(shapes[0].cpus)), environment)
+    data: tuple[object, ...] = ()
+    if declared.open_data is not None and isinstance(space.dataset, str) and space.declared:
+        data_dir = str(plan.data_dir.resolve()) if plan.data_dir else None
+        data = (declared.open_data, space.dataset, data_dir, space.settings())
+    return Forks.of(declared.warm_up, max(1, int(shapes[0].cpus)), environment, data)
 
 
 @contextmanager
@@ -98,8 +102,7 @@ def _fork_server(plan: Plan, forks: Forks | None) -> Iterator[None]:
     if forks is None or plan.options.address != "local":
         yield
         return
-    environment = training_environment(import_path(), ProcessResources(forks.address.cpus))
-    server = ForkServer(forks.address, forks.warm_up, environment)
+    server = ForkServer(forks, training_environment(import_path(), ProcessResources(forks.address.cpus)))
     try:
         yield
     finally:

@@ -13,7 +13,7 @@ from typing import Any
 
 from trainables.data import Data, Split
 from trainables.datasets.find import find_dataset, find_images, no_images
-from trainables.datasets.load import load_data
+from trainables.datasets.load import load_data, open_data
 from trainables.datasets.settings import DATA_SETTINGS
 from trainables.engines.runtime import configure, import_quietly
 from trainables.errors import TrainableError
@@ -156,6 +156,7 @@ def train_with(
         find_dataset,
         smoke=SMOKE,
         warm_up=warm_up,
+        open_data=open_data,
         check_change=Declaration.check_change if fit or callbacks else check_own_change,
         grows=fit is None,
     )
@@ -201,6 +202,7 @@ train.declaration = Declaration(  # type: ignore[attr-defined]
     smoke={**SMOKE, "image_size": 32},
     check_files=check_weights_files,
     warm_up=warm_up_for_images,
+    open_data=open_data,
     check_change=check_image_change,
     grows=True,
 )

@@ -201,6 +201,10 @@ class Declaration:
     warm_up: Callable[[], None] | None = None
     """Imports what every trial needs, and starts no thread and no device: it is called in a process that is forked
     afterwards. It stands in a module, under its own name. None: each training process imports by itself."""
+    open_data: Callable[[str, Path | None, Settings], None] | None = None
+    """Called with (name, data directory, settings) in a process of its own, on each node, while the first trials are
+    still to come: makes the data ready for all of them, as far as the settings tell which. It stands in a module, under
+    its own name. What it raises is left to the trials."""
     check_change: Callable[[Sequence[str], Settings], None] = _fixed
     """Called with names of settings and all settings; raises TrainableError for one that a training cannot go on with
     when it has another value than in the trial whose checkpoint it continues (`Trial.inherits`)."""

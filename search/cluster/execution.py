@@ -36,7 +36,7 @@ from search.experiment.states import SearchEnd
 from search.planning.plan import Plan
 from search.planning.resources import slots as fitting_slots
 from search.space.per_trial import Shape
-from search.trial.fork_server import Forks
+from search.trial.forking.forks import Forks
 from search.trial.messages import CLOSING, SearchContext
 from search.trial.process import is_training
 

@@ -82,7 +82,7 @@ class Epochs:
 
 @dataclass(frozen=True)
 class ForkServerAddress:
-    """Where a worker asks for a training process that has TensorFlow already, see `search.trial.fork_server`."""
+    """Where a worker asks for a training process that has TensorFlow already, see `search.trial.forking.server`."""
 
     name: str
     """Of a socket; on a node without that server there is nobody at it. On a cluster the node's id follows it."""

@@ -16,7 +16,7 @@ from socket import AF_UNIX, SOCK_DGRAM, socket, socketpair
 
 from search.space.per_trial import Shape
 from search.trial.child import LARGEST_HELD, end_of_output, take_held
-from search.trial.fork_server import ForkedProcess
+from search.trial.forking.forked import ForkedProcess
 from search.trial.gpu import Budget
 from search.trial.messages import ProcessResources, SearchContext, TrialSpec, WorkerId
 
@@ -138,7 +138,7 @@ def import_path() -> tuple[str, ...]:
 def is_training(pid: int) -> bool:
     """Whether the process of that id is a training process; raises OSError where there is none."""
     command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    return b"search.trial.child" in command or b"search.trial.fork_server" in command
+    return b"search.trial.child" in command or b"search.trial.forking.server" in command
 
 
 def training_environment(import_path: Sequence[str], resources: ProcessResources) -> dict[str, str]:

@@ -19,10 +19,16 @@ from search import run
 
 shutdown = ray.shutdown
 
+def words(child):
+    try:
+        return child.cmdline()
+    except psutil.Error:  # It has ended meanwhile.
+        return []
+
 def leave():
     children = psutil.Process().children(recursive=True)
     print("LEAVES", *(child.pid for child in children))
-    print("RUNS", *(word for child in children for word in child.cmdline()), flush=True)
+    print("RUNS", *(word for child in children for word in words(child)), flush=True)
     shutdown()
 
 ray.shutdown = leave

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from trainables.datasets.cache import cached, default_cache_dir, is_whole, make_room, open_array
+from trainables.datasets.load import load_data, open_data
 from trainables.datasets.progress import Progress
 from trainables.errors import TrainableError
+from trainables.trial import Trial
 
 
 class Builder:
@@ -208,3 +210,15 @@ def test_cache_folder_follows_the_variables(monkeypatch: pytest.MonkeyPatch) -> 
     assert default_cache_dir() == Path("/somewhere/keras-search")
     monkeypatch.setenv("SEARCH_CACHE_DIR", "/elsewhere")
     assert default_cache_dir() == Path("/elsewhere")
+
+
+@pytest.mark.parametrize(("sizes", "decoded"), [((8,), ["8x8"]), (((6, 7),), ["6x7"]), (None, ["8x8"]), ((8, 9), [])])
+def test_data_are_made_ready_where_the_settings_leave_one_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sizes: tuple[object, ...] | None, decoded: list[str]
+) -> None:
+    monkeypatch.setenv("SEARCH_CACHE_DIR", str(tmp_path))
+    open_data("digits", None, {"sample_size": (100,)} | ({} if sizes is None else {"image_size": sizes}))
+    entries = [path.name for path in tmp_path.glob("images-*")]
+    assert [name.split("-")[-1].removesuffix("x1") for name in entries] == decoded
+    load_data({"dataset": "digits", "image_size": sizes[0] if sizes else None}, Trial())
+    assert len(entries) in (0, len([*tmp_path.glob("images-*")]))

@@ -107,7 +107,7 @@ def is_training(process: psutil.Process) -> bool:
     """Whether it is a training process."""
     try:
         command, parent = process.cmdline(), process.parent()
-        forked = "search.trial.fork_server" in command and parent is not None and parent.cmdline() == command
+        forked = "search.trial.forking.server" in command and parent is not None and parent.cmdline() == command
         return forked or "search.trial.child" in command
     except psutil.Error:
         return False

@@ -27,7 +27,8 @@ ORDER_INSIDE = {
     "search.driver.workers": "dispatch ahead dispatched placement",
     "search.planning": "make_plan checks resuming provenance plan dataset overrides smoke options option_values "
     "resources",
-    "search.trial": "runner process fork_server child attempt reads checkpoints messages out_of_memory gpu orphans",
+    "search.trial": "runner process forking child attempt reads checkpoints messages out_of_memory gpu orphans",
+    "search.trial.forking": "server forked forks sockets",
     "search.sampling": "sampling proposals drawing samplers multi_fidelity model thinned journal translation",
     "search.sampling.model": "expected_improvement gaussian_process learning_curves encoding",
     "search.experiment": "disk folder trackers schema parts remote existing damage manifest states lock atomic",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import textwrap
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from search.space.loading import SpaceFile
-from search.trial.fork_server import Forks, ForkServer
+from search.trial.forking.forks import Forks, ForkServer
 from search.trial.messages import ProcessResources, Report, SearchContext, TrialSpec
 from search.trial.process import import_path, training_environment
 from search.trial.runner import TrialRunner
@@ -81,8 +84,22 @@ def warm_up() -> None:
 
 def fork_server() -> ForkServer:
     """A fork server; whoever asks for it closes it."""
-    forks = Forks.of(warm_up, 1, {})
-    return ForkServer(forks.address, forks.warm_up, training_environment(import_path(), ProcessResources()))
+    return started(Forks.of(warm_up, 1, {}))
+
+
+def started(forks: Forks) -> ForkServer:
+    """The same of certain forks."""
+    return ForkServer(forks, training_environment(import_path(), ProcessResources()))
+
+
+def open_data(name: str, data_dir: Path | None, settings: Mapping[str, Sequence[object]]) -> None:
+    """Tell in a file of the data directory, which is there, what it was called with, and by which process."""
+    assert data_dir is not None
+    (data_dir / "opening").write_text(json.dumps([name, settings, os.getpid(), os.getppid()]))
+    (data_dir / "opening").rename(data_dir / "opened")
+    if name == "endless":
+        time.sleep(600)
+    raise OSError("nobody hears this")
 
 
 def context(root: Path, **changes: object) -> SearchContext:

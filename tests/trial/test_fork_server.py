@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,11 +16,21 @@ import pytest
 
 from search.space.loading import SpaceFile
 from search.space.unloaded import FrameworkNeeded, frameworks_unloaded
-from search.trial.fork_server import ForkServer
+from search.trial.forking.forks import Forks, ForkServer
 from search.trial.messages import ForkServerAddress, ProcessResources, TrialSpec
 from search.trial.process import import_path, training_environment
 from search.trial.runner import TrialRunner
-from tests.support.training_process import context, fork_server, pid_of, run, scores, until_it_waits
+from tests.support.training_process import (
+    context,
+    fork_server,
+    open_data,
+    pid_of,
+    run,
+    scores,
+    started,
+    until_it_waits,
+    warm_up,
+)
 
 ROOT = Path(__file__).parents[2]
 WHAT_IT_IS = """
@@ -129,6 +140,22 @@ def test_a_killed_worker_takes_its_process_along_in_the_middle_of_an_epoch(serve
         pid = int(worker.stdout.readline())
         assert not is_gone(pid)
         worker.kill()
+    wait_until(lambda: is_gone(pid))
+
+
+@pytest.mark.parametrize("name", ["digits", "endless"])
+def test_data_are_decoded_by_a_process_apart_that_ends_with_the_server(tmp_path: Path, name: str) -> None:
+    forks = Forks.of(warm_up, 1, {}, (open_data, name, str(tmp_path), {"image_size": (32, (8, 8))}))
+    server = started(forks)
+    wait_until((tmp_path / "opened").exists)
+    called, settings, pid, parent = json.loads((tmp_path / "opened").read_text())
+    assert (called, settings, parent) == (name, {"image_size": [32, [8, 8]]}, server._process.pid)
+    runner = TrialRunner(context(tmp_path, fork_server=server.address), "here")
+    assert scores(run(runner, act="good")) == [1.0, 2.0, 3.0]
+    if name == "digits":
+        wait_until(lambda: not psutil.pid_exists(pid))  # It is no zombie either.
+    runner.close()
+    server.close()
     wait_until(lambda: is_gone(pid))
 
 

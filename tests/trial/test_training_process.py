@@ -13,7 +13,7 @@ import pytest
 
 from search.experiment.states import TrialState
 from search.space.loading import SpaceFile
-from search.trial.fork_server import ForkServer
+from search.trial.forking.forks import ForkServer
 from search.trial.messages import CLOSING, TrialSpec
 from search.trial.runner import TrialRunner
 from tests.support.training_process import SPACE, context, fork_server, pid_of, run, scores, until_it_waits

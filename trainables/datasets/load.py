@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from trainables.datasets.settings import (
 )
 from trainables.datasets.splits import at_most
 from trainables.errors import TrainableError
-from trainables.trial import DatasetInfo, Trial
+from trainables.trial import DatasetInfo, Settings, Trial
 
 _ENDLESS = -1
 """Number of batches that tf.data tells of a data set that repeats for ever."""
@@ -55,12 +56,23 @@ def load_data(config: Mapping[str, object], trial: Trial) -> Data:
     cache_dir = trial.cache_dir or default_cache_dir()
     catalogue = open_catalogue(source, cache_dir)
     trial.check_content(source.name, catalogue.fingerprint, source.where)
+    arrays = _arrays(source, catalogue, config.get("image_size"), cache_dir)
+    return _divided(arrays, Named(source.name, source.where, catalogue), config, trial)
+
+
+def open_data(name: str, data_dir: Path | None, settings: Settings) -> None:
+    """Decode a data set into this node's cache, where the settings leave it only one size."""
+    sizes = settings.get("image_size", (None,))
+    if len(sizes) == 1:
+        source, cache_dir = locate(name, data_dir), default_cache_dir()
+        _arrays(source, open_catalogue(source, cache_dir), sizes[0], cache_dir)
+
+
+def _arrays(source: Source, catalogue: Catalogue, size: object, cache_dir: Path) -> tuple[Inputs, NDArray[Any]]:
+    """Return all inputs and targets; images at the size that is asked for, or else their own."""
     if catalogue.input_shapes:
-        inputs, targets = open_examples(source, catalogue, cache_dir)
-    else:
-        size = _size(source, catalogue, image_size_of(config.get("image_size")))
-        inputs, targets = open_images(source, catalogue, size, cache_dir), catalogue.labels
-    return _divided((inputs, targets), Named(source.name, source.where, catalogue), config, trial)
+        return open_examples(source, catalogue, cache_dir)
+    return open_images(source, catalogue, _size(source, catalogue, image_size_of(size)), cache_dir), catalogue.labels
 
 
 def _divided(arrays: tuple[Inputs, NDArray[Any]], found: Named, config: Mapping[str, object], trial: Trial) -> Data:

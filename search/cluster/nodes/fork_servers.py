@@ -8,7 +8,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from search.trial.fork_server import Forks, ForkServer
+from search.trial.forking.forks import Forks, ForkServer
 from search.trial.messages import ForkServerAddress, ProcessResources
 from search.trial.orphans import die_with_parent
 from search.trial.process import import_path, training_environment
@@ -19,8 +19,7 @@ class _Holder:
 
     def __init__(self, forks: Forks, folders: tuple[str, ...]) -> None:
         die_with_parent()
-        environment = training_environment(folders, ProcessResources(forks.address.cpus))
-        self._server = ForkServer(forks.address, forks.warm_up, {**environment, **forks.environment})
+        self._server = ForkServer(forks, training_environment(folders, ProcessResources(forks.address.cpus)))
 
 
 def start_fork_servers(forks: Forks) -> list[Any]:

@@ -1,0 +1,1 @@
+"""Training processes that are forked from one that has imported what every trial needs."""
