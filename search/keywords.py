@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, get_type_hints
 
 from search.errors import SearchError
-from search.planning.option_values import set_words
 from search.planning.options import Options
+from search.planning.options.values import set_words
 from search.wording import did_you_mean
 
 _JOINED = {"--objective": ":", "--constraint": ""}

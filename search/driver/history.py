@@ -16,7 +16,8 @@ from search.experiment.folder import Experiment
 from search.experiment.schema import CONFIG_PREFIX, read_epochs, read_trials
 from search.experiment.states import TrialState
 from search.sampling import Finished
-from search.sampling.translation import Translation, translate
+from search.sampling.declared import Translation
+from search.sampling.translation import translate
 from search.space import Space
 from search.trial.messages import Parent
 

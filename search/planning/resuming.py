@@ -13,8 +13,8 @@ from search.experiment.existing import existing
 from search.experiment.manifest import MANIFEST, read_manifest
 from search.experiment.remote.resumable import experiments_in, newest
 from search.experiment.remote.store import Store
-from search.planning.option_values import literal
 from search.planning.options import Options
+from search.planning.options.values import literal
 from search.planning.plan import Plan
 from search.planning.provenance import describe_space
 from search.space.loading import SpaceFile

@@ -18,12 +18,12 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.errors import SearchError
 from search.goals import Values
+from search.sampling.declared import Stored, Translation
 from search.sampling.journal import CONSTRAINT, optuna_directions
 from search.sampling.model.learning_curves import DISCARDED, EPOCH_SECONDS
 from search.sampling.multi_fidelity import MODELLED, Foreseen, MultiFidelitySampler
 from search.sampling.samplers import make_sampler
 from search.sampling.thinned import FAILED, ThinnedStorage
-from search.sampling.translation import Stored, Translation
 from search.space import Config, Space, fingerprint
 
 _DRAWS = 10

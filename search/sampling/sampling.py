@@ -18,11 +18,13 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from search.goals import Values
+from search.sampling.declared import Translation
 from search.sampling.drawing import Draw, Drawing
+from search.sampling.functions import Built
 from search.sampling.journal import Finished, Record, State, Value
 from search.sampling.multi_fidelity import MODELLED, Foreseen
 from search.sampling.proposals import Proposal, Running, frozen
-from search.sampling.translation import Built, Translation, translate
+from search.sampling.translation import translate
 from search.space import Config, Space
 from search.space.building.space_process import BuildApart
 

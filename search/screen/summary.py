@@ -16,7 +16,7 @@ from search.experiment.disk import disk_use
 from search.experiment.schema import CONFIG_PREFIX
 from search.experiment.states import SearchEnd, TrialState
 from search.goals import Goals
-from search.planning.option_values import set_words
+from search.planning.options.values import set_words
 from search.planning.plan import RESULTS, Plan
 from search.planning.provenance import relative_to_here
 from search.wording import counted, show_seconds, show_value

@@ -12,8 +12,8 @@ from search.errors import SearchError
 from search.from_python import Experiment
 from search.parsing import Parser, answer_shell
 from search.planning.dataset import data_folder
-from search.planning.option_values import count, folder, results
 from search.planning.options import Options
+from search.planning.options.values import count, folder, results
 from search.use.card import card
 from search.use.export import NAMES, export
 from search.use.fetched import experiment_folder

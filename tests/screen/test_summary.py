@@ -11,8 +11,8 @@ import rich.console
 
 from search.console import Console
 from search.experiment.states import SearchEnd
-from search.planning.option_values import set_words
 from search.planning.options import Options, parse
+from search.planning.options.values import set_words
 from search.planning.overrides import with_options
 from search.planning.plan import Plan
 from search.screen.summary import Result, print_summary

@@ -25,11 +25,12 @@ ORDER_INSIDE = {
     "search.screen": "dry_run measured listing summary page live_view notebook_view snapshot",
     "search.driver.population": "members explore",
     "search.driver.workers": "dispatch ahead dispatched placement",
-    "search.planning": "make_plan checks resuming provenance plan dataset overrides smoke options option_values "
-    "resources",
+    "search.planning": "make_plan checks resuming provenance plan dataset overrides smoke options resources",
+    "search.planning.options": "parse fields values",
     "search.trial": "runner process forking child attempt reads checkpoints messages out_of_memory gpu orphans",
     "search.trial.forking": "server forked forks sockets",
-    "search.sampling": "sampling proposals drawing samplers multi_fidelity model thinned journal translation",
+    "search.sampling": "sampling proposals drawing samplers multi_fidelity model thinned journal translation "
+    "functions declared",
     "search.sampling.model": "expected_improvement gaussian_process learning_curves encoding",
     "search.experiment": "disk folder trackers schema parts remote existing damage manifest states lock atomic",
     "search.experiment.trackers": "tracking tensorboard mlflow wandb tracker names",
