@@ -26,8 +26,8 @@ def where(experiment: Path, run: Run) -> str:
         f"- a process's first trial outside its epochs (import, data, model): {first['outside'].median():.2f} s",
         f"- epochs that trace a program: {len(traced)}, {traced['first_epoch'].sum() / len(first):.2f} s a process",
         f"- median trial of the second half: {inside:.1f} ms in epochs, {outside:.1f} ms beside them (weights, test)",
-        f"- from one trial to the worker's next (decision, storage, proposal, hand-over): {gap:.1f} ms, "
-        f"{wait:.1f} ms of them behind the proposal",
+        f"- from the driver's hearing of a trial's end to the start of the worker's next: {gap:.1f} ms, below 0 where "
+        f"that was held; {wait:.1f} ms from a trial's proposal to its start",
         f"- last trial to end of command: {end:.2f} s",
         "",
     ]
@@ -35,7 +35,10 @@ def where(experiment: Path, run: Run) -> str:
 
 
 def trial_times(experiment: Path) -> pd.DataFrame:
-    """Return trials in the order of their start, with seconds `inside` and `outside` epochs and a `gap` before them."""
+    """Return trials in the order of their start, with seconds `inside` and `outside` epochs and a `gap` before them.
+
+    The end of a trial is when the driver heard of it: a worker that held its next trial has begun that before.
+    """
     trials: pd.DataFrame = read_trials(experiment).table.to_pandas()
     trials = trials.set_index("trial_id").sort_values("started_at")
     for name in ("started_at", "finished_at"):
