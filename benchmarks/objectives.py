@@ -23,7 +23,7 @@ from search.sampling import Sampling
 from search.space import Config, Float, Int, Space
 
 Point = tuple[float, float]
-DIRECTIONS = {"error": "min", "size": "min"}
+DIRECTIONS = {"loss": "min", "size": "min"}
 DIMENSIONS = 6
 
 
