@@ -17,7 +17,7 @@ from search.experiment.states import TrialState
 from search.planning.plan import Plan
 from search.trial.messages import TrialSpec
 from search.use.ensemble import join
-from search.use.reproduce import plan_of, runner_of, spec_of
+from search.use.reproduce import plan_of, spec_of, train_line
 from search.use.stored_trial import StoredTrial
 from search.wording import counted, show_value
 from trainables.trial import ALL_AT_ONCE
@@ -50,23 +50,19 @@ def _plan(trial: StoredTrial, data_dir: Path | None, console: Console) -> Plan:
         raise SearchError(f"trial {trial.trial_id} is {trial.row['state']}; expected a complete one.")
     if any(row.get("stage") == 2 for row in trial.epochs):
         raise SearchError(f"trial {trial.trial_id} trained in two stages; refit takes trainings of one. Use its model.")
-    if len(trial.line) > 1:
-        raise SearchError(
-            f"trial {trial.trial_id} goes on with the training of trial {trial.line[-2].trial_id} under other "
-            "settings; refit takes trainings of one configuration. Use its model."
-        )
     plan = plan_of(trial, data_dir, console)
-    _spec(trial, plan)
+    _line(trial, plan)
     return plan
 
 
 def _refitted(trial: StoredTrial, plan: Plan, seeds: int, folder: Path, console: Console) -> list[Path]:
-    spec = _spec(trial, plan)
-    epochs = counted(int(str(spec.config["epochs"])), "epoch")
-    console.note(f"training trial {trial.trial_id} on training and validation images together: {epochs}")
+    line = _line(trial, plan)
+    epochs = counted(int(str(line[-1].config["epochs"])), "epoch")
+    before = "".join(f" after {one.trial_id}" for one in reversed(line[:-1]))
+    console.note(f"training trial {trial.trial_id}{before} on training and validation images together: {epochs}")
     rows, models = [], []
     for seed in range(int(trial.row["seed"]), int(trial.row["seed"]) + seeds):
-        rows.append(_trained(trial, plan, dataclasses.replace(spec, seed=seed), folder))
+        rows.append(_trained(trial, plan, [dataclasses.replace(one, seed=seed) for one in line], folder))
         models.append(folder / f"{trial.trial_id}-{seed}.keras")
         console.result(f"seed {seed}: {_told(rows[-1])}; {models[-1]}")
     write_text(folder / f"{trial.trial_id}.json", json.dumps(rows, indent=2) + "\n")
@@ -74,26 +70,32 @@ def _refitted(trial: StoredTrial, plan: Plan, seeds: int, folder: Path, console:
     return models
 
 
-def _spec(trial: StoredTrial, plan: Plan) -> TrialSpec:
-    spec = spec_of(trial, plan)
-    config = {"epochs": int(trial.row["best_epoch"]), **spec.config}
+def _line(trial: StoredTrial, plan: Plan) -> list[TrialSpec]:
+    """The trial as it is trained to its best epoch, behind those with whose training it goes on, in a population."""
+    last = _spec(trial, plan)
+    config = {"epochs": int(trial.row["best_epoch"]), **last.config}
     if config.get("schedule", "constant") == "constant" and not config.get("warmup_epochs"):
         config["epochs"] = int(trial.row["best_epoch"])  # A schedule would be another one over fewer epochs.
+    return [*(_spec(one, plan) for one in trial.line[:-1]), dataclasses.replace(last, config=config, decides=False)]
+
+
+def _spec(trial: StoredTrial, plan: Plan) -> TrialSpec:
+    spec = spec_of(trial, plan)
+    config = dict(spec.config)
     config.pop("patience", None)
     if config.pop("reduce_on_plateau", None) is not None:
         raise SearchError(
             f"trial {trial.trial_id} reduced its learning rate by the validation images, on which refit trains. "
             "Use its model."
         )
-    return dataclasses.replace(spec, config=config, growth=ALL_AT_ONCE, keep_above=None, decides=False)
+    return dataclasses.replace(spec, config=config, growth=ALL_AT_ONCE, keep_above=None)
 
 
-def _trained(trial: StoredTrial, plan: Plan, spec: TrialSpec, folder: Path) -> Row:
+def _trained(trial: StoredTrial, plan: Plan, line: Sequence[TrialSpec], folder: Path) -> Row:
+    spec = line[-1]
     with tempfile.TemporaryDirectory(prefix="search-refit-") as scratch:
-        with runner_of(plan, Path(scratch), spec, rungs=(), refits=True) as runner:
-            runner.begin(spec)
-            while (report := runner.proceed()).end is None:
-                pass
+        _, report = train_line(plan, Path(scratch), line, refits=True)
+        assert report.end is not None  # Nobody stops it.
         if report.end.state is not TrialState.COMPLETE:
             raise SearchError(f"training with seed {spec.seed} failed: {report.end.error}")
         model = Path(scratch) / "models" / f"{spec.trial_id}.keras"

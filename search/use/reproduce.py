@@ -6,7 +6,7 @@ import dataclasses
 import math
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,17 +105,27 @@ def train_again(trial: StoredTrial, plan: Plan, spec: TrialSpec) -> tuple[list[d
     The trials with whose training it goes on are trained first, as far as it took them over.
     """
     line = [spec_of(one, plan) for one in trial.line[:-1]] + [spec]
-    ends: list[float] = [one.parent.epoch for one in line[1:] if one.parent is not None]
-    ends.append(trial.last_epoch if trial.row["state"] == TrialState.PRUNED else math.inf)
-    with (
-        tempfile.TemporaryDirectory(prefix="search-reproduce-") as scratch,
-        runner_of(plan, Path(scratch), spec, rungs=tuple(int(end) for end in ends if end < math.inf)) as runner,
-    ):
-        for one, end in zip(line, ends, strict=True):
-            epochs, report = _until(runner, one, end)
-            if one is not spec and report.end is not None:
+    end = trial.last_epoch if trial.row["state"] == TrialState.PRUNED else math.inf
+    with tempfile.TemporaryDirectory(prefix="search-reproduce-") as scratch:
+        epochs, report = train_line(plan, Path(scratch), line, end)
+    return epochs, _summary(trial, report)
+
+
+def train_line(
+    plan: Plan, scratch: Path, line: Sequence[TrialSpec], end: float = math.inf, refits: bool = False
+) -> tuple[list[dict[str, float]], Report]:
+    """Train trials of which each goes on with the one before it, as far as the next took it over, the last to `end`.
+
+    Metrics of the last one's epochs, and its last report. Raises SearchError for one before it that ends early.
+    """
+    ends: list[float] = [*(one.parent.epoch for one in line[1:] if one.parent is not None), end]
+    rungs = tuple(int(end) for end in ends if end < math.inf)
+    with runner_of(plan, scratch, line[-1], rungs=rungs, refits=refits) as runner:
+        for one, last in zip(line, ends, strict=True):
+            epochs, report = _until(runner, one, last)
+            if one is not line[-1] and report.end is not None:
                 raise SearchError(f"trial {one.trial_id} ended early when it was trained again: {report.end.error}")
-        return epochs, _summary(trial, report)
+        return epochs, report
 
 
 def _until(runner: TrialRunner, spec: TrialSpec, end: float) -> tuple[list[dict[str, float]], Report]:
