@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from search.trial.reads import Config
 from tests.support.small_data import digits
 from trainables.engines.runtime import configure
 from trainables.errors import TrainableError, TrialDiverged
@@ -51,6 +52,24 @@ def test_fit_gets_what_keras_tuner_gives_it_and_reports_every_epoch() -> None:
     assert trial.facts["engine"] == "fit"
     assert trial.facts["engine_reason"].endswith("; a trial that is cut off begins anew")
     assert trial.save is None
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_patience_that_fit_asks_for_is_its_own(asks: bool) -> None:
+    def fit(config: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        if asks:
+            assert config["patience"] == 1
+        return model.fit(*args, verbose=0, **kwargs)
+
+    def still(*_: Any) -> keras.Model:
+        model = build()
+        model.optimizer.learning_rate = 0.0
+        return model
+
+    config = Config({"epochs": 4, "patience": 1})
+    reports = list(train_by_users_fit(still, fit, digits(), config, Trial(seed=1)))
+    assert len(reports[:-1]) == (4 if asks else 2)
+    assert "patience" in config.read  # Either way it had its effect.
 
 
 def test_fit_of_a_hypermodel_is_called_and_that_of_keras_tuner_is_not() -> None:

@@ -65,7 +65,9 @@ def _train(
 ) -> tuple[KerasFit, OwnModel, Metrics]:
     """Return the engine with the best epoch's weights, the model, and what `fit` reported of that epoch."""
     own = built_model(build, config, data, trial)
-    settings = ImageSettings.of(of_training(config))
+    # Read as from a plain dict: what a search then notes as read, their `build` or `fit` has asked for.
+    ours = of_training(dict(dict.items(config)) if isinstance(config, dict) else config)
+    settings = ImageSettings.of(ours)
     model = own.model
     is_theirs = model.compiled
     trial.announce(known_sizes(model))
@@ -73,7 +75,7 @@ def _train(
     if not is_theirs:
         # Keras would keep our metric where the user's own loop calls `compile` without naming one.
         model.compile = functools.partial(model.compile, metrics=[])
-    told = {**of_training(config), **trial.asked}
+    told = {**ours, **trial.asked}
     reporter = _Reporter(report, told)
     if "batch_size" in told:
         # The batch size is a default of this model's `fit`, because a HyperModel may pass one itself, and then it would
@@ -85,7 +87,7 @@ def _train(
         *_arrays(data.train, engine.labels),
         validation_data=_arrays(data.validation, engine.labels),
         epochs=settings.epochs,
-        callbacks=[*_callbacks(settings, told), reporter],
+        callbacks=[*_callbacks(settings, told, lambda name: _has_asked(config, name)), reporter],
     )
     for own_default in ("fit", "compile"):
         vars(model).pop(own_default, None)
@@ -118,16 +120,49 @@ def _arrays(split: Split, labels: Labels) -> tuple[Any, Any]:
     return as_given(inputs), wanted
 
 
-def _callbacks(settings: ImageSettings, config: Config) -> list[Any]:
-    """Return early stopping and the plateau rule, where the configuration asks for them."""
+def _has_asked(config: Config, name: str) -> bool:
+    """Return whether code of the user's own has read this setting, and not all of them at once, as a copy does."""
+    read = set(getattr(config, "read", ()))
+    return name in read and not read.issuperset(dict.keys(config) if isinstance(config, dict) else ())
+
+
+class _Stopping(keras.callbacks.EarlyStopping):
+    """Early stopping for the setting `patience`, unless that is a setting of the user's own."""
+
+    setting, is_theirs = "patience", staticmethod(lambda name: False)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Look at the epoch, unless their `fit` has asked for the setting, and does with it what it wants."""
+        if not self.is_theirs(self.setting):
+            super().on_epoch_end(epoch, logs)
+
+
+class _Plateau(keras.callbacks.ReduceLROnPlateau):
+    """The plateau rule for the setting `reduce_on_plateau`, likewise."""
+
+    setting, is_theirs = "reduce_on_plateau", staticmethod(lambda name: False)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Look at the epoch, unless their `fit` has asked for the setting."""
+        if not self.is_theirs(self.setting):
+            super().on_epoch_end(epoch, logs)
+
+
+def _callbacks(settings: ImageSettings, config: Config, is_theirs: Callable[[str], bool]) -> list[Any]:
+    """Return early stopping and the plateau rule, where the configuration asks for them.
+
+    They do nothing where `is_theirs` says by then that the user's own code has asked for their setting.
+    """
     monitor = str(config.get("metric", "val_accuracy"))
     mode = str(config.get("mode") or ("min" if monitor.endswith("loss") else "max"))
     callbacks: list[Any] = []
     if settings.patience is not None:
-        callbacks.append(keras.callbacks.EarlyStopping(monitor, mode=mode, patience=settings.patience))
+        callbacks.append(_Stopping(monitor, mode=mode, patience=settings.patience))
     if settings.reduce_on_plateau is not None:
         patience, factor = settings.reduce_on_plateau, settings.reduce_factor
-        callbacks.append(keras.callbacks.ReduceLROnPlateau(monitor, mode=mode, patience=patience, factor=factor))
+        callbacks.append(_Plateau(monitor, mode=mode, patience=patience, factor=factor))
+    for callback in callbacks:
+        callback.is_theirs = is_theirs
     return callbacks
 
 
