@@ -156,6 +156,19 @@ def test_batches_of_a_function_of_the_users_go_to_fit(tmp_path: Path, kind: Any)
     assert saved(trial, tmp_path / "model.keras").predict(TABLE, verbose=0).shape == (300, 4)
 
 
+def test_a_metric_that_trials_share_begins_each_of_them_at_nothing() -> None:
+    shared = keras.metrics.SparseCategoricalAccuracy("shared")
+
+    def build(*_: Any) -> keras.Model:
+        model = keras.Sequential([ROW, layers.Dense(4, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy", shared])
+        return model
+
+    for _ in range(2):
+        first, *_ = trained(build, (Batches(0, 200), Batches(200, 260), Batches(260, 300)), epochs=1)[0]
+        assert first["shared"] == pytest.approx(first["accuracy"])
+
+
 class Counting(Batches):
     """Batches that change from epoch to epoch."""
 

@@ -26,6 +26,7 @@ from trainables.own_models.compile_settings import (
     names_marked,
     optimizer_like,
     reason_for_fit_of_compile,
+    reset_metrics,
     take_configuration,
 )
 from trainables.own_models.endings import ends_in_logits
@@ -165,6 +166,7 @@ def fit_engine(
     """
     classes, units = data.info.num_classes, units_of(model, data)
     if model.compiled:
+        reset_metrics(model)
         labels, said = labels_of(model, classes, units), from_logits(model)
         says_classes = units is not None and labels.fits(units)
         logits = (says_classes and ends_in_logits(model, data)) if said is None else said

@@ -96,6 +96,17 @@ def said(model: keras.Model) -> Mapping[str, Any]:
     return {} if config is None else config.config
 
 
+def reset_metrics(model: keras.Model) -> None:
+    """Begin the compiled metrics anew: a metric that several trials share holds the last one's counts.
+
+    Keras does so only from the second epoch on, when it has seen the metrics.
+    """
+    given = [said(model).get(name) for name in ("metrics", "weighted_metrics")]
+    for metric in keras.tree.flatten(given):
+        if isinstance(metric, keras.metrics.Metric):
+            metric.reset_state()
+
+
 def labels_of(model: keras.Model, num_classes: int, units: int | None) -> Labels:
     """Return the form of targets that the compiled loss expects: one-hot where it compares unit by unit.
 
