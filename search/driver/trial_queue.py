@@ -14,7 +14,7 @@ from search.driver.trials import ActiveTrial, Trials
 from search.errors import SearchError
 from search.experiment.states import TrialState
 from search.planning.plan import Plan
-from search.sampling import BLIND, Sampling
+from search.sampling import BLIND, ONE_BEHIND, Sampling
 from search.stopping import Intervals, StoppingRule
 from search.stopping.enough import Enough
 from search.trial.messages import TrialSpec
@@ -89,6 +89,11 @@ class TrialQueue:
         options = self._plan.options
         ends_early = options.target is not None or options.patience is not None or options.epoch_budget is not None
         return self._plan.space.sampler in BLIND and not ends_early and self.members is None
+
+    @property
+    def may_lag(self) -> bool:
+        """Whether its sampler finds as much where a proposal knows one trial less."""
+        return self._plan.space.sampler in ONE_BEHIND
 
     @property
     def left(self) -> int:

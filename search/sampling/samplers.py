@@ -32,6 +32,8 @@ POPULATION = 20
 """Trials in a generation of nsga2: Optuna's 50 would be by chance for as long as most searches last."""
 BLIND = frozenset({"random", "grid", "qmc"})
 """Samplers that propose the same whatever has been found."""
+ONE_BEHIND = frozenset({"tpe"})
+"""Samplers that learn, and find as much where a proposal knows one trial less (`benchmarks.samplers --at-once 3 4`)."""
 _NEEDS = {"gp": "torch", "cmaes": "cmaes"}
 
 

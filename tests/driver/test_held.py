@@ -105,6 +105,8 @@ def test_long_trials_are_not_held(site: Site) -> None:
         ("random", 1, 0.0, True),
         ("tpe", 2, 0.001, False),
         ("tpe", 2, 0.003, True),
+        ("mfgp", 2, 0.003, False),
+        ("mfgp", 2, 0.03, True),
         ("tpe", 8, 0.003, False),
         ("tpe", 8, 0.04, True),
         ("tpe", 1, 0.003, False),

@@ -42,13 +42,14 @@ class Ahead:
         """Whether a busy worker, of so many, is given its next trial already, because trials are short.
 
         Not near the end of the search, where a worker that is free sooner would stay without. Where the sampler learns,
-        only if it then proposes one trial more ahead at most: with eight workers instead of two, TPE found less.
+        only if no more trials are then proposed ahead than anyway, or one more where that does no harm.
         """
         if self._queue.is_closed or self._trial_s >= SHORT_S or pending + self._queue.left < workers:
             return False
         if self._queue.is_foregone:
             return True
-        return workers > 1 and self._queue.members is None and 0 < self.most(workers) >= workers - 1
+        least = workers - 1 if self._queue.may_lag else workers
+        return workers > 1 and self._queue.members is None and self.most(workers) >= max(1, least)
 
     @property
     def _share(self) -> float:
