@@ -11,7 +11,7 @@ from search.planning.plan import Plan
 from search.planning.resources import local_resources, slots
 from search.screen.measured import measured
 from search.space import Space
-from search.stopping import StoppingRule, expect, make_rule
+from search.stopping import PROPOSED_BY_MODEL, StoppingRule, expect, make_rule
 from search.wording import counted, show_value
 
 NOT_MEASURED = "not known before a search of this space has measured an epoch; --trials 2 --name measured is enough"
@@ -126,7 +126,10 @@ def _expected(plan: Plan, rule: StoppingRule, at_once: int | None) -> list[tuple
     if population is not None:
         count = max(1, plan.trials // population.trials(epochs)) * population.members * epochs
         return [("expected", f"about {count:,} epochs in all"), ("time", _time(plan, count, at_once))]
-    found = expect(rungs, rule.kept_share(), epochs, plan.trials, plan.options.epoch_budget)
+    kept = rule.kept_share()
+    if plan.space.sampler == "mfgp" and rule.rungs():
+        kept = max(kept, PROPOSED_BY_MODEL)
+    found = expect(rungs, kept, epochs, plan.trials, plan.options.epoch_budget)
     arrivals = [f"{max(1, round(trials)):,} to epoch {epoch}" for epoch, trials in found.arrivals]
     told = f"about {', '.join(arrivals)}; {round(found.epochs):,} epochs in all"
     return [("expected", told), ("time", _time(plan, found.epochs, at_once))]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+PROPOSED_BY_MODEL = 0.55
+"""Share that goes on at a rung, as measured, where what a model proposes is compared with trials by chance."""
+
 
 @dataclass(frozen=True)
 class Expectation:

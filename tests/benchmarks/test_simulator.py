@@ -14,6 +14,7 @@ from benchmarks.simulator.peers.flat import active
 from benchmarks.simulator.product import Product
 from benchmarks.simulator.task import Task, random_config
 from search.space import Choice, Config, Float, Int, Parameter
+from search.stopping import PROPOSED_BY_MODEL, expect
 
 BUDGETS = (1, 2, 4)
 
@@ -42,6 +43,14 @@ class OneAfterAnother:
     def end(self, trial_id: str, value: float | None) -> None:
         if len(self.told) < 6:
             self.left.append(Job(f"{trial_id} again", {"x": 1.0}, 0, 2, 4))
+
+
+def test_of_what_the_default_proposes_about_half_goes_on_at_a_rung() -> None:
+    task = design.steady(0)
+    search = Product(task, 0, "mfgp", "asha")
+    found = simulate(task, search, 4, (10,), 0)
+    expected = expect((1, 3, 9), PROPOSED_BY_MODEL, task.epochs, found.started, None).epochs
+    assert 10 * task.epochs == pytest.approx(expected, rel=0.4)
 
 
 def test_a_continued_trial_costs_only_its_further_epochs() -> None:

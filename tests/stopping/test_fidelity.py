@@ -121,6 +121,16 @@ def test_command_line_sets_the_fidelity_and_the_manifest_and_a_dry_run_tell_it(t
     assert "after epoch 1, 3; 0.11 of the training images until epoch 1; 0.33 of the training" in said.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("sampler", "expected"), [("random", "90 to epoch 1, 30 to epoch 3"), ("mfgp", "90 to epoch 1, 50")]
+)
+def test_a_dry_run_expects_more_to_go_on_of_what_a_model_proposes(sampler: str, expected: str, tmp_path: Path) -> None:
+    said = io.StringIO()
+    made = plan(tmp_path, "--trials", "90", "--sampler", sampler)
+    print_plan(Console(screen=rich.console.Console(file=said, width=200)), made)
+    assert f"about {expected}" in said.getvalue()
+
+
 def test_smoke_run_has_no_fidelity(tmp_path: Path) -> None:
     assert plan(tmp_path, "--fidelity", "both", "--smoke").fidelity == "epochs"
 
