@@ -13,8 +13,8 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 
 import ray
-from ray import tune
 
+from search.cluster.bare_tune import tune
 from search.cluster.closing import raise_sign
 from search.cluster.connection import connected
 from search.cluster.interrupts import Interrupts
