@@ -16,8 +16,14 @@ SOURCES = sorted(path for folder in ("search", "trainables", "analysis") for pat
 PICKLERS = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 RUNS_CODE = {"search/space/loading.py": {"exec", "compile"}}
 """Where a space file is run."""
-PACKS = {"search/packing.py": {"cloudpickle.dumps"}, "search/space/loading.py": {"pickle.loads"}}
-"""Where a space that Python gave as an object is packed for the driver's own processes, and unpacked; never a file."""
+PACKS = {
+    "search/packing.py": {"cloudpickle.dumps"},
+    "search/space/loading.py": {"pickle.loads"},
+    "search/trial/process.py": {"pickle.dumps"},
+    "search/trial/child.py": {"pickle.loads"},
+}
+"""Where a space that Python gave as an object is packed for the driver's own processes, and unpacked, and where a trial
+is, between a worker and its own training process; never a file."""
 LOADS_ITS_OWN = ["trainables/own_models/saved_models.py"]
 """Where a trial loads, outside Keras' safe mode, the model that it has itself saved a moment before."""
 
