@@ -2,9 +2,9 @@
 
 Optuna's own samplers see a pruned trial as worse than any complete one (TPE), or not at all. This one models the score
 of any configuration after any epoch (`search.sampling.model`), and proposes where it expects the largest improvement at
-the end of a training. Once trials are stopped, half of the proposals are TPE's, told all trials at one
-rung: two models that are wrong in different ways find more than either. It needs neither a reference to the search
-space nor more than numpy and scipy.
+the end of a training. Once trials are stopped, half of the proposals are TPE's, told all trials at one rung: two models
+that are wrong in different ways find more than either. It needs neither a reference to the search space nor more than
+numpy and scipy.
 """
 
 from __future__ import annotations
@@ -86,6 +86,7 @@ class MultiFidelitySampler(BaseSampler):
     def _forget(self) -> None:
         self._encoding = Encoding(self._distributions)
         self._densities: TPEAtOneRung | None = None
+        self._is_timed = False
         self._ended, self._running = Curves(), list[Curve]()
         self._read, self._open = 0, set[int]()
         self._theta: Array | None = None
@@ -95,6 +96,9 @@ class MultiFidelitySampler(BaseSampler):
         """As Optuna asks of a sampler that is used in several processes."""
         self._chance = np.random.default_rng()
         self._independent.reseed_rng()
+        self._seed = None
+        if self._densities is not None:
+            self._densities.reseed()
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Every parameter that any trial has had, also those under a condition."""
@@ -175,15 +179,16 @@ class MultiFidelitySampler(BaseSampler):
             self._forget()
             fresh = trials
         self._read, self._open, self._running = len(trials), set(), []
+        if self._densities is None:
+            self._densities = TPEAtOneRung(None if self._seed is None else self._seed + 1, _FIRST, sign > 0)
         for trial in fresh:
             curve = curve_of(trial, self._encoding, sign)
+            self._is_timed |= curve is not None and curve.seconds is not None
             if not trial.state.is_finished():
                 self._open.add(trial.number)
                 self._running += [] if curve is None else [curve]
             elif curve is not None:
                 self._ended.add(curve)
-                seed = None if self._seed is None else self._seed + 1
-                self._densities = self._densities or TPEAtOneRung(seed, _FIRST, sign > 0)
                 self._densities.take(trial)
 
     def _widen(self, trials: Sequence[FrozenTrial]) -> bool:
@@ -198,8 +203,7 @@ class MultiFidelitySampler(BaseSampler):
 
     def _by_densities(self) -> dict[str, Any]:
         """Half of the proposals, TPE's; nothing where it has no say: nothing was stopped, or seconds are to count."""
-        timed = any(curve.seconds is not None for curve in self._running)
-        if self._densities is None or not self._densities.has_stopped or timed:
+        if self._densities is None or not self._densities.has_stopped or self._is_timed:
             return {}
         return self._densities.propose(self._distributions) if self._chance.random() < _BY_DENSITIES else {}
 

@@ -156,6 +156,10 @@ class TPEAtOneRung:
         """Whether a trial was stopped that did not fail."""
         return self._storage.has_stopped
 
+    def reseed(self) -> None:
+        """Propose from here on by another seed, as each of several processes must."""
+        self._study.sampler.reseed_rng()
+
     def take(self, trial: FrozenTrial) -> None:
         """Learn from a trial that has ended; one that failed is worse than any other."""
         failed = trial.state == TrialState.FAIL

@@ -12,6 +12,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 from optuna.trial import Trial, TrialState, create_trial
 
 from search.sampling import Sampling
+from search.sampling.model.learning_curves import EPOCH_SECONDS
 from search.sampling.multi_fidelity import MODELLED, MultiFidelitySampler
 from search.sampling.thinned import TPEAtOneRung
 from search.space import Config, Float, Space
@@ -19,13 +20,15 @@ from search.space import Config, Float, Space
 EPOCHS = 9
 
 
-def study(trials: int, stop_at: int) -> optuna.Study:
-    """Trials whose loss falls over nine epochs, all of which are broken off after `stop_at`."""
+def study(trials: int, stop_at: int, seconds: float | None = None) -> optuna.Study:
+    """Trials whose loss falls over nine epochs, all of which are broken off after `stop_at`, one after another."""
 
     def curve(trial: Trial) -> float:
         end = (trial.suggest_float("x", 0, 1) - 0.7) ** 2 + 0.1 * trial.suggest_float("y", 0, 1)
         for epoch in range(1, stop_at + 1):
             trial.report(end + 1 / epoch, epoch)
+        if seconds is not None:
+            trial.set_user_attr(EPOCH_SECONDS, seconds)
         if stop_at < EPOCHS:
             raise optuna.TrialPruned
         return end
@@ -52,6 +55,25 @@ def test_half_of_the_proposals_are_tpes_once_a_trial_was_stopped(
     assert 35 <= len(modelled) <= 52  # All but the first eight and an eighth of the others.
     assert least * len(modelled) <= len(asked) <= most * len(modelled)
     assert all(params in modelled for params in asked)
+
+
+def test_tpe_proposes_nothing_where_seconds_count_also_while_no_trial_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def propose(self: TPEAtOneRung, distributions: Mapping[str, BaseDistribution]) -> dict[str, Any]:
+        raise AssertionError
+
+    monkeypatch.setattr(TPEAtOneRung, "propose", propose)
+    found = study(30, 1, seconds=2.0)
+    assert any(MODELLED in trial.user_attrs for trial in found.trials)
+
+
+def test_each_of_several_processes_proposes_by_a_seed_of_its_own() -> None:
+    samplers = [study(12, 1).sampler for _ in range(2)]
+    models = [sampler._densities for sampler in samplers if isinstance(sampler, MultiFidelitySampler)]
+    for sampler in samplers:
+        sampler.reseed_rng()
+    distributions = {"x": FloatDistribution(0, 1), "y": FloatDistribution(0, 1)}
+    first, second = (model.propose(distributions) for model in models if model is not None)
+    assert first != second
 
 
 def test_a_failed_trial_is_told_to_tpe_as_failed_and_one_under_a_condition_as_it_is() -> None:
