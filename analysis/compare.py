@@ -18,8 +18,8 @@ from analysis.load import load
 from analysis.tables import configuration_table, group_table, trial_table
 from analysis.wording.formats import FORMATS, Table, render
 from search.errors import SearchError
-from search.experiment.existing import find_experiments, is_experiment
-from search.experiment.remote.resumable import experiments_in, stored_manifest
+from search.experiment.existing import is_experiment
+from search.experiment.remote.resumable import experiments_of, stored_manifest
 from search.experiment.remote.store import ResultsPath, Store, parse_results_path
 from search.parsing import answer_shell
 
@@ -62,9 +62,8 @@ def _table(options: argparse.Namespace) -> Table:
 
 
 def _is_folder_of_experiments(place: ResultsPath) -> bool:
-    if isinstance(place, Store):
-        return stored_manifest(place) is None and bool(experiments_in(place))
-    return not is_experiment(place) and bool(find_experiments(place))
+    is_one = stored_manifest(place) is not None if isinstance(place, Store) else is_experiment(place)
+    return not is_one and bool(experiments_of(place))
 
 
 if __name__ == "__main__":

@@ -17,9 +17,8 @@ from pathlib import Path
 
 from analysis.command import PLACES, beside, run
 from search.errors import SearchError
-from search.experiment.lock import is_held
 from search.experiment.manifest import read_manifest
-from search.experiment.remote.claim import is_claimed
+from search.experiment.remote.claim import is_written
 from search.experiment.remote.resumable import fetch_result, stored_manifest
 from search.experiment.remote.store import ResultsPath, Store, parse_results_path, reason
 from search.experiment.trackers import TRACKERS, check_ready, track
@@ -64,12 +63,11 @@ def _export(address: str, to: str, output: Path | None) -> None:
 
 def _is_searched(place: ResultsPath) -> bool:
     """Return whether a driver writes there now; of a store that does not answer, raises SearchError."""
-    if isinstance(place, Path):
-        return is_held(place)
     try:
-        return is_claimed(place)
+        return is_written(place)
     except OSError as error:
-        raise SearchError(f"{place.plain} cannot be read ({reason(error)}); check address and network.") from None
+        told = place.plain if isinstance(place, Store) else place
+        raise SearchError(f"{told} cannot be read ({reason(error)}); check address and network.") from None
 
 
 @contextmanager

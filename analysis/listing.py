@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pandas as pd
 
@@ -11,10 +10,8 @@ from analysis.configurations import configurations
 from analysis.load import Results, load
 from analysis.wording.formats import Table
 from search.errors import SearchError
-from search.experiment.existing import find_experiments
-from search.experiment.lock import is_held
-from search.experiment.remote.claim import is_claimed
-from search.experiment.remote.resumable import experiments_in
+from search.experiment.remote.claim import is_written
+from search.experiment.remote.resumable import experiments_of
 from search.experiment.remote.store import ResultsPath, Store
 
 
@@ -23,17 +20,11 @@ def experiments(results: ResultsPath) -> Table:
 
     Raises SearchError where there is none. An experiment that cannot be read is listed with the reason.
     """
-    found = _found(results)
+    found = experiments_of(results)
     if not found:
         raise SearchError(f"no experiments in {results}; make one by: python -m search.run spaces/digits_filters.py")
     frame = pd.DataFrame([_row(folder) for folder in found])
     return Table(frame.dropna(axis="columns", how="all"), (f"python -m analysis.compare {found[0]}",))
-
-
-def _found(results: ResultsPath) -> list[Path] | list[Store]:
-    if not isinstance(results, Store):
-        return find_experiments(results)
-    return [results.child(name) for name in experiments_in(results)]
 
 
 def _row(folder: ResultsPath) -> dict[str, object]:
@@ -60,8 +51,7 @@ def _state(state: str, folder: ResultsPath) -> str:
     """Return the state; a search that says it runs, but to which no driver writes, was cut off."""
     if state != "running":
         return state
-    held = is_claimed(folder) if isinstance(folder, Store) else is_held(folder)
-    return "running" if held else "cut off"
+    return "running" if is_written(folder) else "cut off"
 
 
 def _written(folder: ResultsPath) -> float:

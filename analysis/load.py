@@ -17,7 +17,7 @@ from analysis.stored.manifest import MANIFEST, read_manifest
 from analysis.stored.source import StoredExperiment, Tables, read_tables
 from search.errors import SearchError
 from search.experiment.existing import find_experiments
-from search.experiment.remote.resumable import experiments_in
+from search.experiment.remote.resumable import experiments_of
 from search.experiment.remote.store import Store, parse_results_path, reason
 from search.experiment.schema import CONFIG_PREFIX
 from search.goals import Goals
@@ -211,7 +211,7 @@ def _locate(address: str) -> tuple[pafs.FileSystem, str]:
 
 def _no_experiment(address: str) -> str:
     place = parse_results_path(address)
-    inside = list(experiments_in(place)) if isinstance(place, Store) else [one.name for one in find_experiments(place)]
+    inside = [one.name for one in experiments_of(place)]
     if inside:
         return f"{address} is a folder of {len(inside)} experiments; expected some of them: {', '.join(inside[:8])}."
     if isinstance(place, Store):

@@ -14,10 +14,9 @@ from search.console import Console
 from search.errors import SearchError
 from search.experiment.disk import disk_use
 from search.experiment.existing import find_experiments
-from search.experiment.lock import is_held
 from search.experiment.manifest import read_manifest
 from search.experiment.parts import TableRead
-from search.experiment.remote.claim import is_claimed
+from search.experiment.remote.claim import is_written
 from search.experiment.remote.resumable import experiments_in
 from search.experiment.remote.store import ResultsPath, Store, reason
 from search.experiment.schema import read_trials
@@ -120,4 +119,4 @@ def _state(experiment: ResultsPath, manifest: Mapping[str, Any]) -> str:
     state = str(manifest["state"])
     if state != SearchEnd.RUNNING:
         return state
-    return state if (is_held(experiment) if isinstance(experiment, Path) else is_claimed(experiment)) else "cut off"
+    return state if is_written(experiment) else "cut off"

@@ -18,9 +18,8 @@ LAYERS = (
 """The rooms of search/, from the top down: each imports only rooms that stand below its own line. "" is its door."""
 
 ORDER_INSIDE = {
-    "search.cluster": "execution scheduler searcher worker nodes closing connection local bare_tune watchdog "
-    "interrupts",
-    "search.cluster.nodes": "checks calls fork_servers capacity",
+    "search.cluster": "execution scheduler searcher worker nodes closing connection local watchdog interrupts",
+    "search.cluster.nodes": "checks fork_servers capacity calls",
     "search.cluster.local": "daemons absent_agent",
     "search.driver": "workers search trial_queue population recorder kept_models history ranking rows trials giving_up",
     "search.screen": "dry_run measured listing summary page live_view notebook_view snapshot",

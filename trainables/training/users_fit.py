@@ -126,10 +126,11 @@ def _has_asked(config: Config, name: str) -> bool:
     return name in read and not read.issuperset(dict.keys(config) if isinstance(config, dict) else ())
 
 
-class _Stopping(keras.callbacks.EarlyStopping):
-    """Early stopping for the setting `patience`, unless that is a setting of the user's own."""
+class _UnlessTheirs(keras.callbacks.Callback):
+    """In front of a callback of ours for a setting: it does nothing once that is a setting of the user's own."""
 
-    setting, is_theirs = "patience", staticmethod(lambda name: False)
+    setting: str
+    is_theirs: Callable[[str], bool]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Look at the epoch, unless their `fit` has asked for the setting, and does with it what it wants."""
@@ -137,15 +138,12 @@ class _Stopping(keras.callbacks.EarlyStopping):
             super().on_epoch_end(epoch, logs)
 
 
-class _Plateau(keras.callbacks.ReduceLROnPlateau):
-    """The plateau rule for the setting `reduce_on_plateau`, likewise."""
+class _Stopping(_UnlessTheirs, keras.callbacks.EarlyStopping):
+    setting = "patience"
 
-    setting, is_theirs = "reduce_on_plateau", staticmethod(lambda name: False)
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Look at the epoch, unless their `fit` has asked for the setting."""
-        if not self.is_theirs(self.setting):
-            super().on_epoch_end(epoch, logs)
+class _Plateau(_UnlessTheirs, keras.callbacks.ReduceLROnPlateau):
+    setting = "reduce_on_plateau"
 
 
 def _callbacks(settings: ImageSettings, config: Config, is_theirs: Callable[[str], bool]) -> list[Any]:

@@ -30,7 +30,7 @@ def daemons_left_out() -> Iterator[None]:
     """Let `ray.init` start only what the search asks, for as long as the context lasts."""
     node = ray._private.node.Node
     others = {name: lambda *_, **__: None for name in _DAEMONS if hasattr(node, name)}
-    with _replaced(node, others), _replaced(ray._private.services, _stand_ins()):
+    with replaced(node, others), replaced(ray._private.services, _stand_ins()):
         yield
 
 
@@ -42,7 +42,7 @@ def inherited_environment() -> Iterator[None]:
     """
     from ray.tune.execution import class_cache  # noqa: PLC0415  # Tune takes a second to import.
 
-    with _replaced(class_cache, {"DEFAULT_ENV_VARS": {}, "ENV_VARS_TO_PROPAGATE": frozenset()}):
+    with replaced(class_cache, {"DEFAULT_ENV_VARS": {}, "ENV_VARS_TO_PROPAGATE": frozenset()}):
         yield
 
 
@@ -61,7 +61,7 @@ def _stand_ins() -> dict[str, Any]:
 
 
 @contextmanager
-def _replaced(owner: Any, values: dict[str, Any]) -> Iterator[None]:
+def replaced(owner: Any, values: dict[str, Any]) -> Iterator[None]:
     """Let attributes have other values."""
     before = {name: getattr(owner, name) for name in values}
     for name, value in values.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import ray
@@ -21,16 +21,21 @@ def ask_nodes(
     """
     ask = ray.remote(num_cpus=0)(_answer)
     asked = []
-    for node in _living():
-        there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        asked.append((node, ask.options(scheduling_strategy=there).remote(question, node["NodeManagerAddress"])))
+    for node in living():
+        asked.append((node, ask.options(**there(node)).remote(question, node["NodeManagerAddress"])))
     answered = [(node, _wait(answer, timeout_s)) for node, answer in asked]
-    still_there = {node["NodeID"] for node in _living()}
+    still_there = {node["NodeID"] for node in living()}
     return [(node, answer) for node, answer in answered if node["NodeID"] in still_there]
 
 
-def _living() -> list[dict[str, Any]]:
+def living() -> list[dict[str, Any]]:
+    """The nodes that Ray takes for alive, as it describes them."""
     return [node for node in ray.nodes() if node["Alive"]]
+
+
+def there(node: Mapping[str, Any]) -> dict[str, Any]:
+    """The options by which Ray runs something on that node, and on no other."""
+    return {"scheduling_strategy": NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)}
 
 
 def _answer(question: Callable[[str], Answer], name: str) -> Answer:

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import ray
 
+from search.cluster.nodes.calls import living
 from search.driver.workers.placement import FreeResources
 from search.planning.resources import Resources
 from search.space.per_trial import Shape
@@ -26,7 +27,7 @@ _KUBERAY = "RAY_USAGE_STATS_KUBERAY_IN_USE"
 
 def nodes() -> dict[str, Resources]:
     """Ray's id -> resources of each node that is alive."""
-    return {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
+    return {node["NodeID"]: node["Resources"] for node in living()}
 
 
 def addable(config: Mapping[str, Any], alive: Mapping[str, Resources]) -> list[Resources]:

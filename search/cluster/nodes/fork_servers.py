@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from search.cluster.nodes.calls import living, there
 from search.trial.forking.forks import Forks, ForkServer
 from search.trial.messages import ForkServerAddress, ProcessResources
 from search.trial.orphans import die_with_parent
@@ -29,16 +28,10 @@ def start_fork_servers(forks: Forks) -> list[Any]:
     """
     hold = ray.remote(num_cpus=0)(_Holder)
     return [
-        hold.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
-            forks.at(server_on(forks.address, node["NodeID"])), import_path()
-        )
-        for node in ray.nodes()
-        if _has_workers(node, forks.address.cpus)
+        hold.options(**there(node)).remote(forks.at(server_on(forks.address, node["NodeID"])), import_path())
+        for node in living()
+        if node["Resources"].get("CPU", 0) >= forks.address.cpus
     ]
-
-
-def _has_workers(node: Mapping[str, Any], cpus: int) -> bool:
-    return bool(node["Alive"]) and node["Resources"].get("CPU", 0) >= cpus
 
 
 def server_on(address: ForkServerAddress, node_id: str) -> ForkServerAddress:

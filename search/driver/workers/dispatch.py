@@ -142,14 +142,16 @@ class Dispatcher:
 
     def _of_shape(self, shape: Shape) -> TrialSpec | NoTrial:
         """The oldest pending trial of a shape, else the first that the queue has, as long as more may be pending."""
-        found = next((spec for spec in self.pending if spec.shape == shape), None)
-        if found is not None:
+        if (found := self._pending_of(shape)) is not None:
             return found
         while len(self.pending) < self._most_pending():
             drawn = self._take_next()
             if isinstance(drawn, NoTrial) or drawn.shape == shape:
                 return drawn
         return NoTrial.KEEP_WORKER
+
+    def _pending_of(self, shape: Shape) -> TrialSpec | None:
+        return next((spec for spec in self.pending if spec.shape == shape), None)
 
     def _give(self, worker: DispatchedWorker, spec: TrialSpec) -> None:
         worker.trial_id, worker.idle, worker.since = spec.trial_id, False, time.monotonic()
@@ -164,7 +166,7 @@ class Dispatcher:
             return None
         if not self._ahead.holds(self._usable(), len(self.pending)):
             return None
-        found = next((spec for spec in self.pending if spec.shape == worker.shape), None)
+        found = self._pending_of(worker.shape)
         if found is None and len(self.pending) < self._most_pending():
             drawn = self._take_next()
             found = drawn if isinstance(drawn, TrialSpec) and drawn.shape == worker.shape else None

@@ -13,12 +13,14 @@ import threading
 import time
 import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 from search.errors import SearchError
-from search.experiment.remote.store import Store, writing
+from search.experiment.lock import is_held
+from search.experiment.remote.store import ResultsPath, Store, writing
 
 MARKER = ".driver"
 RENEW_EVERY_S = 20.0
@@ -90,6 +92,11 @@ def is_claimed(store: Store) -> bool:
     if holder is None or info is None or info.mtime is None:
         return False
     return _lives(holder, (datetime.now(UTC) - info.mtime).total_seconds())
+
+
+def is_written(experiment: ResultsPath) -> bool:
+    """Return whether a driver writes to an experiment now, near or far: by its lock, or its marker; raises OSError."""
+    return is_held(experiment) if isinstance(experiment, Path) else is_claimed(experiment)
 
 
 def read_claim(store: Store) -> tuple[dict[str, Any] | None, float]:

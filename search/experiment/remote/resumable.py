@@ -6,16 +6,16 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow.fs as pafs
 
 from search.errors import SearchError
-from search.experiment.existing import is_experiment
+from search.experiment.existing import find_experiments, is_experiment
 from search.experiment.manifest import MANIFEST, read_manifest
-from search.experiment.remote.store import WAYS, Store, reason
+from search.experiment.remote.store import WAYS, ResultsPath, Store, reason
 
 ASIDE = ".older"
 """The hidden folder, beside experiments, to which a folder is moved that a newer copy replaces."""
@@ -72,6 +72,13 @@ def stored_manifest(store: Store) -> dict[str, Any] | None:
     if not isinstance(manifest, dict):
         raise SearchError(f"{store.child(MANIFEST).plain} is not a manifest; expected a JSON object.")
     return manifest
+
+
+def experiments_of(results: ResultsPath) -> Sequence[ResultsPath]:
+    """Return the experiments in a folder, near or far; raises SearchError for a store that cannot be read."""
+    if isinstance(results, Path):
+        return find_experiments(results)
+    return [results.child(name) for name in experiments_in(results)]
 
 
 def experiments_in(stores: Store) -> dict[str, dict[str, Any] | SearchError]:
