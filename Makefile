@@ -46,14 +46,14 @@ docs: setup  ## Build the documentation as a site into build/site; SERVE=1 shows
 	$(BIN)/mkdocs $(if $(SERVE),serve,build --strict --quiet)
 
 # Types are checked beside the fast tests. Slow tests often wait for a cluster or a process, so three share two cores; those
-# of a file stay together until another worker has nothing left (worksteal). What they do depends on the machine's speed: one
-# that fails is run once more, and the summary names it (RERUN).
+# of a file stay together until another worker has nothing left (worksteal). Tests start, kill and time out real processes, so
+# that what they do depends on the machine's speed: one that fails is run once more, and the summary names it (RERUN).
 test: setup  ## Run every check: lint, types and the whole test suite
 	@$(MAKE) --no-print-directory -j 2 lint fast
 	$(PYTEST) -n 3 --dist worksteal -m slow --reruns 1 -raR --durations 12
 
 fast: setup  ## Run the tests that take no Ray and no long training
-	$(PYTEST) -n 2 -m "not slow"
+	$(PYTEST) -n 2 -m "not slow" --reruns 1 -raR
 
 lint: setup  ## Check style, format and types
 	$(BIN)/ruff check .

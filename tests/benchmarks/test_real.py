@@ -6,7 +6,6 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psutil
 import pytest
 
 from trainables.engines.runtime import configure
@@ -21,6 +20,7 @@ from benchmarks.real.systems import SYSTEMS, Epoch, System, epochs_of_ours  # no
 from benchmarks.real.timed import SearchEndedEarly, improvements, timed  # noqa: E402
 from benchmarks.spaces import real_digits  # noqa: E402
 from search.experiment.folder import Experiment  # noqa: E402
+from tests.support.processes import is_gone  # noqa: E402
 from trainables.networks.build import build_model  # noqa: E402
 from trainables.settings.image import ImageSettings, of_training  # noqa: E402
 
@@ -97,7 +97,7 @@ def test_a_search_is_ended_after_its_seconds_with_all_that_it_has_started(tmp_pa
     found = timed(search, "digits", 0, seconds=5.0)
     assert found["epochs"] == 2
     assert [value for _, value in found["curve"]] == [0.25, 0.75]
-    assert not psutil.pid_exists(seen[0]) or psutil.Process(seen[0]).status() == psutil.STATUS_ZOMBIE
+    assert is_gone(seen[0])
 
 
 def test_a_search_that_ends_by_itself_is_told_with_its_output() -> None:

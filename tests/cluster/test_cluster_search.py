@@ -20,6 +20,7 @@ from search.planning.provenance import versions
 from search.space.loading import SpaceFile
 from tests.support.crashes import Driver, check_whole
 from tests.support.gated import EPOCHS, FREE, Gate
+from tests.support.processes import is_gone
 from tests.support.search_world import SPACE
 
 PLAN = Plan(SpaceFile("space.py", ""), SPACE, "e", Path("results"), 5, 0, None, None, Path("/data"))
@@ -154,7 +155,7 @@ def test_a_node_that_comes_back_after_it_was_given_up_doubles_no_trial(
     nodes.append(impatient.add_node(num_cpus=1))
     driver.wait_for(lambda: len(gate.workers()) >= 3)
     thaw(frozen)
-    driver.wait_for(lambda: not any(runs(process) for process in frozen))
+    driver.wait_for(lambda: all(is_gone(process.pid) for process in frozen))
     gate.open()
     assert driver.finish() == 0, driver.output
     check_whole(driver.root, trials=12, epochs=EPOCHS)
@@ -180,12 +181,6 @@ def thaw(processes: list[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.resume()
-
-
-def runs(process: psutil.Process) -> bool:
-    with suppress(psutil.NoSuchProcess):
-        return process.status() != psutil.STATUS_ZOMBIE
-    return False
 
 
 def is_alive(cluster: ray.cluster_utils.Cluster, node: ray._private.node.Node) -> bool:

@@ -16,6 +16,7 @@ import ray.cluster_utils
 
 from search.experiment.schema import read_epochs
 from tests.support.crashes import ROOT, Driver, check_whole
+from tests.support.processes import kill
 from tests.support.s3_server import S3Server
 
 pytestmark = pytest.mark.slow
@@ -42,8 +43,7 @@ def blind(s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     processes = psutil.Process(node.pid).children(recursive=True)
     node.send_signal(signal.SIGTERM)
     node.wait()
-    for process in psutil.wait_procs(processes, timeout=5)[1]:
-        process.kill()
+    kill(psutil.wait_procs(processes, timeout=5)[1])
     nodes.shutdown()
 
 

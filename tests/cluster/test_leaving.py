@@ -11,6 +11,7 @@ import pytest
 
 from search.cluster.local import absent_agent
 from tests.support.crashes import ROOT
+from tests.support.processes import existing
 
 SEARCH = """
 import sys
@@ -49,8 +50,7 @@ def test_all_is_stored_and_told_before_the_cluster_is_left_and_no_process_stays(
     assert not any(daemon in runs for daemon in ("dashboard/dashboard.py", "log_monitor.py", "autoscaler"))
     assert "ray::DashboardAgent" not in runs  # So its raylet has started with what stands for its agents.
     assert "ray::RuntimeEnvAgent" not in runs
-    left = [psutil.Process(pid) for pid in processes if psutil.pid_exists(pid)]
-    _, alive = psutil.wait_procs(left, timeout=30)
+    _, alive = psutil.wait_procs(existing(processes), timeout=30)
     assert not alive
 
 

@@ -15,6 +15,7 @@ from benchmarks.crashes import kill_again_and_again
 from search.experiment.manifest import read_manifest
 from search.experiment.schema import read_trials
 from tests.support.crashes import Driver, check_whole, ended, study_states
+from tests.support.processes import kill, named
 
 pytestmark = pytest.mark.slow
 
@@ -109,8 +110,7 @@ run._leave(run.main())
 def test_a_lost_head_ends_the_search_in_one_line_and_a_resume_goes_on(tmp_path: Path) -> None:
     driver = Driver(tmp_path, *QUICK, "--trials", "200", program=("-c", IMPATIENT))
     driver.wait_for_ended(5)
-    heads = [p for p in psutil.Process(driver.process.pid).children(recursive=True) if p.name() == "gcs_server"]
-    heads[0].kill()
+    kill(named("gcs_server", psutil.Process(driver.process.pid).children(recursive=True)))
     assert driver.finish() == 1
     assert "has not answered for 10 s; what has ended is stored. Go on with --resume" in driver.output
     assert "Traceback" not in driver.output

@@ -18,6 +18,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from search.experiment.schema import read_epochs, read_trials
+from tests.support.processes import kill
 
 ROOT = Path(__file__).parents[2]
 
@@ -90,9 +91,7 @@ class Driver:
         self.process.send_signal(signal.SIGKILL)
         self.process.communicate()
         _, alive = psutil.wait_procs(children, timeout=grace_s)
-        for child in alive:
-            with suppress(psutil.NoSuchProcess):  # It has ended since.
-                child.kill()
+        kill(alive)
 
     def interrupt(self) -> None:
         """Ctrl-C: every process of the terminal's group hears it."""

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -20,6 +20,7 @@ from search.trial.forking.forks import Forks, ForkServer
 from search.trial.messages import ForkServerAddress, ProcessResources, TrialSpec
 from search.trial.process import import_path, training_environment
 from search.trial.runner import TrialRunner
+from tests.support.processes import is_gone, wait_until
 from tests.support.training_process import (
     context,
     fork_server,
@@ -87,17 +88,6 @@ def test_what_a_space_file_sets_before_it_imports_tensorflow_is_set_for_the_serv
     with pytest.raises(FrameworkNeeded), frameworks_unloaded():
         SpaceFile("given.py", text).run()
     assert training_environment(import_path(), ProcessResources())["TF_ENABLE_ONEDNN_OPTS"] == "0"
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < end, "it never came to that"
-        time.sleep(0.02)
-
-
-def is_gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_each_worker_gets_a_process_of_its_own_that_has_what_the_server_imported(

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from search.experiment.states import TrialState
@@ -16,6 +15,7 @@ from search.space.loading import SpaceFile
 from search.trial.forking.forks import ForkServer
 from search.trial.messages import CLOSING, TrialSpec
 from search.trial.runner import TrialRunner
+from tests.support.processes import is_gone, wait_until
 from tests.support.training_process import SPACE, context, fork_server, pid_of, run, scores, until_it_waits
 
 
@@ -238,11 +238,7 @@ def test_the_training_process_ends_with_its_worker(tmp_path: Path) -> None:
     os.waitpid(parent, 0)
     os.close(reader)
     os.close(writer)
-    for _ in range(100):
-        if not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE:
-            break
-        time.sleep(0.05)
-    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    wait_until(lambda: is_gone(child))
 
 
 EARLY = """
