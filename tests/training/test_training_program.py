@@ -1,6 +1,7 @@
 """Compiled programs: nothing is traced twice, and neither rates nor chunks change what a trial computes."""
 
 import gc
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ configure(cpus=1)
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from tensorflow.python.framework.func_graph import FuncGraph  # noqa: E402
+from tensorflow.tsl.profiler.protobuf.xplane_pb2 import XSpace  # noqa: E402
 
 from trainables.compiled.chunks import chunks  # noqa: E402
 from trainables.compiled.kept_programs import MOST_PROGRAMS, kept_structures, program_for  # noqa: E402
@@ -69,6 +71,21 @@ def test_a_kept_program_begins_each_trial_with_the_weights_of_its_seed(monkeypat
                 np.testing.assert_array_equal(ours, its)
             program.train(chunks(digits().train, own.batch_size), own.batch_size)
     assert computed == [0, 1, 0]
+
+
+def test_every_program_takes_the_fast_gradient_of_pooling(tmp_path: Path) -> None:
+    """Where oneDNN computes poolings at all, it computes their gradients, in each program that is traced."""
+    programs = [program_of(settings(filters=filters)) for filters in range(8, 14)]
+    tf.profiler.experimental.start(str(tmp_path))
+    for program in programs:
+        epoch(program, settings())
+    tf.profiler.experimental.stop()
+    (profile,) = tmp_path.rglob("*.xplane.pb")
+    planes = XSpace.FromString(profile.read_bytes()).planes
+    ran = {event.name.rpartition(":")[2] for plane in planes for event in plane.event_metadata.values()}
+    if "_MklNativeMaxPool" not in ran:
+        pytest.skip("TensorFlow computes without oneDNN here")
+    assert "MaxPoolGrad" not in ran
 
 
 def test_program_that_is_dropped_leaves_no_graph_behind() -> None:
