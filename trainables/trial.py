@@ -112,7 +112,8 @@ class Trial:
 
 
 EXPLODED = 1e6
-"""A loss has exploded when it is this many times the loss of the first epoch."""
+"""A loss has exploded when it is this many times the loss of the first epoch, or this where that is below 1: a model
+that begins with next to no loss, as one that was trained before may, has not diverged by an ordinary one."""
 
 
 def check_loss(metrics: Mapping[str, float], epoch: int, first_loss: float | None, metric: str = "loss") -> None:
@@ -124,7 +125,7 @@ def check_loss(metrics: Mapping[str, float], epoch: int, first_loss: float | Non
         if not math.isfinite(metrics.get(name, 0.0)):
             raise TrialDiverged(f"{name} became {metrics[name]} in epoch {epoch}")
     loss = metrics.get("loss", 0.0)
-    if first_loss and abs(loss) > EXPLODED * abs(first_loss):
+    if first_loss is not None and abs(loss) > EXPLODED * max(1.0, abs(first_loss)):
         raise TrialDiverged(f"loss exploded from {first_loss:.3g} to {loss:.3g} in epoch {epoch}")
 
 

@@ -16,7 +16,7 @@ from trainables.engines.runtime import configure
 from trainables.errors import TrainableError, TrialDiverged
 from trainables.image_classifier import METRICS, train, train_on, train_with
 from trainables.settings.checks import check_image_settings
-from trainables.trial import Metrics, Trial
+from trainables.trial import Metrics, Trial, check_loss
 
 SMALL: dict[str, object] = {"filters": 8, "dropout": 0.3, "head_units": 16, "batch_size": 32, "epochs": 3}
 
@@ -158,6 +158,12 @@ def test_saved_predictions_give_the_test_accuracy(tmp_path: Path) -> None:
 def test_diverged_trial_says_in_which_epoch(learning_rate: float) -> None:
     with pytest.raises(TrialDiverged, match=r"loss (became nan|became inf|exploded from .*) in epoch \d"):
         run({"learning_rate": learning_rate, "optimizer": "sgd", "epochs": 6})
+
+
+def test_a_model_that_begins_with_next_to_no_loss_may_have_an_ordinary_one_later() -> None:
+    check_loss({"loss": 0.3}, epoch=2, first_loss=1e-9)
+    with pytest.raises(TrialDiverged, match=r"exploded from 1e-09 to 2e\+06 in epoch 2"):
+        check_loss({"loss": 2e6}, epoch=2, first_loss=1e-9)
 
 
 def test_own_model_trains_with_settings_of_its_own(tmp_path: Path) -> None:
