@@ -5,6 +5,7 @@ A search that is killed between the two tells the study when it is resumed; noth
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Mapping
 
@@ -124,6 +125,9 @@ class Recorder:
         trial_id = trial.spec.trial_id
         if end.state is TrialState.INTERRUPTED:
             self._trials.put_back(trial_id)  # Its row stays `running`.
+            if end.unwritten is not None:  # It has not failed, and no other trial could be stored either.
+                self.flush()
+                raise self._experiment.lost(OSError(end.unwritten, os.strerror(end.unwritten)))
             return
         alone = trial.spec.shape.with_whole_gpu() if end.out_of_memory and self._plan.options.oom_retry else None
         if alone is not None:

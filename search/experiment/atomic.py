@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _TEMPORARY = ".tmp-"
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+"""Errors of a disk, which every other file would meet too: it is full, over its quota, read-only or broken."""
+
+
+class DiskRefuses(Exception):
+    """A file could not be written for a reason that lies with the disk; `number` is the system's for it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(os.strerror(number))
+        self.number = number
+
+
+@contextlib.contextmanager
+def disk_told_apart() -> Iterator[None]:
+    """Raise DiskRefuses for what lies with the disk; any other error of the block stays what it is."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise DiskRefuses(error.errno) from error
 
 
 def write_file(path: Path, write: Callable[[Path], None]) -> None:

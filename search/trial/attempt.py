@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from search.errors import SearchError, is_pruning
+from search.experiment.atomic import DiskRefuses
 from search.experiment.states import TrialState
 from search.goals import Goals
 from search.stopping.fidelity import comparable
@@ -64,8 +65,9 @@ def run_attempt(
         return attempt.complete()
     except _Stopped:
         return None
-    except _Interrupted:
-        return TrialEnd(TrialState.INTERRUPTED)
+    except (_Interrupted, DiskRefuses) as reason:
+        attempt.tell_held()
+        return TrialEnd(TrialState.INTERRUPTED, unwritten=reason.number if isinstance(reason, DiskRefuses) else None)
     except ConstraintViolated:
         return attempt.not_trained()
     except (EOFError, BrokenPipeError, ConnectionResetError):

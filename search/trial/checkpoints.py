@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from search.errors import SearchError
-from search.experiment.atomic import write_file, write_folder
+from search.experiment.atomic import DiskRefuses, disk_told_apart, write_file, write_folder
 from search.experiment.lock import sees
 from search.trial.messages import Metrics, SearchContext
 
@@ -66,7 +66,7 @@ def _scratch(token: str) -> Path:
 
 
 class InFolder:
-    """The experiment folder, on this disk or on one that the nodes share."""
+    """The experiment folder, on this disk or on one that the nodes share; raises DiskRefuses where it is full."""
 
     def __init__(self, root: Path, store: Store | None = None) -> None:
         self._root, self._store = root, store
@@ -95,14 +95,16 @@ class InFolder:
             (temporary / REPORTED).write_text(json.dumps(epochs))
 
         name, kept = _names(epochs, keep)
-        write_folder(folder / name, write)
+        with disk_told_apart():
+            write_folder(folder / name, write)
         for other in folder.iterdir():
             if other.name != name and not kept <= other.name < name:
                 shutil.rmtree(other, ignore_errors=True)
 
     def put(self, name: str, save: Save) -> None:
         """Write it in one step, as `save` does."""
-        write_file(self._root / name, save)
+        with disk_told_apart():
+            write_file(self._root / name, save)
 
 
 class InStore:
@@ -124,7 +126,12 @@ class InStore:
         """Send its parts first, and last the file that marks it as whole."""
         name, kept = (f"{CHECKPOINTS}/{trial_id}/{one}" for one in _names(epochs, keep))
         with tempfile.TemporaryDirectory() as written:
-            save(Path(written))
+            try:
+                with disk_told_apart():
+                    save(Path(written))
+            except DiskRefuses as refusal:
+                _say_lost("this checkpoint", "this node's disk", refusal)
+                return
             try:
                 for path in sorted(Path(written).rglob("*")):
                     if path.is_file():
@@ -134,17 +141,22 @@ class InStore:
                     if other < kept:
                         self._store.remove(other)
             except (OSError, SearchError) as error:
-                _say_lost("this checkpoint", self._store, error)
+                _say_lost("this checkpoint", self._store.plain, error)
 
     def put(self, name: str, save: Save) -> None:
         """Write it here, then send it."""
         with tempfile.TemporaryDirectory() as folder:
             written = Path(folder) / Path(name).name
-            save(written)
+            try:
+                with disk_told_apart():
+                    save(written)
+            except DiskRefuses as refusal:
+                _say_lost(name, "this node's disk", refusal)
+                return
             try:
                 self._store.upload(written, name)
             except (OSError, SearchError) as error:
-                _say_lost(name, self._store, error)
+                _say_lost(name, self._store.plain, error)
 
 
 class OnThisNode:
@@ -166,7 +178,10 @@ class OnThisNode:
 
     def save(self, trial_id: str, epochs: list[Metrics], save: Save, keep: int | None = None) -> None:
         """Keep it for the next attempt of this worker."""
-        self._folder.save(trial_id, epochs, save, keep)
+        try:
+            self._folder.save(trial_id, epochs, save, keep)
+        except DiskRefuses as refusal:
+            _say_lost("this checkpoint", "this node's disk", refusal)
 
     def put(self, name: str, save: Save) -> None:
         """Keep nothing: nobody would find it here."""
@@ -205,8 +220,8 @@ def _names(epochs: list[Metrics], keep: int | None) -> tuple[str, str]:
     return name, name if keep is None else _name(keep)
 
 
-def _say_lost(what: str, store: Store, error: Exception) -> None:
-    print(f"{store.plain} did not take {what} ({_reason(error)}); the trial goes on without.")
+def _say_lost(what: str, place: str, error: Exception) -> None:
+    print(f"{place} did not take {what} ({_reason(error)}); the trial goes on without.")
 
 
 def _reason(error: Exception) -> str:

@@ -262,3 +262,5 @@ class TrialEnd:
     """Whether it failed because its process can no longer use its GPU."""
     other_content: bool = False
     """Whether it refused to train, since its node holds other data or files than the search was planned with."""
+    unwritten: int | None = None
+    """The system's number of the error for which its files could not be written, where that has cut it off."""

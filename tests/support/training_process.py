@@ -35,6 +35,9 @@ SPACE = """
             def save(folder, epoch=epoch):
                 (folder / "state.json").write_text(json.dumps({"epoch": epoch}))
             trial.save = save
+            if act == "full" and not pathlib.Path(config["folder"], "mended").exists():
+                refused = lambda path: pathlib.Path("/dev/full").write_text("what has no space")
+                trial.save, trial.save_model = (refused, None) if config["what"] == "checkpoint" else (save, refused)
             if act == "raise" and epoch == 2:
                 raise KeyError("no such layer")
             if act == "prune" and epoch == 2:
