@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from analysis.configurations import configurations, image_counts, runs_told, with_configuration
 from analysis.findings import INTERVALS, notes
 from analysis.load import Results
-from analysis.statistics import bootstrap, wilson
+from analysis.statistics import Array, bootstrap, wilson
 from analysis.wording.columns import find_column, find_columns, shown
 from analysis.wording.formats import Table
 from search.errors import SearchError
@@ -147,15 +148,17 @@ def group_table(results: Results, by: Sequence[str], sort: str | None = None) ->
 
     The columns are `configurations` and `runs` that completed, `pruned` and `failed` where there are any, mean and
     standard deviation of the metric with a bootstrap interval (over configurations, each the mean of its seeds, or over
-    the seeds where the group is one configuration), `best`, and the test values, size and seconds of that best one.
+    the seeds where the group is one configuration), `best`, and the test values, size and seconds of that best one. By
+    a column in which runs of one configuration differ, such as `seed`, each run counts in its own group only.
     """
     columns = find_columns(results.trials, by)
     if not columns:
         raise SearchError("no column to group by is named; expected --by PARAM[,PARAM].")
     results.complete()
     grouped_by, told = _binned(results, columns)
-    table = configurations(results)
-    runs = with_configuration(results, results.complete())
+    split = _split(results, grouped_by, columns)
+    table = configurations(split)
+    runs = with_configuration(split, split.complete())
     rows = [
         _group(results, dict(zip(columns, values, strict=True)), part, table, runs)
         for values, part in grouped_by.groupby(columns, sort=True, dropna=False, observed=True)
@@ -175,6 +178,15 @@ def group_table(results: Results, by: Sequence[str], sort: str | None = None) ->
         frame = frame.sort_values(order, ascending=ascending, kind="stable", na_position="last")
     meaning = (*_meaning(frame, results), _of_what(table))
     return Table(frame.reset_index(drop=True), (*said, *told, *meaning, *notes(results)))
+
+
+def _split(results: Results, grouped_by: pd.DataFrame, columns: Sequence[str]) -> Results:
+    """Return the results with the runs of a configuration that fall into one group as a configuration of their own."""
+    if "repeat_of" not in results.trials or not results.trials["repeat_of"].notna().any():
+        return results
+    runs = with_configuration(results, grouped_by)
+    first = runs.groupby(["configuration", *columns], dropna=False, observed=True)["trial_id"].transform("first")
+    return replace(results, trials=results.trials.assign(repeat_of=first.where(first != runs["trial_id"])))
 
 
 def _group(
@@ -210,10 +222,16 @@ def _binned(results: Results, columns: Sequence[str]) -> tuple[pd.DataFrame, tup
     for column in columns:
         if pd.api.types.is_float_dtype(trials[column]) and trials[column].nunique() > MOST_VALUES:
             edges = np.unique(trials[column].quantile([0, 0.2, 0.4, 0.6, 0.8, 1.0]))
-            names = [f"{low:.3g} to {high:.3g}" for low, high in pairwise(edges)]
+            names = [f"{low} to {high}" for low, high in pairwise(_apart(edges))]
             trials[column] = pd.cut(trials[column], list(edges), labels=names, include_lowest=True)
             told.append(f"{shown(column)} is grouped in {len(names)} ranges of about as many trials each.")
     return trials, tuple(told)
+
+
+def _apart(edges: Array) -> list[str]:
+    """Return numbers as texts, with as many digits as tell all of them apart: three, or more."""
+    texts = ([f"{edge:.{digits}g}" for edge in edges] for digits in range(3, 18))
+    return next(found for found in texts if len(set(found)) == len(found))
 
 
 def _meaning(frame: pd.DataFrame, results: Results) -> tuple[str, ...]:

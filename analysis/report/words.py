@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,7 @@ from analysis.stored.source import StoredExperiment
 from analysis.wording.columns import shown
 from analysis.wording.formats import cell
 from search.errors import SearchError
+from search.experiment.schema import CONFIG_PREFIX
 
 
 def answer(results: Results) -> list[tuple[str, list[str]]]:
@@ -155,7 +158,7 @@ def again(source: StoredExperiment, results: Results) -> list[tuple[str, str]]:
     if len(own):
         best_name = f"{source.name.rstrip('/').split('/')[-1]}-best"
         pins = [word for pin in _pins(source, results, own.iloc[0]) for word in ("--set", pin)]
-        single = ["--trials", "1", *_stopping(source), "--name", best_name]
+        single = [*_chosen(words), "--trials", "1", *_stopping(source), "--name", best_name]
         found.append(("Run its best configuration again", [file, *pins, *single]))
     return _commands(found)
 
@@ -188,10 +191,49 @@ def _without_name(words: list[str]) -> list[str]:
     return kept
 
 
+_CHOOSE = ("--dataset", "--metric", "--mode", "--objective", "--constraint", "--seed", "--data-dir", "--results")
+"""Options of a search, each with a value, that also hold for a single trial of it: on what, by what, and where."""
+
+
+def _chosen(words: Sequence[str]) -> list[str]:
+    """Return the words of a command that say on what it trains, by what it judges, and where its files are."""
+    kept: list[str] = []
+    for place, word in enumerate(words):
+        if word in _CHOOSE:
+            kept += words[place : place + 2]
+        elif word == "--smoke" or word.startswith(tuple(f"{flag}=" for flag in _CHOOSE)):
+            kept.append(word)
+    return kept
+
+
 def _pins(source: StoredExperiment, results: Results, row: pd.Series) -> list[str]:
     """Return the settings that were pinned on the command line, and those of the configuration."""
     pins = dict(source.manifest.pins)
     for name in results.searched:
-        if pd.notna(row[name]):
-            pins[shown(name)] = repr(float(row[name])) if isinstance(row[name], float) else cell(row[name])
+        value = row[name]
+        if pd.notna(value):
+            pins[shown(name)] = repr(float(value)) if isinstance(value, float) else _word(value)
+        elif _is_none(results.parameter(name), row):
+            pins[shown(name)] = "None"
     return [f"{name}={value}" for name, value in pins.items()]
+
+
+def _word(value: object) -> str:
+    """Return a stored value as the command line takes it: a text that reads like another value keeps its quotes.
+
+    Of options of mixed types the column holds the texts, and a quoted text stands for the option whose text it is.
+    """
+    if not isinstance(value, str):
+        return cell(value)
+    try:
+        ast.literal_eval(value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return value
+    return repr(value)
+
+
+def _is_none(parameter: Mapping[str, Any], row: pd.Series) -> bool:
+    """Return whether the option None was taken where the table holds nothing, and not an inactive parameter."""
+    when = parameter.get("when") or {}
+    active = all(cell(row.get(CONFIG_PREFIX + name)) in map(str, values) for name, values in when.items())
+    return active and "None" in parameter.get("options", ())

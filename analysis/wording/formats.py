@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.wording.columns import shown
+from analysis.wording.columns import headings
 
 FORMATS = ("text", "markdown", "csv", "latex", "html")
 NOTHING = "–"
@@ -40,15 +40,15 @@ def render(table: Table, kind: str) -> str:
 def cells(frame: pd.DataFrame) -> pd.DataFrame:
     """Return every cell as text to be read, with intervals merged."""
     texts = {}
-    for name in frame.columns:
+    for name, heading in headings(frame.columns).items():
         if name.endswith(" low") and f"{name[:-4]} high" in frame:
             measure = name[:-4]
             low, high = _texts(frame[name], measure), _texts(frame[f"{measure} high"], measure)
-            texts[f"{shown(measure)} 95 %"] = [
+            texts[f"{measure} 95 %"] = [
                 NOTHING if a == NOTHING else f"{a} to {b}" for a, b in zip(low, high, strict=True)
             ]
         elif not (name.endswith(" high") and f"{name[:-5]} low" in frame):
-            texts[shown(name)] = _texts(frame[name], name)
+            texts[heading] = _texts(frame[name], name)
     return pd.DataFrame(texts, dtype=object)
 
 
@@ -69,7 +69,8 @@ def cell(value: object, decimals: int | None = None) -> str:
 
 def _right(frame: pd.DataFrame, texts: pd.DataFrame) -> list[bool]:
     """Return which columns are aligned to the right: those of numbers and intervals."""
-    numeric = {shown(name) for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])}
+    headed = headings(frame.columns).items()
+    numeric = {heading for name, heading in headed if pd.api.types.is_numeric_dtype(frame[name])}
     return [name in numeric or name.endswith(" 95 %") for name in texts.columns]
 
 
@@ -99,7 +100,7 @@ def as_markdown(table: Table) -> str:
 
 def as_csv(table: Table) -> str:
     """Return the numbers as they are, for other programs, without notes."""
-    return str(table.frame.rename(columns=shown).to_csv(index=False))
+    return str(table.frame.rename(columns=headings(table.frame.columns)).to_csv(index=False))
 
 
 _LATEX = str.maketrans(
@@ -156,9 +157,9 @@ def _class(right: bool) -> str:
 
 def _sort_values(frame: pd.DataFrame) -> dict[str, list[object]]:
     found: dict[str, list[object]] = {}
-    for name in frame.columns:
+    for name, heading in headings(frame.columns).items():
         if pd.api.types.is_numeric_dtype(frame[name]):
-            found[f"{name[:-4]} 95 %" if name.endswith(" low") else shown(name)] = list(frame[name])
+            found[f"{name[:-4]} 95 %" if name.endswith(" low") else heading] = list(frame[name])
     return found
 
 

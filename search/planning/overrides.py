@@ -9,7 +9,8 @@ from search.errors import SearchError
 from search.goals import OF_ONE_METRIC
 from search.planning.options import Options
 from search.planning.smoke import smoke_space
-from search.space import Choice, Space
+from search.space import Choice, Space, same
+from search.space.values import text_of
 from trainables.trial import declaration_of
 
 _OF_THE_DATA = {"sample_size", "evaluation_size", "image_size"}
@@ -58,8 +59,15 @@ def _pinned(space: Space, options: Options) -> Space:
 
 
 def _choice_option(space: Space, name: str, value: object) -> object:
-    """Return the option of a Choice whose text is `value`; not every option can be written on a command line."""
+    """Return the option of a Choice that `value` is, equals or has the text of, in this order; else the value.
+
+    Not every option can be written on a command line, where 8 may stand for the text "8", and 1.0 for 1.
+    """
     parameter = space.parameters.get(name) if space.declared else None
-    if not isinstance(parameter, Choice) or not isinstance(value, str) or value in parameter.options:
+    if not isinstance(parameter, Choice):
         return value
-    return dict(zip(parameter.texts(), parameter.options, strict=True)).get(value, value)
+    by_text = dict(zip(parameter.texts(), parameter.options, strict=True))
+    meant = [option for option in parameter.options if same(option, value)]
+    meant += [option for option in parameter.options if option == value and not isinstance(value, bool)]
+    text = value if isinstance(value, str) else text_of(value)
+    return meant[0] if meant else by_text.get(text, value)

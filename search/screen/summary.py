@@ -224,7 +224,10 @@ def best_table(result: Result, a_column_each: bool = False) -> Table:
     configs = [name for name in _columns(result.ranked) if _any(result.ranked, name)]
     repeated = any(isinstance(row.get("runs"), int) and row["runs"] != 1 for row in result.ranked)
     names = [*["runs"] * repeated, *metrics, "epochs", *configs]
-    rows = [["trial", *(name.removeprefix(CONFIG_PREFIX) for name in names), "seconds"]]
+    # A setting with the name of a column beside it, such as `epochs`, keeps its prefix.
+    short = [name.removeprefix(CONFIG_PREFIX) for name in names]
+    headed = [name if one != name and one in names else one for name, one in zip(names, short, strict=True)]
+    rows = [["trial", *headed, "seconds"]]
     for row in result.ranked[: min(len(result.front), FRONT_ROWS) or ROWS]:
         seconds = f"{float(str(row['train_seconds'])):.1f}"
         state = "" if row["state"] == TrialState.COMPLETE else f" {row['state']}"

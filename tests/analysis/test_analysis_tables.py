@@ -5,6 +5,7 @@ import io
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from analysis.configurations import compare, configurations
@@ -34,6 +35,31 @@ def test_mean_over_seeds_names_the_best_not_the_luckiest_run(seeds: Path) -> Non
     assert table["runs"].tolist() == [3, 3]
     assert table["mean"].tolist() == pytest.approx([0.937667, 0.92], abs=1e-5)
     assert table["low"].iloc[0] == pytest.approx(0.935)
+
+
+def test_a_run_counts_in_the_group_of_its_own_seed(seeds: Path) -> None:
+    frame = group_table(load(seeds), ["seed"]).frame.set_index("seed")
+    assert frame["val_accuracy"].to_dict() == pytest.approx({0: 0.945, 1: 0.9175, 2: 0.924})
+    assert frame["best val_accuracy"].to_dict() == pytest.approx({0: 0.95, 1: 0.935, 2: 0.938})
+    assert frame["runs"].tolist() == [2, 2, 2]
+
+
+def test_ranges_of_values_that_are_close_to_each_other_are_told_apart(tmp_path: Path) -> None:
+    rows = [trial(n, 0.9, {"learning_rate": 0.1 + n / 1e6}) for n in range(20)]
+    frame = group_table(load(write(tmp_path / "a", rows)), ["learning_rate"]).frame
+    assert sorted(frame["config.learning_rate"])[0] == "0.1 to 0.100004"
+    assert frame["configurations"].tolist() == [4] * 5
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_setting_with_the_name_of_another_column_is_shown_beside_it(tmp_path: Path, kind: str) -> None:
+    rows = [trial(0, 0.9, {"epochs": 71}, epochs=29), trial(1, 0.8, {"epochs": 83}, epochs=31)]
+    results = load(write(tmp_path / "a", rows))
+    told = render(trial_table(results), kind)
+    for wanted in ("config", "71", "83", "29", "31"):
+        assert wanted in told
+    frame = pd.read_csv(io.StringIO(render(group_table(results, ["epochs"]), "csv")))
+    assert frame["epochs"].tolist() == [71, 83]
 
 
 def test_repeats_are_compared_over_the_seeds_that_they_share(seeds: Path) -> None:

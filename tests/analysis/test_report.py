@@ -15,7 +15,9 @@ from analysis.report import page
 from analysis.report.__main__ import report
 from analysis.report.words import again, answer, mattered, noise
 from search.errors import SearchError
+from search.space import Choice, Space
 from tests.support.analysis_world import SPACE, searched, trial, write
+from trainables.branin import train
 
 
 def test_answer_names_the_best_its_ties_and_what_mattered(tmp_path: Path) -> None:
@@ -52,6 +54,27 @@ def test_command_of_the_best_pins_its_settings_and_what_was_pinned_before(tmp_pa
     assert pins == ["epochs=3", "filters=64", "learning_rate=0.00123", "network=it's"]
     assert commands["Continue or extend this search"].endswith("spaces/a.py --name a --resume")
     assert commands["Search again, under another name"].endswith("spaces/a.py --name ANOTHER")
+
+
+def test_command_of_the_best_gives_the_options_that_the_trial_had_and_the_same_data(tmp_path: Path) -> None:
+    """A text that reads like a number is quoted; None is told from an inactive parameter, which has none."""
+    space = Space(
+        trainable=train,
+        parameters={
+            "bits": Choice("4", "8"),
+            "mixed": Choice(3, "l2"),
+            "limit": Choice(5, None),
+            "depth": Choice(5, None, when={"bits": "4"}),
+        },
+    )
+    rows = [trial(0, 0.9, {"bits": "8", "mixed": "3", "limit": None, "depth": None})]
+    command = ["spaces/a.py", "--dataset", "shapes", "--seed=3", "--trials", "4", "--results", "kept", "--smoke"]
+    results = load(write(tmp_path / "a", rows, space=space, command=command))
+    words = shlex.split(dict(again(results.sources[0], results))["Run its best configuration again"])
+    pins = [word for flag, word in pairwise(words) if flag == "--set"]
+    assert pins == ["bits='8'", "mixed='3'", "limit=None"]
+    chosen = ["--dataset", "shapes", "--seed=3", "--results", "kept", "--smoke", "--trials", "1", "--stopping", "none"]
+    assert words[10:20] == chosen
 
 
 PICTURES = ("img", "source")

@@ -68,6 +68,30 @@ def test_text_stands_for_an_option_that_no_command_line_can_hold() -> None:
     assert str(make_plan(parse(words), words, warn=print).space.fixed["share"]) == "1/3"
 
 
+@pytest.mark.parametrize(
+    ("options", "word", "option"),
+    [
+        (("4", "8"), "8", "8"),
+        (("True", "False"), "True", "True"),
+        (("None", "l2"), "None", "None"),
+        ((8, "8"), "8", 8),
+        ((8, "8"), "'8'", "8"),
+        ((1, 2.5), "1.0", 1),
+    ],
+)
+def test_pinned_value_becomes_the_option_that_it_stands_for(
+    options: tuple[object, ...], word: str, option: object
+) -> None:
+    Path("own.py").write_text(
+        "from search.space import Choice, Space\n"
+        "def train(config, trial):\n    yield {'loss': 1.0}\n"
+        f"space = Space(train, {{'bits': Choice{options!r}}}, metric='loss')\n"
+    )
+    words = ("own.py", "--set", f"bits={word}")
+    pinned = make_plan(parse(words), words, warn=print).space.fixed["bits"]
+    assert (pinned, type(pinned)) == (option, type(option))
+
+
 def test_pinned_setting_of_a_function_is_neither_suggested_nor_overruled() -> None:
     Path("own.py").write_text(
         "from search.space import Space\n"

@@ -82,6 +82,13 @@ def test_runs_are_told_where_a_configuration_was_repeated() -> None:
     assert "runs" not in printed(result(ranked=[row(0, {"x1": 1.0}, runs=1)]))
 
 
+def test_a_setting_with_the_name_of_another_column_is_told_from_it() -> None:
+    heading = next(
+        line for line in printed(result(ranked=[row(0, {"epochs": 8})])).splitlines() if line.startswith("trial")
+    )
+    assert heading.split()[:4] == ["trial", "value", "epochs", "config.epochs"]
+
+
 def test_pruned_trial_in_the_table_is_marked() -> None:
     ranked = [row(0, {"x1": 1.0}), row(1, {"x1": 2.0}, state="pruned")]
     assert "00001 pruned" in printed(result(ranked=ranked))

@@ -77,10 +77,11 @@ def manifest(name: str, space: Space = SPACE, **changes: Any) -> dict[str, Any]:
 
 def describe(parameter: Any) -> dict[str, Any]:
     """A parameter as the manifest holds it."""
+    when = {"when": {key: list(map(str, values)) for key, values in parameter.when.items()}}
     if isinstance(parameter, Choice):
-        return {"kind": "Choice", "options": list(parameter.texts()), "when": {}}
+        return {"kind": "Choice", "options": list(parameter.texts()), **when}
     entry = {"kind": type(parameter).__name__, "low": parameter.low, "high": parameter.high, "log": parameter.log}
-    return {**entry, "step": parameter.step, "when": {key: list(map(str, v)) for key, v in parameter.when.items()}}
+    return {**entry, "step": parameter.step, **when}
 
 
 def trial(number: int, value: float, config: Mapping[str, Any], **changes: Any) -> Row:

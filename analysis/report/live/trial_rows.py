@@ -10,27 +10,30 @@ import pandas as pd
 from analysis.load import Results
 from analysis.report.live.plain import Plain, column
 from analysis.report.live.standing import latest_epochs
-from analysis.wording.columns import shown
+from analysis.wording.columns import headings
 
 
 def columns(results: Results) -> list[str]:
     """Return the names of the columns as a reader sees them: the trial, how it did, its settings, who ran it."""
+    return list(headings(_columns(results)).values())
+
+
+def _columns(results: Results) -> list[str]:
+    """Return their names in the table of trials."""
     trials = results.trials
     several = ["experiment"] * (len(results.sources) > 1)
     tests = [name for name in ("test_accuracy",) if name in trials and name != results.metric]
     several_seeds = ["seed"] * ("seed" in trials and trials["seed"].nunique() > 1)
     known = [name for name in ("train_seconds", "worker", "error") if name in trials and trials[name].notna().any()]
-    settings = [shown(name) for name in (results.varied or results.searched)]
-    return [*several, "trial_id", "state", results.metric, *tests, "epochs", *settings, *several_seeds, *known]
+    settings = results.varied or results.searched
+    names = [*several, "trial_id", "state", results.metric, *tests, "epochs", *settings, *several_seeds, *known]
+    return list(dict.fromkeys(names))
 
 
 def rows(results: Results) -> dict[str, list[Plain]]:
     """Return the values of each trial by its key; a running trial has its latest epoch and the metric after it."""
     trials = _with_running(results)
-    # A setting may have the name of another column, such as `epochs`: that column is meant then.
-    stored = [str(name) for name in trials.columns]
-    names = {shown(name): name for name in stored} | {name: name for name in stored if shown(name) == name}
-    lists = [column(trials[names[name]]) if name in names else [None] * len(trials) for name in columns(results)]
+    lists = [column(trials[name]) if name in trials else [None] * len(trials) for name in _columns(results)]
     return dict(zip(trials["key"].astype(str), map(list, zip(*lists, strict=True)), strict=True))
 
 
