@@ -69,8 +69,9 @@ def executed(
 
     Raises SearchError where the cluster or the plan does not allow it.
     """
-    search = open_search(plan, experiment)
-    (experiment.root / CLOSING).unlink(missing_ok=True)
+    with experiment.writing():
+        search = open_search(plan, experiment)
+        (experiment.root / CLOSING).unlink(missing_ok=True)
     with Interrupts() as interrupts, connected(plan.options.address) as nodes:
         shapes = shapes_of(plan)
         autoscaler = autoscaler_config(shapes, plan.options.max_concurrent) if plan.options.address != "local" else {}

@@ -156,13 +156,22 @@ class Experiment:
             "Mend that and go on with --resume."
         )
 
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Raise StorageLost where the block fails to write to the folder."""
+        try:
+            yield
+        except OSError as error:
+            raise self.lost(error) from None
+
     def compact(self) -> None:
-        """Make one file of each table, and remove folders that are empty now."""
-        self._epochs.compact()
-        self._trials.compact()
-        for folder in (self.root / TRIALS, self.root / EPOCHS, self.checkpoints):
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
+        """Make one file of each table, and remove folders that are empty now; raises StorageLost."""
+        with self.writing():
+            self._epochs.compact()
+            self._trials.compact()
+            for folder in (self.root / TRIALS, self.root / EPOCHS, self.checkpoints):
+                if folder.is_dir() and not any(folder.iterdir()):
+                    folder.rmdir()
 
     def forget_checkpoint(self, trial_id: str) -> None:
         """Remove the checkpoints of a trial that has ended."""
@@ -182,8 +191,9 @@ class Experiment:
         return path.exists()
 
     def update_manifest(self, changes: Mapping[str, Any]) -> None:
-        """Change some entries of the manifest in one step."""
-        write_manifest(self.root, {**read_manifest(self.root), **changes})
+        """Change some entries of the manifest in one step; raises StorageLost."""
+        with self.writing():
+            write_manifest(self.root, {**read_manifest(self.root), **changes})
 
     def discard(self) -> None:
         """Remove an experiment in which nothing was done, with its folder where that holds nothing else."""
@@ -209,8 +219,13 @@ def _held(root: Path, store: Store | None) -> Iterator[tuple[TextIO, StoredCopy 
     try:
         copy = StoredCopy(root, store) if store is not None else None
         yield lock, copy
-    except BaseException:
+    except BaseException as error:
         if copy is not None:
             copy.close()
         lock.close()
+        if isinstance(error, OSError):
+            reason = error.strerror or error
+            raise SearchError(
+                f"{root} cannot be written ({reason}); mend that, or give another folder by --results."
+            ) from None
         raise

@@ -169,11 +169,25 @@ class _Backend(JournalFileBackend):
         text = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
         file = os.open(self._path, os.O_WRONLY | os.O_APPEND)
         try:
-            os.write(file, text.encode())
+            _write_whole(file, text.encode())
             if any(log["op_code"] == _CREATE_TRIAL for log in logs):
                 os.fsync(file)
         finally:
             os.close(file)
+
+
+def _write_whole(file: int, lines: bytes) -> None:
+    """Write all of the lines or none of them; raises OSError.
+
+    A disk that is full takes what it has space for, says how much that was, and refuses only the next call.
+    """
+    before = os.fstat(file).st_size
+    try:
+        while lines:
+            lines = lines[os.write(file, lines) :]
+    except OSError:
+        os.ftruncate(file, before)  # The next line would be lost with the half of one before it.
+        raise
 
 
 def cut_torn_end(path: Path) -> None:

@@ -17,6 +17,7 @@ from search.experiment.schema import CONFIG_PREFIX, config_value, trial_schema
 from search.sampling import Finished, Proposal, Sampling
 from search.sampling.translation import translate
 from search.space import Choice, Float, Int, Space, fingerprint
+from tests.support.full_disk import no_file_longer_than
 from tests.support.resumed_sampling import SPACE, read_table, row, sampling_in, train
 
 
@@ -186,6 +187,20 @@ def test_journal_damaged_in_its_middle_is_kept_aside_and_the_rest_comes_from_the
     assert resumed.ask() == proposals[4]
 
 
+def test_a_disk_that_takes_a_part_of_a_line_is_an_error_and_leaves_whole_lines(tmp_path: Path) -> None:
+    """As a full disk does: the system writes what there is space for and says how much that was."""
+    sampling = sampling_in(tmp_path)
+    (first,) = ask(sampling, 1)
+    journal = tmp_path / "study.journal"
+    before = journal.read_bytes()
+    with no_file_longer_than(len(before) + 40), pytest.raises(OSError, match="File too large"):
+        sampling.ask()
+    assert journal.read_bytes() == before
+    resumed = sampling_in(tmp_path)
+    resumed.resume({}, running={first.trial_id: row(first.config)})
+    assert [proposal.trial_id for proposal in ask(resumed, 2)] == ["00000", "00001"]
+
+
 @pytest.mark.timeout(20)  # Optuna's own journal file waits 30 s for the link to go away.
 def test_link_of_a_killed_writer_does_not_hold_up_the_next(tmp_path: Path) -> None:
     (tmp_path / "study.journal.lock").symlink_to(tmp_path / "study.journal")
@@ -195,6 +210,7 @@ def test_link_of_a_killed_writer_does_not_hold_up_the_next(tmp_path: Path) -> No
 DRIVER = """
 import json, os, sys
 from pathlib import Path
+from tests.support.full_disk import no_file_longer_than
 from tests.support.resumed_sampling import sampling_in, read_table, row
 folder = Path(sys.argv[1])
 sampling = sampling_in(folder)
