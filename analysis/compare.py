@@ -9,14 +9,16 @@ python -m analysis.compare results/mnist_filters --by filters,kernel_size --form
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
 from analysis.command import PLACES, deliver, run
 from analysis.listing import experiments
-from analysis.load import load
+from analysis.load import Results, load
 from analysis.tables import configuration_table, group_table, trial_table
 from analysis.wording.formats import FORMATS, Table, render
+from analysis.wording.terminal import for_terminal
 from search.errors import SearchError
 from search.experiment.existing import is_experiment
 from search.experiment.remote.resumable import experiments_of, stored_manifest
@@ -42,15 +44,26 @@ def compare(words: list[str] | None = None) -> None:
     options = answer_shell(_parser()).parse_args(words)
     if options.top is not None and options.top < 1:
         raise SearchError(f"--top {options.top}; expected a number of rows above 0.")
-    deliver(render(_table(options), options.format), options.output)
+    table, metric = _table(options)
+    if options.format == "text" and options.output is None and sys.stdout.isatty():
+        keep = {metric, options.sort, *(word.strip() for words in options.by for word in words.split(","))}
+        text = for_terminal(table, shutil.get_terminal_size().columns, keep)
+    else:
+        text = render(table, options.format)
+    deliver(text, options.output)
 
 
-def _table(options: argparse.Namespace) -> Table:
+def _table(options: argparse.Namespace) -> tuple[Table, str]:
+    """Return the table that is asked for, and the metric by which its rows are compared: none for a list."""
     if not options.results:
-        return experiments(Path("results"))
+        return experiments(Path("results")), ""
     if len(options.results) == 1 and _is_folder_of_experiments(place := parse_results_path(options.results[0])):
-        return experiments(place)
+        return experiments(place), ""
     results = load(*options.results)
+    return _of_results(results, options), results.metric
+
+
+def _of_results(results: Results, options: argparse.Namespace) -> Table:
     if not options.by:
         return trial_table(results, options.sort, options.top)
     if options.by == ["configuration"]:

@@ -86,10 +86,10 @@ def _summary(runs: pd.DataFrame, metric: str, images: pd.Series | None) -> pd.Da
 
 
 def runs_told(table: pd.DataFrame) -> str:
-    """Return in words what the numbers of some configurations are: one run each, or means over how many seeds."""
+    """Return in words what the numbers of some configurations are: single runs, or means over how many seeds."""
     most, several = int(table["runs"].max()), int((table["runs"] > 1).sum())
     if not several:
-        return "one run each"
+        return "one run each" if len(table) > 1 else "one run"
     if table["runs"].nunique() == 1:
         return f"means over {most} seeds" if len(table) > 1 else f"mean over {most} seeds"
     return f"means over up to {most} seeds for {several} of {len(table)}, one run of the others"

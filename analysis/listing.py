@@ -37,7 +37,7 @@ def _row(folder: ResultsPath) -> dict[str, object]:
     row.update(state=_state(manifest.state, folder), trials=len(results.first_runs))
     row.update(complete=int((results.first_runs["state"] == "complete").sum()))
     row.update(metric=results.metric, best=_best(results))
-    return {**row, "written": _age(_written(folder)), "question": manifest.question}
+    return {**row, "written": _age(_written(folder)), "question": manifest.question or None}
 
 
 def _best(results: Results) -> float | None:

@@ -172,4 +172,4 @@ def _limit(axes: Axes, results: Results, measure: str) -> None:
     if limits:
         room = 0.05 * (limits[1] - limits[0])
         axes.set_ylim(limits[0] - room, limits[1] + room)
-        axes.set_title(f"{measure.removeprefix('val_')} (cut where only bad values lie)")
+        axes.set_title(f"{measure.removeprefix('val_')} (the worst values lie outside)")

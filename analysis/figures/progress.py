@@ -135,6 +135,6 @@ def figure(results: Results) -> Figure:
             whole_ticks(axes[-1])
             whole_ticks(axes[-1], "y")
         legend(whole, axes, columns=6)
-        edge = "worse ones stand at the edge" if limits(data, results.mode) else ""
+        edge = "worse ones are drawn at the edge" if limits(data, results.mode) else ""
         title(whole, "Configurations by their first run, at their best epoch" + (f"; {edge}" if edge else ""))
     return whole

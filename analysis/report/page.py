@@ -16,6 +16,7 @@ from analysis.load import Results
 from analysis.numbers.classes import best_predictions, per_class
 from analysis.report.pictures import embedded, upright
 from analysis.report.words import again, answer
+from analysis.stored.manifest import moment
 from analysis.stored.source import StoredExperiment
 from analysis.tables import configuration_table, group_table, trial_table
 from analysis.wording.columns import shown
@@ -69,9 +70,10 @@ def _head(results: Results) -> str:
 
 def _facts(source: StoredExperiment) -> str:
     manifest, dataset = source.manifest, source.dataset
+    begun = moment(manifest.created_at)
     words = [
         f"State: {manifest.state}",
-        f"begun {manifest.created_at}",
+        f"begun {f'{begun:%Y-%m-%d %H:%M} UTC' if begun else manifest.created_at}",
     ]
     if dataset:
         counts = {"train": dataset.num_train, "validation": dataset.num_validation, "test": dataset.num_test}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 MANIFEST = "manifest.json"
@@ -86,7 +87,7 @@ class _Entries:
 
     def text(self, name: str, default: str = "", needed: bool = False, of: Sequence[str] = ()) -> str:
         def fits(value: Any) -> bool:
-            return isinstance(value, str) and bool(value) and (not of or value in of)
+            return isinstance(value, str) and (bool(value) or not default) and (not of or value in of)
 
         return str(self._take(name, fits, " or ".join(of) or "text", default, needed))
 
@@ -103,8 +104,17 @@ class _Entries:
         return _Entries(self.mapping(name, needed), f"{self._place}{name}.", self._wrong)
 
 
+def moment(text: object) -> datetime | None:
+    """Return a moment that a manifest tells, in UTC; None for anything else."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
 def _stead(default: object) -> str:
-    return f"and {default} is taken" if default else "and nothing is taken"
+    return f"and {default} is assumed" if default else "and it is left out"
 
 
 def _short(value: object) -> str:

@@ -32,10 +32,12 @@ def print_experiments(console: Console, results: ResultsPath) -> None:
         console.result(f"no experiment in {results}. Make one: python -m search.run spaces/branin.py")
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("name", "state", "trials", "best", "MiB", "begun (UTC)", "question"):
+    headings = ["name", "state", "trials", "best", "MiB", "begun (UTC)"]
+    headings += ["question"] * any(row[-1] for row in rows)
+    for heading in headings:
         table.add_column(heading, no_wrap=heading != "question")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*map(Text, row[: len(headings)]))
     console.result(table)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.command import run
 from analysis.compare import compare
-from tests.support.analysis_world import searched, write
+from tests.support.analysis_world import searched, trial, write
 
 Output = pytest.CaptureFixture[str]
 
@@ -60,6 +60,30 @@ def test_what_a_user_can_mend_is_one_line_and_exit_code_2(
     error = capsys.readouterr().err
     assert told in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("columns", [90, 100, 120])
+def test_on_a_terminal_a_table_fits_its_width_and_says_which_columns_do_not(
+    tmp_path: Path, columns: int, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write(tmp_path / "a", [trial(n, 0.9, {"filters": n, "kernel_size": 3 + n}) for n in range(6)])
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    compare([str(root), "--sort", "num_parameters"])
+    told = capsys.readouterr().out
+    assert max(map(len, told.splitlines())) <= columns
+    head = told.splitlines()[0].split()
+    assert {"number", "filters", "val_accuracy", "num_parameters"} <= set(head)
+    left_out = told.partition("Too wide for this terminal: ")[2].partition(";")[0].replace("\n", " ").split(", ")
+    assert {"best_epoch", "test_loss"} <= set(left_out)
+    assert not set(left_out) & set(head)
+
+
+def test_to_a_pipe_all_columns_are_written(tmp_path: Path, capsys: Output) -> None:
+    compare([str(write(tmp_path / "a", searched(12)))])
+    told = capsys.readouterr().out
+    assert "test_accuracy 95 %" in told.splitlines()[0]
+    assert "Too wide" not in told
 
 
 def test_command_reads_a_search_without_ray_and_keras(tmp_path: Path) -> None:

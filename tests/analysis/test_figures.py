@@ -133,10 +133,10 @@ def test_curves_count_trials_not_their_repeats_and_the_best_is_drawn_as_the_mean
     axes = make("curves", results).axes[0]
     labels = axes.get_legend_handles_labels()[1]
     assert labels[0] == "validation of 6 trials"
-    assert "best: trial 1, one run each" in labels  # The mean of trial 0 is 0.85.
+    assert "best: trial 1, one run" in labels  # The mean of trial 0 is 0.85.
     drawn = {line.get_label(): np.asarray(line.get_ydata()) for line in axes.lines}
     keys, matrix = curves(results, "val_accuracy")
-    assert drawn["best: trial 1, one run each"] == pytest.approx(matrix[keys.index("t00001")])
+    assert drawn["best: trial 1, one run"] == pytest.approx(matrix[keys.index("t00001")])
 
 
 def test_images_that_no_trial_had_are_not_counted_as_training_images(tmp_path: Path) -> None:

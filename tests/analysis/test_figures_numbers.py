@@ -1,5 +1,6 @@
 """The numbers behind each kind of figure."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -24,7 +25,8 @@ from analysis.numbers.classes import best_predictions, most_confused, per_class
 from analysis.numbers.importance import importance
 from analysis.report.words import again
 from search.errors import SearchError
-from tests.support.analysis_world import Row, searched, trial, write, write_predictions
+from search.space import Int
+from tests.support.analysis_world import SPACE, Row, searched, trial, write, write_predictions
 
 
 def test_failed_trial_keeps_the_previous_best(tmp_path: Path) -> None:
@@ -101,6 +103,14 @@ def test_logarithmic_range_and_inactive_values_have_their_places(tmp_path: Path)
     network = scale(results, "config.network", results.trials)
     assert network.discrete
     assert network.labels == ("two_conv", "vgg16")
+
+
+def test_ends_of_a_range_and_counts_are_written_in_full(tmp_path: Path) -> None:
+    rows = [trial(n, 0.9, {"units": units, "steps": units * 10}) for n, units in enumerate((64, 128, 255))]
+    space = dataclasses.replace(SPACE, parameters={"units": Int(64, 256, log=True), "steps": Int(500, 3000)})
+    results = load(write(tmp_path / "a", rows, space=space))
+    assert scale(results, "config.units", results.trials).labels == ("64", "128", "256")
+    assert scale(results, "config.steps", results.trials).labels == ("500", "1000", "1500", "2000", "2500", "3000")
 
 
 def test_parallel_lines_stay_within_their_axes_but_for_inactive_ones(tmp_path: Path) -> None:

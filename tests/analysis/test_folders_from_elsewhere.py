@@ -87,10 +87,15 @@ def test_what_is_wrong_is_named_and_the_rest_is_shown(tmp_path: Path) -> None:
     place = table.column_names.index("val_loss")
     pq.write_table(table.set_column(place, "val_loss", pa.array(["low"] * 9)), root / "trials.parquet")
     told = trial_table(load(root)).notes
-    assert "a: manifest.json: space.mode is 'upwards'; expected max or min, and max is taken." in told
-    assert "a: manifest.json: dataset.num_test is 'many'; expected a whole number, and nothing is taken." in told
+    assert "a: manifest.json: space.mode is 'upwards'; expected max or min, and max is assumed." in told
+    assert "a: manifest.json: dataset.num_test is 'many'; expected a whole number, and it is left out." in told
     assert "a: trials: column val_loss is string; expected numbers, and it is left out." in told
     assert any(note.startswith("Best: trial ") for note in told)
+
+
+def test_a_space_that_asks_no_question_in_words_is_nothing_wrong(tmp_path: Path) -> None:
+    results = load(write(tmp_path / "a", searched(3), question=""))
+    assert not [note for note in trial_table(results).notes if "manifest" in note]
 
 
 def test_lists_count_and_rank_configurations_not_their_repeats(

@@ -58,7 +58,7 @@ ORDER_INSIDE = {
     "trainables.datasets.photos": "source parallel layout roles wording resize picture",
     "analysis": "report figures compare export tables findings numbers listing configurations load statistics stored "
     "wording command",
-    "analysis.wording": "formats columns",
+    "analysis.wording": "terminal formats columns",
     "analysis.report": "__main__ live page pictures words",
     "analysis.report.live": "server answers details trial_rows drawn standing folder plain",
     "analysis.figures": "schedules timeline classes sample_size bars parameters progress front tradeoff curves "

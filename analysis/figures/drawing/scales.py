@@ -100,14 +100,19 @@ def _ticks(low: float, high: float, whole: bool) -> tuple[tuple[float, ...], tup
     found = [float(tick) for tick in MaxNLocator(nbins=5, integer=whole).tick_values(low, high)]
     room = 0.02 * (high - low)
     ticks = tuple(tick for tick in found if low - room <= tick <= high + room)
-    return ticks, tuple(f"{tick:.3g}" for tick in ticks)
+    return ticks, tuple(f"{tick:.6g}" for tick in ticks)
 
 
 def _log_ticks(low: float, high: float) -> tuple[tuple[float, ...], tuple[str, ...]]:
     decades = [d for d in range(int(np.floor(low)), int(np.ceil(high)) + 1) if low - 0.05 <= d <= high + 0.05]
     if len(decades) < 2:
         ticks = np.linspace(low, high, 3)
-        return tuple(map(float, ticks)), tuple(f"{10**tick:.2g}" for tick in ticks)
+        return tuple(map(float, ticks)), tuple(_two_digits(10.0**tick) for tick in ticks)
     step = -(-len(decades) // 5)
     shown = decades[::step]
     return tuple(map(float, shown)), tuple(f"{10.0**d:g}" if -4 < d < 5 else f"1e{d}" for d in shown)
+
+
+def _two_digits(value: float) -> str:
+    """Return a number with two significant digits, a count in full: 256, and not 2.6e+02."""
+    return f"{value:.0f}" if 10 <= value < 1e5 else f"{value:.2g}"

@@ -132,4 +132,4 @@ def figure(results: Results) -> Figure:
 
 def edge(data: Slice, results: Results) -> list[str]:
     """Return a sentence that says which points stand at the edge, or none where none does."""
-    return ["Worse ones stand at the edge"] if focus(data.values, results.mode) else []
+    return ["Worse ones are drawn at the edge"] if focus(data.values, results.mode) else []

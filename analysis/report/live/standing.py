@@ -13,6 +13,7 @@ import pandas as pd
 from analysis.configurations import configurations
 from analysis.load import Results
 from analysis.report.live.plain import plain
+from analysis.stored.manifest import moment
 from analysis.stored.source import StoredExperiment
 from analysis.wording.columns import shown
 from analysis.wording.formats import cell
@@ -127,16 +128,8 @@ def _session(source: StoredExperiment) -> tuple[datetime | None, datetime | None
     sessions = source.manifest.stored.get("sessions")
     last = sessions[-1] if isinstance(sessions, list) and sessions else None
     if not isinstance(last, dict):
-        return _moment(source.manifest.created_at), None
-    return _moment(last.get("started_at")), _moment(last.get("finished_at"))
-
-
-def _moment(text: object) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+        return moment(source.manifest.created_at), None
+    return moment(last.get("started_at")), moment(last.get("finished_at"))
 
 
 def _last_end(results: Results) -> datetime | None:
