@@ -23,7 +23,7 @@ class Split:
     inputs: Inputs
     """Images have shape (rows, height, width, channels) and values 0 to 255; other arrays have any shape and type."""
     targets: NDArray[Any]
-    """Class numbers from 0, shape (rows,), or, where there are no classes, numbers to predict, of any shape."""
+    """Class numbers from 0, shape (rows,), or, where there are no classes, numbers to predict, as they were given."""
     index: NDArray[np.int64]
     """The rows that belong to this split, shape (n,); nested sample sizes are prefixes of one order."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from trainables.errors import ContentDiffers, TrainableError, TrialDiverged
@@ -129,6 +130,17 @@ def check_loss(metrics: Mapping[str, float], epoch: int, first_loss: float | Non
         raise TrialDiverged(f"loss exploded from {first_loss:.3g} to {loss:.3g} in epoch {epoch}")
 
 
+class LabelForm(StrEnum):
+    """How the classes of a data set are written down."""
+
+    NUMBERS = "numbers"
+    """One number for each example, shape (examples,); names of classes count as such."""
+    COLUMN = "column"
+    """One number for each example, shape (examples, 1)."""
+    ONE_HOT = "one_hot"
+    """A 1 in the place of the class among zeros, shape (examples, classes)."""
+
+
 @dataclass(frozen=True)
 class DatasetInfo:
     """What is known of a data set before it is decoded."""
@@ -157,6 +169,8 @@ class DatasetInfo:
     """Number of images of each class, in the order of `class_names`, by split: `train`, `validation` and `test`."""
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Shape of one example by the input's name, for data that are not images; the name is empty for a single input."""
+    label_form: LabelForm = LabelForm.NUMBERS
+    """Form in which the classes were given; a model that is compiled gets them in this form."""
 
 
 Settings = Mapping[str, Sequence[object]]

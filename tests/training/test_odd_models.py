@@ -13,7 +13,7 @@ from tests.support.small_data import digits
 from trainables.engines.runtime import configure
 from trainables.errors import TrainableError
 from trainables.image_classifier import train_with
-from trainables.trial import Metrics, Trial
+from trainables.trial import LabelForm, Metrics, Trial
 
 configure(cpus=1)
 
@@ -66,10 +66,10 @@ def test_a_loss_that_compares_unit_by_unit_gets_one_hot_labels_in_whatever_form_
     }[form]
     model = network(layers.Dense(10, name="digit"))
     model.compile("adam", loss)
-    assert labels_of(model, 10, 10).one_hot
+    assert labels_of(model, digits().info, 10).form == LabelForm.ONE_HOT
     assert from_logits(model) is (form == "dict")
     model.compile("adam", ["SparseCategoricalCrossentropy"])
-    assert not labels_of(model, 10, 10).one_hot
+    assert labels_of(model, digits().info, 10).form == LabelForm.NUMBERS
 
 
 def test_a_loss_that_keras_cannot_write_down_trains_and_its_model_is_saved(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.support.small_data import digits
 from trainables.engines.runtime import configure
 from trainables.errors import TrainableError
-from trainables.trial import Metrics, Trial
+from trainables.trial import LabelForm, Metrics, Trial
 
 configure(cpus=1)
 
@@ -178,7 +178,7 @@ PARTIAL = functools.partial(keras.losses.categorical_crossentropy, label_smoothi
 @pytest.mark.parametrize(("loss", "one_hot"), [(numbers_only, False), (shares_only, True), (PARTIAL, True)])
 def test_loss_of_a_users_own_gets_the_labels_that_it_can_take(loss: Any, one_hot: bool) -> None:
     model = compiled(keras.optimizers.SGD(0.2), loss, metrics=["accuracy"])()
-    assert labels_of(model, 10, 10).one_hot == one_hot
+    assert (labels_of(model, digits().info, 10).form == LabelForm.ONE_HOT) == one_hot
 
 
 def test_fit_is_that_of_keras_with_a_schedule_and_several_epochs() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.datasets.cache import cached, open_array
+from trainables.trial import LabelForm
 
 Size = tuple[int, int]
 """(height, width) in pixels."""
@@ -42,6 +43,8 @@ class Catalogue:
     """Greatest height and width, after the least ones; all images share one size where these are equal."""
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Shape of one example by the input's name, for data that are not images; the name is empty for a single input."""
+    label_form: LabelForm = LabelForm.NUMBERS
+    """Form in which the classes were given."""
     notes: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
     """Paths of the images inside a folder or an archive."""
@@ -83,7 +86,7 @@ def digest(*parts: str | bytes) -> str:
     return total.hexdigest()
 
 
-READING = 4
+READING = 5
 """Version in the names of cache entries; it is raised when their fields, or how files are read, change."""
 
 
@@ -118,6 +121,7 @@ def read_catalogue(folder: Path) -> Catalogue:
     for name, value in json.loads((folder / _TEXT).read_text()).items():
         fields[name] = tuple(value) if isinstance(value, list) else value
     fields["input_shapes"] = {name: tuple(shape) for name, shape in fields["input_shapes"].items()}
+    fields["label_form"] = LabelForm(fields["label_form"])
     return Catalogue(**fields)
 
 

@@ -116,4 +116,5 @@ def describe(name: str, where: str, catalogue: Catalogue, rows: SplitRows) -> Da
         published_validation=bool((catalogue.roles == VALIDATION).any()),
         class_counts={part: tuple(count.tolist()) for part, count in counts.items()} if num_classes else {},
         input_shapes=catalogue.input_shapes,
+        label_form=catalogue.label_form,
     )

@@ -15,6 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from trainables.data import Inputs, Split
+from trainables.trial import LabelForm
 
 _MOST_PIPELINES = 8
 """Number of pipelines that a feed keeps: a trial needs one for each length of a split."""
@@ -28,12 +29,22 @@ class Labels:
 
     num_classes: int
     """Number of classes, or 0 where the targets are not classes."""
-    one_hot: bool = False
-    """Whether the targets have shape (images, classes) instead of (images,)."""
+    form: LabelForm = LabelForm.NUMBERS
+    """Form of the classes, if there are any; other targets stay as they are."""
 
     def fits(self, units: int) -> bool:
         """Return whether a model with this many output units can tell the classes apart."""
         return units == self.num_classes or (units == 1 and self.num_classes == 2)
+
+    def shaped(self, targets: NDArray[Any]) -> NDArray[Any]:
+        """Return the targets of some rows in this form, class numbers as 64 bits, like those of NumPy."""
+        if not self.num_classes:
+            return targets
+        if self.form == LabelForm.ONE_HOT:
+            one_hot: NDArray[Any] = np.eye(self.num_classes, dtype=np.float32)[targets]
+            return one_hot
+        numbers = targets.astype(np.int64)
+        return numbers[:, None] if self.form == LabelForm.COLUMN else numbers
 
 
 def is_arrays(outputs: Any) -> bool:
@@ -113,12 +124,12 @@ class Feed:
             return split
         rows = split.index if order is None else split.index[order]
         names = tuple(split.inputs) if isinstance(split.inputs, Mapping) else None
-        kind = np.int32 if self._labels.num_classes else np.float32
 
         def gathered(place: int) -> list[NDArray[Any]]:
             inputs, targets = split.rows(rows[place * batch_size : (place + 1) * batch_size])
             given = as_given(inputs)
-            return [*([given] if names is None else [given[name] for name in names]), targets.astype(kind)]
+            wanted = self._labels.shaped(targets)
+            return [*([given] if names is None else [given[name] for name in names]), wanted]
 
         self._gathered = gathered
         forms = tuple((_kind_of(array), array.shape[1:]) for array in gathered(0))
@@ -137,8 +148,7 @@ class Feed:
             *arrays, targets = (
                 tf.ensure_shape(part, (None, *shape)) for part, (_, shape) in zip(parts, forms, strict=True)
             )
-            wanted = tf.one_hot(targets, self._labels.num_classes) if self._labels.one_hot else targets
-            return arrays[0] if names is None else dict(zip(names, arrays, strict=True)), wanted
+            return arrays[0] if names is None else dict(zip(names, arrays, strict=True)), targets
 
         options = tf.data.Options()
         options.threading.private_threadpool_size = self._cpus

@@ -32,7 +32,7 @@ from trainables.own_models.compile_settings import (
 from trainables.own_models.endings import ends_in_logits
 from trainables.own_models.exchange import adapted, checked, rates_of, structure_of, units_of
 from trainables.settings.image import OPTIMIZERS, ImageSettings, of_training
-from trainables.trial import Config, Trial
+from trainables.trial import Config, LabelForm, Trial
 
 Build = Callable[[Config, Data], keras.Model]
 Callbacks = Callable[[Config], Any]
@@ -167,7 +167,7 @@ def fit_engine(
     classes, units = data.info.num_classes, units_of(model, data)
     if model.compiled:
         reset_metrics(model)
-        labels, said = labels_of(model, classes, units), from_logits(model)
+        labels, said = labels_of(model, data.info, units), from_logits(model)
         says_classes = units is not None and labels.fits(units)
         logits = (says_classes and ends_in_logits(model, data)) if said is None else said
         return KerasFit(model, labels, cpus, logits=logits, first_place=first_place, callbacks=callbacks)
@@ -190,7 +190,7 @@ def fit_engine(
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
         accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
     model.compile(optimizer, loss, metrics=[accuracy])
-    labels = Labels(classes, one_hot=settings.has_shares)
+    labels = Labels(classes, LabelForm.ONE_HOT if settings.has_shares else LabelForm.NUMBERS)
     return KerasFit(model, labels, cpus, logits=logits, first_place=first_place, mixing=mixing, callbacks=callbacks)
 
 

@@ -13,6 +13,7 @@ from keras import losses, optimizers
 
 from trainables.engines.batches import Labels
 from trainables.errors import TrainableError
+from trainables.trial import DatasetInfo, LabelForm
 
 _BY_ELEMENT = (
     *(optimizers.Adam, optimizers.AdamW, optimizers.Nadam, optimizers.Adamax, optimizers.RMSprop, optimizers.SGD),
@@ -26,8 +27,10 @@ _OFF = {
     "use_ema": False,
 }
 """Settings of an optimizer that must have these values, which are its defaults."""
-_OF_CLASS_NUMBERS = frozenset({"sparse_categorical_crossentropy", "circle", "ctc"})
-"""Names of Keras' losses that take class numbers; all others compare unit by unit."""
+_OF_CLASS_NUMBERS = (losses.SparseCategoricalCrossentropy, losses.Circle, losses.CTC)
+"""Keras' losses that take class numbers; all others compare unit by unit."""
+_NAMES_OF_CLASS_NUMBERS = frozenset({"sparse_categorical_crossentropy", "circle", "ctc"})
+"""The same as functions."""
 
 
 def take_configuration(model: keras.Model, config: Mapping[str, object], used: Collection[str] = ()) -> None:
@@ -107,18 +110,27 @@ def reset_metrics(model: keras.Model) -> None:
             metric.reset_state()
 
 
-def labels_of(model: keras.Model, num_classes: int, units: int | None) -> Labels:
-    """Return the form of targets that the compiled loss expects: one-hot where it compares unit by unit.
+def labels_of(model: keras.Model, info: DatasetInfo, units: int | None) -> Labels:
+    """Return the form of targets that a compiled model expects: the given one, unless its loss takes another.
 
-    `units` is the number of units of the only output, or None where there are several outputs.
+    A loss of Keras says what it takes, one-hot where it compares unit by unit; a function of the user's own is tried,
+    unless the classes were given one-hot. `units` is the number of units of the only output, or None where there are
+    several outputs.
     """
-    if units is None or not units == num_classes > 1:
-        return Labels(num_classes)
-    loss = _only_loss(model)
+    classes, given, loss = info.num_classes, info.label_form, _only_loss(model)
+    is_one_hot = given == LabelForm.ONE_HOT
+    otherwise = LabelForm.NUMBERS if is_one_hot else given
     if _module(loss).partition(".")[0] == "keras":
-        name = getattr(loss, "name", getattr(loss, "__name__", ""))
-        return Labels(num_classes, one_hot=name not in _OF_CLASS_NUMBERS)
-    return Labels(num_classes, one_hot=callable(loss) and not _takes_numbers(loss, num_classes))
+        by_unit = units == classes > 1 or (is_one_hot and units != 1)
+        is_one_hot = by_unit and not _is_of_class_numbers(loss)
+    elif not is_one_hot and units == classes > 1:
+        is_one_hot = callable(loss) and not _takes_numbers(loss, classes, given)
+    return Labels(classes, LabelForm.ONE_HOT if is_one_hot else otherwise)
+
+
+def _is_of_class_numbers(loss: Any) -> bool:
+    """Return whether a loss of Keras takes class numbers; objects may have names of the user's own."""
+    return isinstance(loss, _OF_CLASS_NUMBERS) or getattr(loss, "__name__", "") in _NAMES_OF_CLASS_NUMBERS
 
 
 def _only_loss(model: keras.Model) -> Any:
@@ -129,14 +141,15 @@ def _only_loss(model: keras.Model) -> Any:
     return None
 
 
-def _takes_numbers(loss: Any, num_classes: int) -> bool:
+def _takes_numbers(loss: Any, num_classes: int, given: LabelForm) -> bool:
     """Return whether a user's loss function takes class numbers: it gives a loss for them, or fails at one-hot too.
 
     It is tried on one image more than there are classes, so that it cannot take the images for the classes.
     """
     numbers = keras.ops.arange(num_classes + 1) % num_classes
+    written = numbers[:, None] if given == LabelForm.COLUMN else numbers
     outputs = keras.ops.ones((num_classes + 1, num_classes)) / num_classes
-    for targets, fits in ((numbers, True), (keras.ops.one_hot(numbers, num_classes), False)):
+    for targets, fits in ((written, True), (keras.ops.one_hot(numbers, num_classes), False)):
         with contextlib.suppress(Exception):  # A function that was written for the other kind may raise anything.
             loss(targets, outputs)
             return fits

@@ -116,8 +116,7 @@ def _arrays(split: Split, labels: Labels) -> tuple[Any, Any]:
     if not isinstance(split, Split):
         raise TrainableError("the data come in their own batches, and a `fit` of its own takes x and y. Give arrays.")
     inputs, targets = split.rows(split.index)
-    wanted = np.eye(labels.num_classes, dtype=np.float32)[targets] if labels.one_hot else targets
-    return as_given(inputs), wanted
+    return as_given(inputs), labels.shaped(targets)
 
 
 def _has_asked(config: Config, name: str) -> bool:

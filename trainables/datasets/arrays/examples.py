@@ -16,6 +16,7 @@ from trainables.datasets.cache import cached, open_array
 from trainables.datasets.catalogue import READING, Catalogue, digest
 from trainables.datasets.names import shown
 from trainables.errors import TrainableError
+from trainables.trial import LabelForm
 
 _LAYOUT = "examples.json"
 _INPUT_KINDS = "fiubUS"
@@ -28,18 +29,21 @@ class Examples:
 
     inputs: Inputs
     targets: NDArray[Any]
-    """Class numbers, shape (rows,), where there are `class_names`; else single-precision numbers."""
+    """Class numbers, shape (rows,), where there are `class_names`; else numbers as given, of single precision where
+    they are fractions."""
     roles: NDArray[np.int8]
     """Role of each example as published: TRAIN, VALIDATION or TEST of `splits`."""
     class_names: tuple[str, ...]
     """Names of the classes; empty where the targets are not classes."""
+    label_form: LabelForm = LabelForm.NUMBERS
+    """Form in which the classes were given."""
 
     def fingerprint(self) -> str:
         """Return a digest of all inputs and targets, with their names, types and published splits."""
         arrays = self.inputs if isinstance(self.inputs, Mapping) else {"": self.inputs}
         named = {
             **{f"input {name}": array for name, array in arrays.items()},
-            "targets": self.targets,
+            f"targets {self.label_form}": self.targets,
             "roles": self.roles,
         }
         parts = ((f"{name} {array.dtype.str} {array.shape}", array.tobytes()) for name, array in named.items())
@@ -49,7 +53,8 @@ class Examples:
         """Return what is known of the examples; none counts as a duplicate, since equal rows of a table need not be."""
         labels = self.targets if self.class_names else np.zeros(len(self.targets), np.int64)
         arrays = self.inputs if isinstance(self.inputs, Mapping) else {"": self.inputs}
-        found = Catalogue(fingerprint, self.class_names, labels, self.roles, np.arange(len(labels), dtype=np.int64))
+        contents = np.arange(len(labels), dtype=np.int64)
+        found = Catalogue(fingerprint, self.class_names, labels, self.roles, contents, label_form=self.label_form)
         if self.class_names and _is_images(self.inputs):
             size = arrays[""].shape[1:3]
             return replace(found, channels=arrays[""].shape[3], smallest=size, largest=size)
@@ -77,9 +82,11 @@ def joined(parts: Mapping[int, tuple[object, object]], where: str) -> Examples:
     if any(list(named) != names for named in inputs):
         raise TrainableError(f"{where} has other inputs in one split than in another; expected the same in all.")
     arrays = {name: _together([named[name] for named in inputs], f"input '{name}'", where) for name in names}
-    numbers, class_names = _classes(_together(targets, "the targets", where), where)
+    given = _together(targets, "the targets", where)
+    numbers, class_names = _classes(given, where)
     roles = np.concatenate([np.full(len(y), role, np.int8) for role, y in zip(parts, targets, strict=True)])
-    return Examples(arrays[""] if names == [""] else arrays, numbers, roles, class_names)
+    form = _form_of(given) if class_names else LabelForm.NUMBERS
+    return Examples(arrays[""] if names == [""] else arrays, numbers, roles, class_names, form)
 
 
 def write_examples(examples: Examples, folder: Path) -> None:
@@ -152,7 +159,7 @@ def _together(arrays: Sequence[NDArray[Any]], what: str, where: str) -> NDArray[
 
 def _classes(targets: NDArray[Any], where: str) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Return class numbers and names, or else the targets unchanged and no names."""
-    if targets.ndim == 2 and targets.shape[1] == 1:
+    if targets.ndim == 2 and targets.shape[1] == 1 and targets.dtype.kind != "f":
         targets = targets[:, 0]
     if targets.dtype.kind in "US" and targets.ndim == 1:
         names, numbers = np.unique(targets, return_inverse=True)
@@ -162,7 +169,7 @@ def _classes(targets: NDArray[Any], where: str) -> tuple[NDArray[Any], tuple[str
     if _is_one_hot(targets):
         targets = targets.argmax(axis=1)
     if targets.dtype.kind not in "iu" or targets.ndim != 1:
-        return targets.astype(np.float32), ()
+        return targets, ()
     targets = targets.astype(np.int64)
     counts = np.bincount(targets) if targets.min() >= 0 and targets.max() <= len(targets) else np.zeros(1)
     if not counts.all() or len(counts) < 2:
@@ -172,6 +179,13 @@ def _classes(targets: NDArray[Any], where: str) -> tuple[NDArray[Any], tuple[str
             "floating point."
         )
     return targets, tuple(str(number) for number in range(len(counts)))
+
+
+def _form_of(targets: NDArray[Any]) -> LabelForm:
+    """Return the form of targets that are classes; those that are names count as numbers."""
+    if targets.ndim == 1 or targets.dtype.kind in "US":
+        return LabelForm.NUMBERS
+    return LabelForm.COLUMN if targets.shape[1] == 1 else LabelForm.ONE_HOT
 
 
 def _is_one_hot(targets: NDArray[Any]) -> bool:

@@ -8,7 +8,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from trainables.datasets.names import reason, shown
 from trainables.datasets.photos.resize import resized
 from trainables.datasets.splits import TEST, TRAIN, VALIDATION
 from trainables.errors import TrainableError
+from trainables.trial import LabelForm
 
 _ROLES = {"train": TRAIN, "validation": VALIDATION, "val": VALIDATION, "test": TEST}
 _NAME = re.compile(rf"([xy])_({'|'.join(_ROLES)})(?:_(.+))?")
@@ -62,7 +63,9 @@ class NpzSource:
         parts = self._parts()
         if not _are_images(parts):
             return joined(parts, self.where).catalogue(self.identity())
-        return array_catalogue(self.name, *_joined_images(self.where, parts), self.identity())
+        found = array_catalogue(self.name, *_joined_images(self.where, parts), self.identity())
+        is_column = all(y.ndim == 2 for _, y in parts.values())
+        return replace(found, label_form=LabelForm.COLUMN if is_column else LabelForm.NUMBERS)
 
     def images(self, catalogue: Catalogue, size: Size) -> Iterator[tuple[int, Image]]:
         """Yield the images in the order of their rows."""
