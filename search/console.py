@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
+from typing import Any, TextIO
 
 from rich import console
 from rich.console import RenderableType
@@ -37,9 +39,36 @@ class Console:
 
     def error(self, message: str) -> None:
         """Print to standard error, in one line, why the search cannot go on."""
-        print(" ".join(message.split("\n")), file=sys.stderr)
+        with suppress(OSError):  # Nobody reads any more.
+            print(" ".join(message.split("\n")), file=sys.stderr)
+
+
+class _Unread:
+    """A stream whose reader may go, the next command of a pipe or a terminal: what comes then is dropped.
+
+    A search is worth more than its lines, which only say what its folder holds; rich would end the process.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write the text, if anybody is there."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Likewise."""
+        with suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        """What else a stream has, such as whether it is a terminal."""
+        return getattr(self._stream, name)
 
 
 def _standard_output() -> console.Console:
-    screen = console.Console()
-    return screen if screen.is_terminal else console.Console(width=_WIDTH)
+    stream: Any = _Unread(sys.stdout) if sys.stdout is not None else None
+    screen = console.Console(file=stream)
+    return screen if screen.is_terminal else console.Console(file=stream, width=_WIDTH)

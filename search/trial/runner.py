@@ -215,18 +215,18 @@ class TrialRunner:
 
         False: there is none, but the trial takes so long that the held one goes back.
         """
-        limit = self.context.trial_timeout_s
-        end = None if limit is None else time.monotonic() + limit
-        while True:
+        limit, waited = self.context.trial_timeout_s, 0.0
+        while limit is None or waited < limit:
             now = time.monotonic()
             if not self._closed and now - self._asked >= ASK_EVERY_S:
                 self._pass_on_closing(process)
-            if process.link.poll(ASK_EVERY_S if end is None else max(0.0, min(ASK_EVERY_S, end - now))):
+            wait_s = ASK_EVERY_S if limit is None else min(ASK_EVERY_S, limit - waited)
+            if process.link.poll(wait_s):
                 return True
+            waited += wait_s  # By the clock, time in which all stood still, by Ctrl-Z or with the machine, would count.
             if now - self._begun_at > HOLD_S and self._drop_held():
                 return False
-            if end is not None and time.monotonic() >= end:
-                raise ProcessDied(Death.HUNG, f"gave no report for {limit:g} s")
+        raise ProcessDied(Death.HUNG, f"gave no report for {limit:g} s")
 
     def _pass_on_closing(self, process: TrainingProcess) -> None:
         self._closed, self._asked = self._is_closing(), time.monotonic()

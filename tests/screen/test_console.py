@@ -1,6 +1,9 @@
 """What reaches the user of a quiet search, and of one that is not."""
 
 import io
+import os
+import subprocess
+import sys
 
 import pytest
 import rich.console
@@ -28,3 +31,17 @@ def test_markup_in_a_line_is_printed_as_it_is() -> None:
     file = io.StringIO()
     Console(screen=rich.console.Console(file=file, width=10)).result("[bold]a long line[/bold] of [red]")
     assert file.getvalue() == "[bold]a long line[/bold] of [red]\n"
+
+
+def test_a_reader_that_has_gone_ends_nothing() -> None:
+    """The next command of a pipe, such as `head`, or a terminal."""
+    code = (
+        "from search.console import Console\nimport os\nconsole = Console()\n"
+        "for line in range(3000):\n    console.note('a line of the search'); console.error('an error of it')\n"
+        "os._exit(7)"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=writer, check=False)
+    os.close(writer)
+    assert done.returncode == 7

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -95,6 +97,17 @@ def test_a_held_trial_goes_back_where_the_present_one_takes_long(
     assert (report.trial_id, report.gives_back, report.end) == ("00000", True, None)
     assert state(worker.proceed()) == ("00000", TrialState.COMPLETE)
     assert state(run(worker, "00002", act="good")[-1]) == ("00002", TrialState.COMPLETE), "The other is not begun."
+
+
+def test_time_in_which_the_machine_stood_still_is_no_silence_of_a_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under Ctrl-Z, or frozen with its container: the clock has gone on, and nobody has waited."""
+    looks = itertools.count()
+    monkeypatch.setattr(runner, "time", SimpleNamespace(monotonic=lambda: 1000.0 * next(looks)))
+    worker = TrialRunner(context(tmp_path, trial_timeout_s=100.0), "here")
+    assert state(run(worker, act="slow")[-1]) == ("00000", TrialState.COMPLETE)
+    worker.close()
 
 
 def test_a_trial_that_is_too_large_to_be_held_goes_back(worker: TrialRunner, monkeypatch: pytest.MonkeyPatch) -> None:
