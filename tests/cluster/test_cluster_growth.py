@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from search.planning.resources import slots
 from search.space.per_trial import Shape
 from tests.support.crashes import ROOT, Driver
 from tests.support.gated import Gate
+from tests.support.ports import free_port
 
 HEAD_ID = "f" * 51 + "00000"
 """What Ray's provider of several nodes on one machine calls its head."""
@@ -67,9 +67,7 @@ def test_under_kuberay_what_may_run_at_once_counts_as_available(monkeypatch: pyt
 @pytest.fixture
 def scaled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ray.cluster_utils.Cluster]:
     """A head without cores whose autoscaler, Ray's own, may start two nodes with one each."""
-    with socket.socket() as free:
-        free.bind(("", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     address = f"{ray._private.services.get_node_ip_address()}:{port}"
     provider = {
         "type": "external",

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import time
 
 PATIENCE_S = 30.0
 
 
+_OURS = range(20_000, 32_000)
+"""Ports that neither Linux gives to connections as their own end, nor Ray to its workers.
+
+Until a server listens at it, a port of Linux' own choice may be another connection's, or answer to itself.
+"""
+
+
 def free_port() -> int:
     """One that nobody listens at."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
+    while True:
+        port = random.SystemRandom().choice(_OURS)
+        with socket.socket() as free:
+            if free.connect_ex(("127.0.0.1", port)) != 0:
+                return port
 
 
 def wait_for_port(port: int) -> None:

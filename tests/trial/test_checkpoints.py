@@ -23,7 +23,7 @@ from search.trial.checkpoints import InFolder, InStore, OnThisNode, trial_storag
 from search.trial.messages import Report, TrialSpec
 from search.trial.runner import TrialRunner
 from tests.support.small_experiment import SPACE
-from tests.support.training_process import context, pid_of, run, scores
+from tests.support.training_process import context, pid_of, run, scores, until_it_waits
 
 DEAD = parse_store("s3://bucket/e?endpoint_override=127.0.0.1:9&scheme=http")
 MODEL = """
@@ -82,10 +82,9 @@ def test_the_files_of_a_trial_go_to_the_folder_the_store_or_nowhere(tmp_path: Pa
 
 
 def test_a_trial_goes_on_from_the_store_on_another_node(tmp_path: Path, store: Store, start: Start) -> None:
-    first = start(store)
+    first = start(store, rungs=(3,))
     begin(first)
-    for _ in range(3):
-        first.proceed()
+    until_it_waits(first)
     first.close()
     second = start(store)
     begin(second, begun=True)
@@ -131,10 +130,9 @@ def test_model_and_predictions_go_to_the_store(store: Store, start: Start) -> No
 
 
 def test_without_folder_and_store_a_trial_survives_its_process_but_keeps_nothing(tmp_path: Path, start: Start) -> None:
-    runner = start(None, token=f"test-{os.getpid()}")
+    runner = start(None, token=f"test-{os.getpid()}", rungs=(3,))
     begin(runner)
-    reports = [runner.proceed(), runner.proceed()]
-    os.kill(pid_of(reports), signal.SIGKILL)
+    os.kill(pid_of(until_it_waits(runner)), signal.SIGKILL)
     reports = finish(runner)
     assert reports[-1].end is not None
     assert reports[-1].end.state is TrialState.COMPLETE
@@ -165,9 +163,9 @@ def test_a_search_that_is_closed_saves_trials_of_far_nodes_in_the_store(store: S
 def test_a_node_with_the_folder_goes_on_from_a_far_node_s_checkpoint(
     tmp_path: Path, store: Store, start: Start
 ) -> None:
-    far = start(store)
+    far = start(store, rungs=(3,))
     begin(far)
-    reports = [far.proceed(), far.proceed()]
+    until_it_waits(far)
     far.close()
     near = TrialRunner(context(tmp_path, store=store), "near")
     begin(near, begun=True)
