@@ -44,7 +44,8 @@ class Sampling:
         self._objectives = len(space.goals.directions)
         self._running: dict[str, Running] = {}
         self._again: deque[tuple[Proposal, Draw]] = deque()
-        self._ended_before: set[str] = set()
+        self._ended_before: set[tuple[str, TrialState]] = set()
+        """Trials that run once more although the study has an end of theirs, with that end."""
         self._modelled: set[str] = set()
         self._next = 0
         self._foreseen: dict[str, Foreseen] | None = None
@@ -66,10 +67,12 @@ class Sampling:
         only the table has are added. All other trials of the study are told FAIL, if they were running, and are
         proposed again under their own number, before anything new. The same goes for those that only `running` has,
         which holds values by parameter, by trial_id. Where the study has the end of a trial whose row the table has
-        lost, the study's end counts.
+        lost, the study's end counts, unless it then ends in another way: a trial that was stopped, and led even so,
+        may have been cut off on its way to its end.
         """
-        ids = {trial.user_attrs["trial_id"] for trial in self._record.trials() if trial.state in _WITH_VALUE}
-        self._ended_before = ids - finished.keys()
+        ends = {(t.user_attrs["trial_id"], t.state) for t in self._record.trials() if t.state in _WITH_VALUE}
+        ids = {trial_id for trial_id, _ in ends}
+        self._ended_before = {(trial_id, state) for trial_id, state in ends if trial_id not in finished}
         for trial in self._record.trials():
             if trial.state == TrialState.RUNNING:
                 trial_id = trial.user_attrs["trial_id"]
@@ -187,7 +190,7 @@ class Sampling:
         excess: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         end, kept = self._ending(state, value, running.reports)
-        if running.proposal.trial_id in self._ended_before:
+        if (running.proposal.trial_id, end) in self._ended_before:
             self._record.finish(running.stored, TrialState.FAIL, None)
         else:
             self._record.finish(running.stored, end, kept, {**about, **self._drawing.timed(running.drawn)}, excess)

@@ -52,6 +52,7 @@ def test_a_stopped_leader_that_was_cut_off_on_its_way_to_the_end_is_taken_up_by_
     world.run(lambda spec: 0.8)
     assert world.states()[leader.trial_id] == "complete"
     assert world.search.trials.counts() == {"complete": 1, "pruned": 1, "failed": 2}
+    assert world.study() == {"COMPLETE": 1, "PRUNED": 2, "FAIL": 3}, "its stop, and the attempt that was cut off"
     world.resume()
     assert world.search.queue.next() is NoTrial.SEARCH_OVER
 
