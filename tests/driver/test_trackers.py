@@ -16,6 +16,7 @@ from analysis.command import run
 from analysis.export import export
 from search.experiment.states import TrialState
 from search.experiment.trackers import Tracking
+from search.experiment.trackers.mlflow import Mlflow
 from search.experiment.trackers.tracker import Row, Tracker
 from search.run import main
 from tests.support.search_world import World
@@ -163,6 +164,29 @@ def test_mlflow_has_runs_in_their_states_and_the_best_model(
         found = [file.path for file in client.list_artifacts(runs["00000"].info.run_id, "model")]
         assert found == ["model/best.keras"]
         assert run(export, [str(world.experiment.root), "--to", "mlflow"]) == 0
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's, of SQLAlchemy
+def test_run_that_was_cut_off_in_mlflow_gets_what_it_lacks_and_no_epoch_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver was killed when the run was made and had no settings yet, or after its first epoch."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    from mlflow import MlflowClient
+
+    client = MlflowClient()
+    experiment = client.create_experiment("e")
+    client.create_run(experiment, tags={"trial_id": "00000", "state": "running"})
+    rows = [{"trial_id": f"0000{n}", "state": "running", "config.x": n / 4} for n in (0, 1)]
+    epochs = [{"trial_id": "00001", "epoch": epoch, "value": epoch / 2} for epoch in (1, 2)]
+    Mlflow("e").take(rows[1:], epochs[:1])
+    again = Mlflow("e")
+    again.take(rows, epochs[:1])
+    again.take([{**row, "state": "complete", "epochs": 2} for row in rows], epochs)
+    runs = {run.data.tags["trial_id"]: run for run in client.search_runs([experiment])}
+    assert {name: run.data.params for name, run in runs.items()} == {"00000": {"x": "0.0"}, "00001": {"x": "0.25"}}
+    curve = client.get_metric_history(runs["00001"].info.run_id, "value")
+    assert [(one.step, one.value) for one in curve] == [(1, 0.5), (2, 1.0)]
 
 
 class Broken(Tracker):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Container
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,18 @@ class Mlflow(Tracker):
         self._experiment = known.experiment_id if known is not None else self._client.create_experiment(name)
         self._runs: dict[str, str] = {}
         self._running: set[str] = set()
+        self._cut_off: dict[str, Any] = {}
+        """Runs of an earlier time that have not ended, as they were then, by trial."""
+        self._logged: dict[str, int] = {}
+        """The last epoch that such a run has."""
         token = None
         while True:
             page = self._client.search_runs([self._experiment], page_token=token)
             of_trials = [run for run in page if TRIAL in run.data.tags]
             self._runs |= {run.data.tags[TRIAL]: run.info.run_id for run in of_trials}
-            self._ended |= {run.data.tags[TRIAL] for run in of_trials if run.data.tags.get("state") in STATUS}
+            ended = {run.data.tags[TRIAL] for run in of_trials if run.data.tags.get("state") in STATUS}
+            self._ended |= ended
+            self._cut_off |= {name: run for run in of_trials if (name := run.data.tags[TRIAL]) not in ended}
             token = page.token
             if not token:
                 break
@@ -52,15 +59,28 @@ class Mlflow(Tracker):
             tags = {TRIAL: trial_id, "state": str(TrialState.RUNNING)}
             run = self._client.create_run(self._experiment, _milliseconds(started), tags, run_name=trial_id)
             self._runs[trial_id] = run.info.run_id
-            params = [self._param(name, str(value)) for name, value in settings(row).items()]
-            self._client.log_batch(self._runs[trial_id], params=params)
+            self._log_settings(row, known=())
         else:
             self._client.update_run(self._runs[trial_id], status="RUNNING")
+            if (before := self._cut_off.pop(trial_id, None)) is not None:
+                self._log_settings(row, known=before.data.params)
+                self._logged[trial_id] = self._last_epoch(before)
         self._running.add(trial_id)
 
+    def _log_settings(self, row: Row, known: Container[str]) -> None:
+        params = [self._param(name, str(value)) for name, value in settings(row).items() if name not in known]
+        self._client.log_batch(self._runs[row["trial_id"]], params=params)
+
+    def _last_epoch(self, run: Any) -> int:
+        """The last epoch that a run has; all that was measured in an epoch is logged at once."""
+        name = next((name for name in run.data.metrics if not name.startswith(AT_BEST)), None)
+        history = self._client.get_metric_history(run.info.run_id, name) if name is not None else ()
+        return max((one.step for one in history), default=0)
+
     def epoch(self, row: Row) -> None:
-        """Log what was measured in an epoch."""
-        self._log(row["trial_id"], by_epoch(row), int(row["epoch"]))
+        """Log what was measured in an epoch, once: a curve in MLflow keeps every point that it is given."""
+        if int(row["epoch"]) > self._logged.get(row["trial_id"], 0):
+            self._log(row["trial_id"], by_epoch(row), int(row["epoch"]))
 
     def _log(self, trial_id: str, values: dict[str, float], step: int) -> None:
         now = _milliseconds(None)
