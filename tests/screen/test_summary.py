@@ -185,6 +185,15 @@ def test_a_budget_that_ended_before_any_trial_began_is_told_without_workers() ->
     assert "given: 2 complete, 1 failed (no other trial had begun)." in resumed
 
 
+def test_a_used_up_time_budget_is_told_with_what_is_left() -> None:
+    world = plan()
+    short = dataclasses.replace(world, trials=20, options=dataclasses.replace(world.options, time_budget_s=240.0))
+    told = printed(result(plan=short, counts={"complete": 2, "pruned": 1}, end=SearchEnd.TIME_BUDGET))
+    assert "The time budget of 4 min 00 s is used up: 17 of 20 configurations have not ended.\n" in told
+    done = printed(result(plan=short, counts={"complete": 20}, end=SearchEnd.TIME_BUDGET))
+    assert "time budget" not in done
+
+
 def test_a_used_up_epoch_budget_is_told_with_the_way_on() -> None:
     lines = printed(result(plan=plan(options=Options(epoch_budget=200)), end=SearchEnd.EPOCH_BUDGET))
     assert "The epoch budget of 200 epochs is used up; with --resume a larger one goes on." in lines
