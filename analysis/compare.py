@@ -1,5 +1,5 @@
 # PYTHON_ARGCOMPLETE_OK: a shell may ask this command how its words go on (search/parsing.py).
-"""Command line: the trials of one or more searches as a table.
+"""Shows the trials of one or more searches as a table.
 
 python -m analysis.compare                                            # the experiments that there are
 python -m analysis.compare results/mnist_filters                      # all trials, best validation first
@@ -28,14 +28,20 @@ from search.parsing import answer_shell
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m analysis.compare", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("results", nargs="*", help=f"{PLACES}; one folder of several, or none: list what is there")
     parser.add_argument(
-        "--by", action="append", default=[], metavar="PARAM[,PARAM]", help="group by columns; configuration: by all"
+        "results", nargs="*", metavar="RESULTS", help=f"{PLACES}; one folder of several, or none: list what is there"
     )
-    parser.add_argument("--sort", metavar="COLUMN", help="sort by a column in place of best validation first")
+    parser.add_argument(
+        "--by",
+        action="append",
+        default=[],
+        metavar="PARAM[,PARAM]",
+        help="a row for each value of these columns; configuration: the runs of each taken together",
+    )
+    parser.add_argument("--sort", metavar="COLUMN", help="order of the rows (default: best validation first)")
     parser.add_argument("--top", type=int, metavar="N", help="only the first N rows")
-    parser.add_argument("--format", choices=FORMATS, default="text")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write there in place of the terminal")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="(default: text)")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write the table to a file")
     return parser
 
 

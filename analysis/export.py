@@ -1,5 +1,5 @@
 # PYTHON_ARGCOMPLETE_OK: a shell may ask this command how its words go on (search/parsing.py).
-"""Command line: a search that has ended, written into TensorBoard, MLflow or Weights & Biases.
+"""Writes a search that has ended into TensorBoard, MLflow or Weights & Biases.
 
 python -m analysis.export results/mnist_filters --to tensorboard
 python -m analysis.export results/mnist_filters --to mlflow            # where MLFLOW_TRACKING_URI says
@@ -27,7 +27,7 @@ from search.parsing import answer_shell
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m analysis.export", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("results", nargs="+", help=PLACES)
+    parser.add_argument("results", nargs="+", metavar="RESULTS", help=PLACES)
     parser.add_argument("--to", required=True, choices=TRACKERS)
     parser.add_argument(
         "--output",

@@ -100,6 +100,17 @@ def test_search_imports_point_down() -> None:
     assert not upward
 
 
+def test_the_picture_in_words_names_files_and_folders_that_there_are() -> None:
+    told = (ROOT / "docs/architecture.md").read_text()
+    named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)+(?:\.py)?)`", told))
+    roots = [ROOT, ROOT / "search", ROOT / "trainables"]
+    assert len(named) > 20
+    assert not [name for name in named if not any((r / name).exists() or (r / f"{name}.py").exists() for r in roots)]
+    folders = {path.parent.name for path in sources("search", "trainables") if path.name == "__init__.py"}
+    inside = {"arrays", "containers", "photos"}  # Of the data sets' room, which has a page of its own.
+    assert not [name for name in folders - inside if f"{name}/" not in told]
+
+
 def test_every_part_of_search_has_a_place_in_the_picture() -> None:
     assert all(layer(name) >= 0 for name in MODULES if name.startswith("search."))
 

@@ -1,5 +1,5 @@
 # PYTHON_ARGCOMPLETE_OK: a shell may ask this command how its words go on (search/parsing.py).
-"""Command line: figures of one or more searches, as PNG and SVG.
+"""Draws figures of one or more searches, as PNG and SVG.
 
 python -m analysis.figures results/mnist_filters                      # every kind that the results can fill
 python -m analysis.figures results/mnist_filters --kind curves --by kernel_size
@@ -20,8 +20,9 @@ from search.parsing import answer_shell
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m analysis.figures", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("results", nargs="+", help=PLACES)
-    parser.add_argument("--kind", action="extend", nargs="+", choices=list(KINDS), help="one or more (default: all)")
+    parser.add_argument("results", nargs="+", metavar="RESULTS", help=PLACES)
+    kinds = f"one or more of {', '.join(KINDS)} (default: all)"
+    parser.add_argument("--kind", action="extend", nargs="+", choices=list(KINDS), metavar="KIND", help=kinds)
     parser.add_argument("--by", action="append", default=[], metavar="PARAM[,PARAM]", help="group by these columns")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: figures/ in the (first) experiment")
     return parser

@@ -1,5 +1,5 @@
 # PYTHON_ARGCOMPLETE_OK: a shell may ask this command how its words go on (search/parsing.py).
-"""Command line: a report of one or more searches, one HTML page that needs no network.
+"""Writes a report of one or more searches: one HTML page that needs no network.
 
 python -m analysis.report results/mnist_filters                       # writes results/mnist_filters/report.html
 python -m analysis.report results/mnist_filters --serve               # shows it in a browser, while it runs, too
@@ -21,7 +21,7 @@ from search.parsing import answer_shell
 def report(words: list[str] | None = None) -> None:
     """Parse the words of the command line and write the page that they ask for; raises SearchError."""
     parser = argparse.ArgumentParser(prog="python -m analysis.report", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("results", nargs="+", help=PLACES)
+    parser.add_argument("results", nargs="+", metavar="RESULTS", help=PLACES)
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: report.html in the (first) experiment")
     parser.add_argument(
         "--serve", action="store_true", help="serve a page that follows the search, to this machine only"

@@ -156,7 +156,7 @@ class Trials:
         return self.leading if self.leading is not None and self.leading.state is TrialState.PRUNED else None
 
     def reopen(self, trial_id: str) -> None:
-        """Forget the end of a first run, which is to be trained once more: it is in none of the three places."""
+        """Forget the end of a first run, which is to be trained once more: it is in none of the four places."""
         self._counts[self.ended.pop(trial_id).state] -= 1
         self.leading = None
         for other in self.ended.values():

@@ -110,8 +110,8 @@ def _lines(plan: Plan) -> list[tuple[str, str]]:
 
 def _goals(space: Space) -> list[tuple[str, str]]:
     """What the search is to reach, and what it must keep to."""
-    follows = "; compares epochs, and early ends follow it" if space.objectives else ""
-    lines = [("metric", f"{space.metric}, {space.mode}imal{follows}")]
+    follows = "; decides on best epochs, early stopping and pruning" if space.objectives else ""
+    lines = [("metric", f"{space.metric}, {space.mode}imised{follows}")]
     if space.objectives:
         lines.insert(0, ("objectives", f"the Pareto front of {space.goals.describe()}"))
     return lines + [("keeps to", f"{name} {text}") for name, text in space.constraints.items()]
@@ -130,8 +130,9 @@ def _expected(plan: Plan, rule: StoppingRule, at_once: int | None) -> list[tuple
     if plan.space.sampler == "mfgp" and rule.rungs():
         kept = max(kept, PROPOSED_BY_MODEL)
     found = expect(rungs, kept, epochs, plan.trials, plan.options.epoch_budget)
-    arrivals = [f"{max(1, round(trials)):,} to epoch {epoch}" for epoch, trials in found.arrivals]
-    told = f"about {', '.join(arrivals)}; {round(found.epochs):,} epochs in all"
+    arrivals = [(f"{max(1, round(trials)):,}", f"epoch {epoch}") for epoch, trials in found.arrivals]
+    told = " trials reach ".join(arrivals[0]) + "".join(f", {trials} {epoch}" for trials, epoch in arrivals[1:])
+    told = f"about {told}; {round(found.epochs):,} epochs in all"
     return [("expected", told), ("time", _time(plan, found.epochs, at_once))]
 
 

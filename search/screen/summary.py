@@ -70,7 +70,9 @@ def print_summary(console: Console, result: Result) -> None:
     left = plan.trials - sum(result.counts.values())
     if result.end is SearchEnd.TIME_BUDGET and plan.options.time_budget_s is not None and left > 0:
         budget = show_seconds(plan.options.time_budget_s)
-        console.result(f"The time budget of {budget} is used up: {left} of {plan.trials} configurations have not ended.")
+        console.result(
+            f"The time budget of {budget} is used up: {left} of {plan.trials} configurations have not ended."
+        )
     if result.end is SearchEnd.EPOCH_BUDGET:
         used = plan.options.epoch_budget
         console.result(f"The epoch budget of {used} epochs is used up; with --resume a larger one goes on.")

@@ -122,7 +122,8 @@ def test_command_line_sets_the_fidelity_and_the_manifest_and_a_dry_run_tell_it(t
 
 
 @pytest.mark.parametrize(
-    ("sampler", "expected"), [("random", "90 to epoch 1, 30 to epoch 3"), ("mfgp", "90 to epoch 1, 50")]
+    ("sampler", "expected"),
+    [("random", "90 trials reach epoch 1, 30 epoch 3"), ("mfgp", "90 trials reach epoch 1, 50")],
 )
 def test_a_dry_run_expects_more_to_go_on_of_what_a_model_proposes(sampler: str, expected: str, tmp_path: Path) -> None:
     said = io.StringIO()

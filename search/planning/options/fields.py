@@ -35,7 +35,7 @@ class Options:
     """Path of the space file; empty with --list, which needs none."""
     trials: Annotated[
         int | None,
-        _searched("--trials", "configurations to be ended (default: the space's)", type=read.count, metavar="N"),
+        _searched("--trials", "number of configurations to try (default: the space's)", type=read.count, metavar="N"),
     ] = None
     sampler: Annotated[
         str | None,
@@ -54,14 +54,14 @@ class Options:
         str | None,
         _searched(
             "--fidelity",
-            "what trials have less of before asha's early rungs: epochs, training images (sample_size), both "
-            "(default: the space's, else epochs)",
+            "what makes trials cheap until asha has compared them: fewer epochs, fewer training images (sample_size), "
+            "or both (default: the space's, else epochs)",
             choices=FIDELITIES,
         ),
     ] = None
     repeats: Annotated[
         int | None,
-        _searched("--repeats", "runs of the leading configurations, with K seeds", type=read.count, metavar="K"),
+        _searched("--repeats", "train the leading configurations with K seeds each", type=read.count, metavar="K"),
     ] = None
     seed: Annotated[
         int | None,
@@ -87,7 +87,8 @@ class Options:
         Mapping[str, str],
         _searched(
             "--objective",
-            "a metric to search by beside others, in place of the space's: what is found is their Pareto front",
+            "a metric to search by, like val_accuracy:max, in place of the space's; given several times, their Pareto "
+            "front is searched for",
             action="append",
             type=read.objective,
             metavar="NAME:MODE",
@@ -97,7 +98,7 @@ class Options:
         Mapping[str, str],
         _searched(
             "--constraint",
-            "what the best must keep to, like 'num_parameters<=1e6', in place of the space's; more may follow",
+            "what the best must keep to, like 'num_parameters<=1e6', in place of the space's; may be given again",
             action="append",
             type=read.constraint,
             metavar="TEXT",
@@ -105,7 +106,13 @@ class Options:
     ] = field(default_factory=dict)
     pins: Annotated[
         Mapping[str, object],
-        _searched("--set", "pin a setting; more may follow", action="append", type=read.setting, metavar="KEY=VALUE"),
+        _searched(
+            "--set",
+            "give a setting one value, like dropout=0.3, searched or not; may be given several times",
+            action="append",
+            type=read.setting,
+            metavar="KEY=VALUE",
+        ),
     ] = field(default_factory=dict)
     warm_start: Annotated[
         tuple[str, ...],
@@ -118,7 +125,7 @@ class Options:
         ),
     ] = field(default_factory=tuple)
     smoke: Annotated[
-        bool, _searched("--smoke", "2 trials of 1 epoch on a few images: does it run at all?", **_given)
+        bool, _searched("--smoke", "try whether the space runs at all: 2 trials of 1 epoch on a few images", **_given)
     ] = False
     name: Annotated[
         str | None,
@@ -145,7 +152,10 @@ class Options:
         ),
     ] = None
     address: Annotated[
-        str, _placed("--address", "Ray cluster: local, auto or HOST:PORT", type=read.address, metavar="A")
+        str,
+        _placed(
+            "--address", "where Ray runs: local, auto or HOST:PORT (default: local)", type=read.address, metavar="A"
+        ),
     ] = "local"
     max_concurrent: Annotated[
         int | None,
@@ -172,13 +182,13 @@ class Options:
     ] = None
     target: Annotated[
         float | None,
-        _searched("--target", "begin nothing new once the metric is as good as this", type=read.real, metavar="X"),
+        _searched("--target", "begin no more trials once the metric is as good as this", type=read.real, metavar="X"),
     ] = None
     patience: Annotated[
         int | None,
         _searched(
             "--patience",
-            "begin nothing new once N configurations have not improved the best, or the front, beyond the noise",
+            "begin no more trials once N configurations have not improved the best, or the front, by more than noise",
             type=read.count,
             metavar="N",
         ),
@@ -187,7 +197,7 @@ class Options:
         float | None,
         _placed(
             "--time-budget",
-            "no new trials after this time, like 90s, 30m, 2h; mfgp then proposes what gains most per second",
+            "save and end after so long, like 90s, 30m, 2h, for --resume; mfgp then proposes what gains most a second",
             type=read.duration,
             metavar="T",
         ),
@@ -196,7 +206,7 @@ class Options:
         int | None,
         _placed(
             "--epoch-budget",
-            "no new configurations after so many epochs of all, each counted once; those that run go on to their end",
+            "begin no more trials once all together have trained N epochs; those that run go on to their end",
             type=read.count,
             metavar="N",
         ),
@@ -205,7 +215,7 @@ class Options:
         float | None,
         _placed(
             "--trial-timeout",
-            "a trial without a finished epoch for this long has failed",
+            "count a trial as failed that finishes no epoch for this long, like 10m",
             type=read.duration,
             metavar="T",
         ),
@@ -214,14 +224,19 @@ class Options:
         tuple[str, ...],
         _placed(
             "--log",
-            "log epochs, configurations and states there too, and the best model; may be given several times",
+            "write epochs, configurations, states and the best model to it as well; may be given several times",
             action="append",
             choices=TRACKERS,
         ),
     ] = field(default_factory=tuple)
     dry_run: Annotated[bool, _shown("--dry-run", "show the space and the plan, and train nothing", **_given)] = False
     page: Annotated[
-        bool, _shown("--page", "follow the search in a browser of this machine; its address is told", **_given)
+        bool,
+        _shown(
+            "--page",
+            "serve a page that follows the search to browsers of this machine, and print its address",
+            **_given,
+        ),
     ] = False
     quiet: Annotated[bool, _shown("--quiet", "show only warnings, errors and the result", **_given)] = False
     list_experiments: Annotated[
