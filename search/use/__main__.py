@@ -34,6 +34,9 @@ def main(words: Sequence[str] | None = None) -> int:
     except (SearchError, TrainableError) as error:
         console.error(str(error))
         return USER_ERROR
+    except BrokenPipeError:  # The reader, such as `head`, has seen enough.
+        sys.stderr.close()
+        return DONE
     except OSError as error:
         console.error(f"{error.filename}: {error.strerror}. Name another place, or change its permissions.")
         return USER_ERROR

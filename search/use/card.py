@@ -52,14 +52,26 @@ def as_markdown(trial: StoredTrial) -> str:
 def _said(trial: StoredTrial) -> str:
     space, runs = trial.manifest["space"], trial.experiment.trials
     tried = int(runs["number"].nunique())
-    return (
-        f"Trial {trial.trial_id} of `{trial.experiment.name}`, chosen by {space['metric']} among "
-        f"{counted(tried, 'configuration')}. Test images chose nothing."
-    )
+    told, searched = f"Trial {trial.trial_id} of `{trial.experiment.name}`", counted(tried, "configuration")
+    if not _is_best(trial):
+        return f"{told}, one of {searched}, and not the best by {space['metric']}. Test images chose nothing."
+    return f"{told}, chosen by {space['metric']} among {searched}. Test images chose nothing."
+
+
+def _is_best(trial: StoredTrial) -> bool:
+    """Whether it is the trial that the search has chosen, or a run of its configuration with another seed."""
+    if trial.row.get("violates"):
+        return False
+    return trial.experiment.best.trial_id in (trial.trial_id, trial.row.get("repeat_of"))
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
-    return [" | ".join(map(str, row)).join(("| ", " |")) for row in (headings, ["---"] * len(headings), *rows)]
+    return [" | ".join(map(_cell, row)).join(("| ", " |")) for row in (headings, ["---"] * len(headings), *rows)]
+
+
+def _cell(value: object) -> str:
+    """Return a value as one cell of a table, which an upright stroke or a line's end would divide."""
+    return str(value).replace("|", "\\|").replace("\n", " ")
 
 
 def _data(trial: StoredTrial) -> list[str]:
@@ -101,9 +113,9 @@ def _schedule(trial: StoredTrial) -> list[str]:
 
 
 def _metrics(trial: StoredTrial) -> list[str]:
-    runs, data = runs_of(trial), trial.manifest["dataset"] or {}
+    runs = runs_of(trial)
     names = [name for name in _measured(trial.row) if name.startswith(("val_", "test_")) or name == "baseline_accuracy"]
-    counts = {"val_accuracy": data.get("num_validation"), "test_accuracy": data.get("num_test")}
+    counts = {"val_accuracy": _used(trial, "num_validation"), "test_accuracy": _used(trial, "num_test")}
     rows = [(name, show_value(trial.row[name]), interval(trial.row[name], counts.get(name))) for name in names]
     lines = _table(("metric", "this model", "95 % for other images like these"), rows)
     if len(runs) > 1:
@@ -111,11 +123,14 @@ def _metrics(trial: StoredTrial) -> list[str]:
         lines += ["", f"Over {len(runs)} runs of this configuration with different seeds:", ""]
         lines += _table(("metric", "mean", "standard deviation"), means)
     metric = trial.manifest["space"]["metric"]
-    return [
-        *lines,
-        "",
-        f"{metric} chose this configuration, and is a little too good for it; the test was seen once.",
-    ]
+    chose = f"{metric} chose this configuration, and is a little too good for it; the test was seen once."
+    return [*lines, "", chose if _is_best(trial) else "The test was seen once, and chose nothing."]
+
+
+def _used(trial: StoredTrial, split: str) -> int | None:
+    """How many images of a split an accuracy was measured on: all of them, or `evaluation_size`; None if not known."""
+    count, most = (trial.manifest["dataset"] or {}).get(split), trial.settings.get("evaluation_size")
+    return min(count, most) if isinstance(most, int) and count else count
 
 
 def _measured(row: Mapping[str, Any]) -> list[str]:

@@ -12,12 +12,8 @@ from search.errors import SearchError
 from search.planning.resources import usable_cpus
 from search.use.stored_trial import StoredTrial
 from search.wording import counted
-from trainables.finished.classifier import Classified, classified, open_classifier
+from trainables.finished.classifier import Classified, classified, open_classifier, pictures_in
 
-SUFFIXES = frozenset(
-    [".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".ppm", ".pgm", ".jp2"]
-)
-"""Of the files that are taken from a folder; a file that is named is read whatever it is called."""
 _SHOWN = 5
 
 
@@ -29,12 +25,19 @@ def predict(
     `model`: another file than the trial's own. The code is 1 where no file can be read; raises SearchError where there
     is none.
     """
-    files = list(_files(given))
+    files = _files(given, console)
     if output is not None and output.suffix not in (".csv", ".parquet"):
         raise SearchError(f"--output {output} names no format; expected a name that ends in .csv or .parquet.")
     if model is not None and not model.is_file():
         raise SearchError(f"{model} is not there; expected a .keras file of the experiment, like one of refit/.")
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)  # What cannot be written is told before the work.
     classifier = open_classifier(model or trial.model, trial.load, usable_cpus(), trial.image_size)
+    if classifier.classes != len(trial.class_names):
+        raise SearchError(
+            f"{model or trial.model} tells {classifier.classes} classes apart, and the data of {trial.experiment.path} "
+            f"have {len(trial.class_names)}; expected as many."
+        )
     found = list(classified(classifier, files))
     table = as_table(found, trial.class_names)
     if output is None:
@@ -66,12 +69,18 @@ def as_table(found: Iterable[Classified], names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _files(given: Sequence[Path]) -> Iterable[Path]:
-    """The files, and those below a folder by their suffix; raises SearchError for what is not there."""
+def _files(given: Sequence[Path], console: Console) -> list[Path]:
+    """The files, and the pictures in a folder as in one of a data set; raises SearchError for what is not there.
+
+    A file that is named is read whatever it is called.
+    """
     found: list[Path] = []
     for path in given:
         if path.is_dir():
-            found += sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+            pictures, notes = pictures_in(path)
+            found += pictures
+            for note in notes:
+                console.error(f"NOTE: {note}")  # Standard output may be the csv.
         elif path.is_file():
             found.append(path)
         else:

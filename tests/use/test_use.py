@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -61,6 +62,48 @@ def pictures(root: Path) -> Path:
         PIL.Image.fromarray(image[:, :, 0]).save(folder / ("more" if number > 4 else "") / f"{number}.png")
     (folder / "torn.png").write_bytes(b"no picture")
     return folder
+
+
+@pytest.mark.slow
+def test_a_folder_gives_the_pictures_that_a_data_set_would_have(
+    root: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every suffix, links, names that are not UTF-8; and nothing that a system has left there."""
+    image = PIL.Image.open(pictures / "0.png")
+    given, beside = tmp_path / "given", tmp_path / "beside"
+    for folder in (given / "__MACOSX", given / ".hidden", beside):
+        folder.mkdir(parents=True)
+        image.save(folder / "linked.png")
+    (given / "link").symlink_to(beside)
+    (given / "loop").symlink_to(given)
+    for name, kind in (("a.jfif", "JPEG"), ("b.JPE", "JPEG"), ("c.dib", "BMP"), ("d.pnm", "PPM"), ("e.apng", "PNG")):
+        image.save(given / name, format=kind)
+    (given / "._a.png").write_bytes(b"\0\5\x16\7")
+    (given / os.fsdecode(b"caf\xe9.png")).write_bytes((pictures / "0.png").read_bytes())
+    output = tmp_path / "not" / "there" / "classes.parquet"
+    assert main(["predict", str(root), str(given), "--output", str(output)]) == 0
+    found = pd.read_parquet(output)
+    names = ["a.jfif", "b.JPE", "c.dib", r"caf\xe9.png", "d.pnm", "e.apng", "link/linked.png"]
+    assert found["file"].tolist() == [f"{given}/{name}" for name in names]
+    assert found["class"].nunique() == 1
+    said = capsys.readouterr()
+    assert ("are not followed" in said.err, "are not followed" in said.out) == (True, False)
+
+
+@pytest.mark.slow
+def test_a_file_that_is_no_model_of_the_data_is_refused_in_one_line(
+    root: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import keras  # after configure
+
+    (tmp_path / "torn.keras").write_bytes(b"no archive")
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3, "softmax")])
+    model.save(tmp_path / "three.keras")
+    for name, told in (("torn", "is no whole .keras file"), ("three", "tells 3 classes apart, and the data of")):
+        words = ["predict", str(root), str(pictures), "--model", str(tmp_path / f"{name}.keras")]
+        assert main(words) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert told in line
 
 
 @pytest.mark.slow
@@ -164,6 +207,19 @@ def test_card_says_data_metrics_with_intervals_and_how_to_make_it_again(best: St
     assert f"python -m search.use reproduce {best.experiment.path} --trial {best.trial_id}" in text
     assert main(["card", str(best.experiment.path)]) == 0
     assert (best.experiment.path / "card.md").read_text() == text
+
+
+@pytest.mark.slow
+def test_card_counts_the_images_that_were_used_and_says_who_was_not_chosen(best: StoredTrial) -> None:
+    space = {**best.manifest["space"], "fixed": {**best.manifest["space"]["fixed"], "evaluation_size": 100, "a|b": 1}}
+    text = as_markdown(dataclasses.replace(best, manifest={**best.manifest, "space": space}))
+    accuracy = best.row["test_accuracy"]
+    assert f"| test_accuracy | {accuracy:.4g} | {interval(accuracy, 100)} |" in text
+    assert "chosen by val_accuracy among" in text
+    assert r"| a\|b | 1 | fixed |" in text
+    told = as_markdown(dataclasses.replace(best, row={**best.row, "trial_id": "00099"}))
+    assert "not the best by val_accuracy" in told
+    assert "chose this configuration" not in told
 
 
 @pytest.mark.slow

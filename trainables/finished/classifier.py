@@ -6,14 +6,18 @@ Importing this module loads no framework, as is so for everything that is used b
 from __future__ import annotations
 
 import sys
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.datasets.containers.folder import Folder
+from trainables.datasets.names import is_text, is_visible, reason, shown
+from trainables.datasets.photos.layout import IMAGE_SUFFIXES
 from trainables.datasets.photos.picture import picture, silent_pillow, why_unreadable
 from trainables.datasets.photos.resize import pixels, resized
 from trainables.engines.runtime import configure
@@ -35,6 +39,11 @@ class Classifier:
     """Number of channels: 1 for grey pictures, 3 for coloured ones."""
     logits: bool
     """Whether the model ends in front of its softmax or sigmoid."""
+
+    @property
+    def classes(self) -> int:
+        """Number of classes that it tells apart; one output alone tells two."""
+        return max(2, int(self.model.output_shape[1]))
 
     def probabilities(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Return probabilities, shape (images, classes), for pixels of shape (images, height, width, channels)."""
@@ -69,7 +78,12 @@ def open_classifier(
         configure(cpus)
     from trainables.own_models.endings import gives_logits  # noqa: PLC0415  # needs TensorFlow, see above
 
-    model = load(path)
+    try:
+        model = load(path)
+    except (zipfile.BadZipFile, KeyError, EOFError) as error:  # A damaged archive, or one of something else.
+        raise TrainableError(
+            f"{path} is no whole .keras file ({reason(error)}); expected one as Keras writes it."
+        ) from None
     shape, outputs = model.input_shape, model.output_shape
     if not isinstance(shape, tuple) or len(shape) != 4 or not isinstance(outputs, tuple) or len(outputs) != 2:
         raise TrainableError(
@@ -80,6 +94,16 @@ def open_classifier(
     if not all(found):
         raise TrainableError(f"the model of {path} takes pictures of any size; expected image_size in its search.")
     return Classifier(model, found, shape[3], gives_logits(model, found))
+
+
+def pictures_in(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
+    """Return the pictures below a folder, those that a data set would have, and sentences on links not followed.
+
+    Raises TrainableError for a folder that cannot be listed.
+    """
+    listing = Folder(folder).listing()
+    visible = (path for path in map(PurePosixPath, listing.files) if is_visible(path.parts))
+    return sorted(folder / path for path in visible if path.suffix.lower() in IMAGE_SUFFIXES), listing.notes
 
 
 def classified(classifier: Classifier, files: Sequence[Path]) -> Iterator[Classified]:
@@ -93,13 +117,20 @@ def classified(classifier: Classifier, files: Sequence[Path]) -> Iterator[Classi
         found = iter(classifier.probabilities(np.stack(images)) if images else ())
         for file, image in zip(files[start : start + BATCH], read, strict=True):
             if isinstance(image, str):
-                yield Classified(str(file), None, image)
+                yield Classified(_name(file), None, image)
             else:
-                yield Classified(str(file), next(found))
+                yield Classified(_name(file), next(found))
+
+
+def _name(file: Path) -> str:
+    """Return the path as a table can hold it."""
+    return str(file) if is_text(str(file)) else shown(str(file))
 
 
 def _read(file: Path, classifier: Classifier) -> NDArray[np.uint8] | str:
     """Return the pixels of a file, or the reason why it cannot be read."""
+    if file.exists() and not file.is_file():
+        return "a pipe or a device and no file"  # To open one could wait for ever.
     try:
         with silent_pillow():
             return resized(pixels(picture(file.read_bytes(), grey=classifier.channels == 1)), classifier.size)
