@@ -21,14 +21,13 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 from threadpoolctl import ThreadpoolController
 
+from search.sampling.model.by_chance import FIRST, value_by_chance
 from search.sampling.model.encoding import Array, Encoding
 from search.sampling.model.expected_improvement import Proposer, Seconds, conditions
 from search.sampling.model.gaussian_process import Observations, Posterior, Process
 from search.sampling.model.learning_curves import Curve, Curves, as_scores, curve_of, standardized
 from search.sampling.thinned import TPEAtOneRung
 
-_FIRST = 8
-"""Trials that have ended or reported before there is a model; until then proposals are by chance."""
 _BY_CHANCE, _WITHOUT_TRUST = 0.125, 0.6
 """Share of proposals by chance, while the model predicts better than chance and while it does not."""
 _BY_DENSITIES = 0.5
@@ -112,7 +111,7 @@ class MultiFidelitySampler(BaseSampler):
         self._take_in(study)  # Again: Optuna asks for values when the first is needed, and more may have come in.
         share = _BY_CHANCE if self._trust >= 0 else _WITHOUT_TRUST
         reported = len(self._ended) + sum(bool(curve.points) for curve in self._running)
-        if reported < _FIRST or self._chance.random() < share or not self._encoding.axes:
+        if reported < FIRST or self._chance.random() < share or not self._encoding.axes:
             return {}
         try:
             with self._blas.limit(limits=1, user_api="blas"):  # More threads cost time, and trials need the cores.
@@ -127,6 +126,9 @@ class MultiFidelitySampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """By chance: what no trial has had so far, and all of a proposal by chance."""
+        value = value_by_chance(param_distribution, trial.number, self._chance)
+        if value is not None:
+            return value
         return self._independent.sample_independent(study, trial, param_name, param_distribution)
 
     def foresee(self, study: Study) -> dict[int, Foreseen]:
@@ -180,7 +182,7 @@ class MultiFidelitySampler(BaseSampler):
             fresh = trials
         self._read, self._open, self._running = len(trials), set(), []
         if self._densities is None:
-            self._densities = TPEAtOneRung(None if self._seed is None else self._seed + 1, _FIRST, sign > 0)
+            self._densities = TPEAtOneRung(None if self._seed is None else self._seed + 1, FIRST, sign > 0)
         for trial in fresh:
             curve = curve_of(trial, self._encoding, sign)
             self._is_timed |= curve is not None and curve.seconds is not None
@@ -225,7 +227,7 @@ class MultiFidelitySampler(BaseSampler):
     def _seconds(self, curves: Sequence[Curve]) -> Seconds | None:
         """What an epoch of any configuration takes; None while too few trials say it."""
         told = [(curve.places, curve.seconds) for curve in curves if curve.seconds is not None]
-        if len(told) < _FIRST:
+        if len(told) < FIRST:
             return None
         places, seconds = zip(*told, strict=True)
         return Seconds(self._encoding.features(np.array(places)), np.array(seconds))
@@ -273,7 +275,7 @@ def _gains(process: Process, older: Observations, newer: Observations) -> list[f
     posterior, gains = process.posterior(older), []
     for row, score in enumerate(newer.score):
         about = older.score[np.abs(older.time - newer.time[row]) < _ABOUT]
-        if len(about) >= _FIRST:
+        if len(about) >= FIRST:
             mean, sd = posterior.predict(newer.features[row : row + 1], float(newer.time[row]))
             model = _log_density(score, float(mean[0]), math.hypot(float(sd[0]), process.deviation))
             chance = _log_density(score, float(about.mean()), float(about.std()) + process.deviation)

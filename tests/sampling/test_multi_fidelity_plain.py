@@ -37,6 +37,31 @@ def test_the_model_begins_with_the_eighth_trial_that_has_reported_also_while_all
     assert any(sampler.sample_relative(found, frozen, space) for _ in range(10)) is joint
 
 
+def test_the_first_trial_stands_in_the_middle_of_all_ranges_and_the_next_seven_near_it() -> None:
+    def of_two_ranges(trial: Trial) -> float:
+        trial.suggest_categorical("network", ["dense", "conv"])
+        trial.suggest_int("units", 10, 30, step=10)
+        return loss(trial)
+
+    found = optuna.create_study(sampler=MultiFidelitySampler(0))
+    found.optimize(of_two_ranges, n_trials=8)
+    first, *others = (trial.params for trial in found.trials)
+    assert (first["x"], first["rate"], first["units"]) == (0.5, pytest.approx(0.01), 20)
+    assert all(0.2 <= params["x"] <= 0.8 and -3.2 <= math.log10(params["rate"]) <= -0.8 for params in others)
+    assert len({params["x"] for params in others}) == 7
+    assert {params["network"] for params in others} == {"dense", "conv"}
+
+
+def test_later_proposals_by_chance_have_whole_ranges_and_more_often_the_middle() -> None:
+    found = optuna.create_study(sampler=MultiFidelitySampler(0))
+    for _ in range(208):
+        found.ask().suggest_float("x", 0, 1)  # None is told anything, so that no model begins.
+    places = [trial.params["x"] for trial in found.trials[8:]]
+    assert min(places) < 0.1
+    assert max(places) > 0.9
+    assert sum(0.25 <= place <= 0.75 for place in places) > 120
+
+
 def _diverges(trial: Trial) -> float:
     trial.report(math.nan if trial.number % 3 else loss(trial), 1)
     return loss(trial)
