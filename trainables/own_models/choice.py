@@ -31,6 +31,8 @@ from trainables.own_models.compile_settings import (
 )
 from trainables.own_models.endings import ends_in_logits
 from trainables.own_models.exchange import adapted, checked, rates_of, structure_of, units_of
+from trainables.own_models.keras_state import keras_as_it_was, named_as_at_first
+from trainables.own_models.reuse import check_is_new
 from trainables.settings.image import OPTIMIZERS, ImageSettings, of_training
 from trainables.trial import Config, LabelForm, Trial
 
@@ -94,7 +96,7 @@ def built_model(build: Build, config: Config, data: Data, trial: Trial) -> OwnMo
 
     def new_model() -> keras.Model:
         keras.utils.set_random_seed(trial.seed)
-        with names_marked():
+        with names_marked(), named_as_at_first():
             built = build(config, data)
         return checked(built, data)
 
@@ -133,6 +135,7 @@ def own_engine(
     """
     with keras_as_it_was():
         own = built_model(build, config, data, trial)
+        check_is_new(own.model)
         settings = ImageSettings.of(of_training(config))
         model, reason = own.model, _reason_of(data) or (HAS_CALLBACKS if callbacks else None)
         image_shape = () if reason else tuple(data.train.images.shape[1:])
@@ -214,17 +217,3 @@ def _program_for(model: keras.Model, settings: ImageSettings, data: Data, *, log
     with program_for(key, build) as program:
         program.start(model.get_weights(), settings, rates_of(model))
         yield program
-
-
-@contextmanager
-def keras_as_it_was() -> Iterator[None]:
-    """Restore, after the block, what a user's code sets for all of Keras within it."""
-    policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
-    epsilon, data_format = keras.config.epsilon(), keras.config.image_data_format()
-    try:
-        yield
-    finally:
-        keras.config.set_floatx(floatx)
-        keras.config.set_epsilon(epsilon)
-        keras.config.set_image_data_format(data_format)
-        keras.config.set_dtype_policy(policy)

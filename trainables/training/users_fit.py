@@ -22,7 +22,9 @@ from trainables.engines.batches import Labels, as_given
 from trainables.engines.contract import BEGINS_ANEW, COMPILED, EVALUATED_AT_ONCE, FIT
 from trainables.engines.keras_fit import KerasFit
 from trainables.errors import TrainableError
-from trainables.own_models.choice import Build, OwnModel, built_model, fit_engine, keras_as_it_was
+from trainables.own_models.choice import Build, OwnModel, built_model, fit_engine
+from trainables.own_models.keras_state import for_another_thread, keras_as_it_was
+from trainables.own_models.reuse import check_is_new
 from trainables.settings.image import ImageSettings, of_training
 from trainables.training.outcome import finish, known_sizes
 from trainables.trial import Config, Metrics, Trial, check_loss
@@ -65,6 +67,7 @@ def _train(
 ) -> tuple[KerasFit, OwnModel, Metrics]:
     """Return the engine with the best epoch's weights, the model, and what `fit` reported of that epoch."""
     own = built_model(build, config, data, trial)
+    check_is_new(own.model)
     # Read as from a plain dict: what a search then notes as read, their `build` or `fit` has asked for.
     ours = of_training(dict(dict.items(config)) if isinstance(config, dict) else config)
     settings = ImageSettings.of(ours)
@@ -224,6 +227,7 @@ def _stepwise(body: Callable[[Callable[[Metrics], None]], T]) -> Generator[Metri
     said: SimpleQueue[tuple[str, Any]] = SimpleQueue()
     answers: SimpleQueue[bool] = SimpleQueue()
     closed = False
+    take_state = for_another_thread()
 
     def report(metrics: Metrics) -> None:
         said.put(("report", metrics))
@@ -231,6 +235,7 @@ def _stepwise(body: Callable[[Callable[[Metrics], None]], T]) -> Generator[Metri
             raise _Closed
 
     def run() -> None:
+        take_state()
         try:
             said.put(("result", body(report)))
         except BaseException as error:  # Whatever it is, it belongs to the thread of the trial.
