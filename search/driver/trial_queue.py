@@ -149,8 +149,12 @@ class TrialQueue:
         self._recorder.flush()
 
     def _new_configuration(self) -> TrialSpec | None:
-        """The sampler's next configuration; an error in the space's function ends the search in order."""
-        if self.exhausted or not self.left:
+        """The sampler's next configuration; an error in the space's function ends the search in order.
+
+        What a crash cut off begins again although epochs or success end the search, so that no trial stays running.
+        """
+        begun = self._sampling.has_cut_off and self._trials.configurations() < self._plan.trials
+        if self.exhausted or not (self.left or begun):
             return None
         began = time.monotonic()
         try:

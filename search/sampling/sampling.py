@@ -93,6 +93,11 @@ class Sampling:
         self._translation = Built(build, self._translation)
         self._drawing.grow(self._translation)
 
+    @property
+    def has_cut_off(self) -> bool:
+        """Whether trials that were cut off are to begin again, which they do before any new one."""
+        return bool(self._again)
+
     def ask(self) -> Proposal | None:
         """Return the next configuration, or None when the space has no other one."""
         if self._again:

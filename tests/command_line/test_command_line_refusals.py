@@ -125,6 +125,8 @@ COMMANDS = {
     (BRANIN, "--gpus-per-trial", "4000"): "a trial asks for 1 CPUs and 4000 GPUs, and no node has them",
     (BRANIN, "--gpus-per-trial", "1.5"): "expected a whole number, or a share of one GPU",
     (BRANIN, "--address", "somewhere"): "--address: 'somewhere' is not an address; expected local, auto or HOST:PORT",
+    (BRANIN, "--set", "x=1", "--set", "x=2"): "--set gives x both 1 and 2; expected one of them",
+    (BRANIN, "--constraint", "a<=3", "--constraint", "a>=1"): "--constraint gives a both <=3 and >=1",
     (BRANIN, "--address", "127.0.0.1:1"): "no Ray cluster answers at 127.0.0.1:1 (connection refused)",
     (BRANIN, "--address", "no.such.host.invalid:6379"): "no Ray cluster answers at no.such.host.invalid:6379",
     (BRANIN, "--address", "127.0.0.1:99999"): "that is not HOST:PORT",

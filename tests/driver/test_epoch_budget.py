@@ -48,6 +48,25 @@ def test_an_epoch_that_a_resumed_trial_trains_again_counts_once(make: Callable[.
     assert world.search.trials.epochs == 5
 
 
+def test_a_trial_that_was_cut_off_goes_on_although_the_epochs_are_used(make: Callable[..., World]) -> None:
+    world = make(trials=50, stopping="none")
+    world.resume(epoch_budget=4)
+    cut_off, other = world.start(), world.start()
+    for epoch in (1, 2, 3):
+        world.epoch(other, epoch, 0.5)
+        world.epoch(cut_off, epoch, 0.5)
+    world.end(other)
+    world.search.recorder.flush()  # Then the driver is killed.
+    world.resume()
+    assert world.search.queue.is_out_of_epochs
+    again = world.start()
+    assert again.trial_id == cut_off.trial_id
+    world.epoch(again, 4, 0.5)
+    world.end(again)
+    assert world.search.queue.next() is NoTrial.SEARCH_OVER
+    assert "running" not in world.states().values()
+
+
 def test_epochs_of_repeats_are_not_those_of_the_budget(make: Callable[..., World]) -> None:
     world = make(trials=2, repeats=3)
     world.resume(epoch_budget=100)

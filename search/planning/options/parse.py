@@ -19,7 +19,8 @@ HELP = {"-h", "--help"}
 def parse(words: Sequence[str]) -> Options:
     """Return the options that the words of a command line give; raises SearchError."""
     given = vars(answer_shell(_parser()).parse_args(list(one_set_each(words))))
-    several: dict[str, object] = {name: dict(given[name] or ()) for name in ("pins", "objectives", "constraints")}
+    flags = {"pins": "--set", "objectives": "--objective", "constraints": "--constraint"}
+    several: dict[str, object] = {name: _by_name(flag, given[name] or ()) for name, flag in flags.items()}
     several |= {name: tuple(dict.fromkeys(given[name] or ())) for name in ("warm_start", "log")}
     options = Options(**{**given, "space": given["space"] or "", **several})
     if not options.space and not options.list_experiments:
@@ -27,6 +28,16 @@ def parse(words: Sequence[str]) -> Options:
     if options.retry_failed and not options.resume:
         raise SearchError("--retry-failed runs the failed trials of an earlier search again; give --resume with it.")
     return options
+
+
+def _by_name(flag: str, given: Sequence[tuple[str, object]]) -> dict[str, object]:
+    """Return what an option gives each name; raises SearchError where it gives one name two values."""
+    found: dict[str, object] = {}
+    for name, value in given:
+        if name in found and repr(found[name]) != repr(value):
+            raise SearchError(f"{flag} gives {name} both {found[name]} and {value}; expected one of them.")
+        found[name] = value
+    return found
 
 
 def help_of(words: Sequence[str]) -> tuple[str, str]:
