@@ -91,6 +91,8 @@ class LiveView:
         self._line_at = 0.0
         self._failed = 0
         self._events = 0
+        self._not_shown: Callable[[], Snapshot] | None = None
+        """The latest snapshot, where it came too soon after a drawing."""
 
     def __enter__(self) -> LiveView:
         if self._live is not None:
@@ -101,6 +103,8 @@ class LiveView:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        if self._not_shown is not None and exception[0] is None:
+            self._print_news(self._not_shown())  # What befell the last trials is told too.
         if self._live is not None:
             self._live.stop()
 
@@ -112,9 +116,12 @@ class LiveView:
     def show(self, look: Callable[[], Snapshot]) -> None:
         """Draw the search as it stands, if the last drawing is old enough."""
         now = time.monotonic()
-        if self._console.quiet or now < self._next:
+        if self._console.quiet:
             return
-        self._next = now + REFRESH_S
+        if now < self._next:
+            self._not_shown = look
+            return
+        self._next, self._not_shown = now + REFRESH_S, None
         snapshot = look()
         self._print_news(snapshot)
         if self._live is None:

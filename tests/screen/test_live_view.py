@@ -188,6 +188,12 @@ def test_many_failed_trials_do_not_flood_the_output(clock: list[float]) -> None:
     assert printed(*worlds).count(" failed: NaN") <= 10
 
 
+def test_what_befell_the_last_trials_is_told_also_where_the_search_ends_at_once(clock: list[float]) -> None:
+    clock[0] = 0.01
+    worlds = (snapshot(), snapshot(events=("recycled worker here:1",)))
+    assert printed(*worlds).count("recycled worker here:1") == 1
+
+
 def test_what_befell_a_worker_is_told_once(clock: list[float]) -> None:
     text = printed(snapshot(events=("worker a died",)), snapshot(events=("worker a died", "worker b died")))
     assert (text.count("worker a died"), text.count("worker b died")) == (1, 1)
