@@ -129,6 +129,27 @@ def test_a_fit_that_gives_nothing_is_one_line() -> None:
         list(started(lambda *_, **__: None))
 
 
+def test_a_metric_that_fit_only_returns_is_in_the_last_report() -> None:
+    def fit(_config: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        history = model.fit(*args, verbose=0, **kwargs).history
+        return {"val_accuracy": max(history["val_accuracy"]), "tries": 7, "note": "no number"}
+
+    *epochs, last = started(fit)
+    assert len(epochs) == 3
+    assert last["tries"] == 7
+    assert "val_accuracy" not in last
+
+
+@pytest.mark.parametrize("returned", [-0.5, {"val_accuracy": 0.123}])
+def test_a_returned_value_that_no_epoch_reported_is_refused(returned: Any) -> None:
+    def fit(_config: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+        model.fit(*args, verbose=0, **kwargs)
+        return returned
+
+    with pytest.raises(TrainableError, match=r"fit returned \S+ for val_accuracy, which none of its epochs reported"):
+        list(started(fit))
+
+
 def test_a_closed_trial_ends_its_fit_at_the_next_report() -> None:
     ended = []
 

@@ -8,8 +8,9 @@ any time. When the trial is closed meanwhile, the report raises in that thread, 
 from __future__ import annotations
 
 import functools
+import math
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
@@ -53,19 +54,20 @@ def train_by_users_fit(
         raise TrainableError("engine is 'compiled', and the model is trained by a `fit` of its own. Expected 'auto'.")
     trial.facts |= {"engine": FIT, "engine_reason": f"it is trained by a `fit` of its own; {BEGINS_ANEW}"}
     with keras_as_it_was():
-        engine, own, seen = yield from _stepwise(
+        engine, own, seen, returned = yield from _stepwise(
             lambda report: _train(build, fit, data, config, trial=trial, report=report)
         )
         if other := _measured_otherwise(engine, data, seen):
             print(f"{other}. The test is on unchanged data: let the model itself change them, in a layer.")
             trial.facts["engine_reason"] += f"; {other}"
-        yield finish(engine, data, ImageSettings.of(of_training(config)), trial, own=own)
+        yield {**returned, **finish(engine, data, ImageSettings.of(of_training(config)), trial, own=own)}
 
 
 def _train(
     build: Build, fit: Fit, data: Data, config: Config, *, trial: Trial, report: Callable[[Metrics], None]
-) -> tuple[KerasFit, OwnModel, Metrics]:
-    """Return the engine with the best epoch's weights, the model, and what `fit` reported of that epoch."""
+) -> tuple[KerasFit, OwnModel, Metrics, Metrics]:
+    """Return the engine with the best epoch's weights, the model, what `fit` reported of that epoch, and what else it
+    returned."""
     own = built_model(build, config, data, trial)
     check_is_new(own.model)
     # Read as from a plain dict: what a search then notes as read, their `build` or `fit` has asked for.
@@ -94,10 +96,32 @@ def _train(
     )
     for own_default in ("fit", "compile"):
         vars(model).pop(own_default, None)
-    if not reporter.epochs:
-        for metrics in _of_result(result, str(told.get("metric", "val_accuracy"))):
+    metric, returned = str(told.get("metric", "val_accuracy")), Metrics()
+    if reporter.epochs:
+        returned = _besides(result, metric, reporter.epochs)
+    else:
+        for metrics in _of_result(result, metric):
             report(metrics)
-    return engine, own, reporter.restore_best(model)
+    return engine, own, reporter.restore_best(model), returned
+
+
+def _besides(result: Any, metric: str, epochs: Sequence[Metrics]) -> Metrics:
+    """Return the metrics that `fit` returns and no epoch has.
+
+    Raises TrainableError where it returns a value of the search's metric that no epoch had: KerasTuner goes by what is
+    returned, and a search by what is reported.
+    """
+    found = result if isinstance(result, Mapping) else {metric: result}
+    numbers = {name: value for name, value in found.items() if isinstance(value, int | float | np.number)}
+    returned = {name: float(value) for name, value in numbers.items() if not isinstance(value, bool)}
+    value, reported = returned.get(metric), [epoch[metric] for epoch in epochs if metric in epoch]
+    if value is not None and reported and not any(math.isclose(value, one, rel_tol=1e-4) for one in reported):
+        raise TrainableError(
+            f"fit returned {value:g} for {metric}, which none of its epochs reported ({min(reported):g} to "
+            f"{max(reported):g}); expected the value of one of them. To have what it returns counted, give model.fit "
+            "no callbacks."
+        )
+    return {name: value for name, value in returned.items() if not any(name in epoch for epoch in epochs)}
 
 
 _MUCH = 0.05
@@ -171,7 +195,7 @@ class _Reporter(keras.callbacks.Callback):
 
     def __init__(self, report: Callable[[Metrics], None], config: Config) -> None:
         super().__init__()
-        self.epochs = 0
+        self.epochs: list[Metrics] = []
         self._report, self._metric = report, str(config.get("metric", "val_accuracy"))
         mode = config.get("mode") or ("min" if self._metric.endswith("loss") else "max")
         self._sign = 1 if mode == "max" else -1
@@ -184,11 +208,11 @@ class _Reporter(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Report the epoch, which Keras counts from 0 and the trial from 1."""
-        self.epochs += 1
         now = time.perf_counter()
         metrics = {**_plain(logs or {}), "epoch": epoch + 1, "seconds": now - self._began}
         self._first_loss = metrics.get("loss") if self._first_loss is None else self._first_loss
         check_loss(metrics, int(metrics["epoch"]), self._first_loss)
+        self.epochs.append(metrics)
         value = self._sign * metrics.get(self._metric, float("nan"))
         if self.model is not None and (self._best is None or value > self._best[0]):
             self._best = value, self.model.get_weights(), metrics
