@@ -89,6 +89,11 @@ def test_callbacks_come_in_any_form_that_keras_takes_and_know_the_whole_training
         list(train_on(digits(), SMALL, trial, lambda _: ["early"]))
 
 
+def test_weights_that_are_swapped_for_validation_alone_are_refused() -> None:
+    with pytest.raises(TrainableError, match="gave SwapEMAWeights, with which validation would measure other weights"):
+        list(train_on(digits(), SMALL, Trial(seed=1), lambda _: [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)]))
+
+
 def test_own_model_has_callbacks_too_and_compiled_is_refused() -> None:
     def build(config: Any, data: Any) -> Any:
         return keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])

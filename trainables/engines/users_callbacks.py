@@ -20,6 +20,11 @@ class UsersCallbacks:
         foreign = next((one for one in self.callbacks if not isinstance(one, keras.callbacks.Callback)), None)
         if foreign is not None:
             raise TrainableError(f"callbacks(config) gave {foreign!r}; expected a list of keras.callbacks.Callback.")
+        if any(isinstance(one, keras.callbacks.SwapEMAWeights) for one in self.callbacks):
+            raise TrainableError(
+                "callbacks(config) gave SwapEMAWeights, with which validation would measure other weights than the "
+                "test does and the saved model has; leave it out."
+            )
         self.has_begun = False
         """Whether an epoch has been trained, or begun."""
 
