@@ -7,8 +7,9 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from analysis.wording.columns import shown
+from analysis.wording.columns import headings
 from analysis.wording.formats import Table, as_text, cells
+from search.experiment.schema import CONFIG_PREFIX
 
 LEFT_OUT_FIRST = (
     "log", "num_trainable_parameters", "num_parameters", "best_epoch", "test_loss", "iqm", "val_loss", "train_seconds",
@@ -29,12 +30,14 @@ def for_terminal(table: Table, width: int, keep: Collection[str] = ()) -> str:
     widths = {str(name): max(map(len, [str(name), *column])) for name, column in cells(table.frame).items()}
     out: list[str] = []
     for name in LEFT_OUT_FIRST:
-        if _wide(widths) > width and name in widths and name not in keep:
+        has_namesake = f"{CONFIG_PREFIX}{name}" in widths  # A setting, which would then stand under this name.
+        if _wide(widths) > width and name in widths and name not in keep and not has_namesake:
             out.append(name)
             del widths[name]
-    frame = table.frame.drop(columns=[name for name in table.frame if _heading(str(name)) in out])
+    headed = {name: _heading(name, heading) for name, heading in headings(table.frame.columns).items()}
+    frame = table.frame.drop(columns=[name for name, heading in headed.items() if heading in out])
     last = str(frame.columns[-1])
-    room = width - _wide(widths) + widths[_heading(last)]
+    room = width - _wide(widths) + widths[headed[last]]
     if _wide(widths) > width and room >= max(_LEAST, len(last)) and frame[last].map(type).isin([str]).any():
         frame = frame.assign(**{last: pd.Series([_cut(value, room) for value in frame[last]], frame.index)})
     told = [f"Too wide for this terminal: {', '.join(out)}; --format csv has all columns."] if out else []
@@ -45,10 +48,9 @@ def _wide(widths: dict[str, int]) -> int:
     return sum(widths.values()) + _GAP * (len(widths) - 1)
 
 
-def _heading(column: str) -> str:
-    """Return the heading under which a column is shown: the two ends of an interval have one."""
-    ends = column.endswith((" low", " high"))
-    return f"{shown(column).rsplit(' ', 1)[0]} 95 %" if ends else shown(column)
+def _heading(column: str, heading: str) -> str:
+    """Return what stands above a column: the two ends of an interval have one heading."""
+    return f"{column.rsplit(' ', 1)[0]} 95 %" if column.endswith((" low", " high")) else heading
 
 
 def _cut(value: object, room: int) -> object:

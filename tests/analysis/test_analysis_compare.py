@@ -4,10 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from analysis.command import run
 from analysis.compare import compare
+from analysis.wording.formats import Table
+from analysis.wording.terminal import for_terminal
 from tests.support.analysis_world import searched, trial, write
 
 Output = pytest.CaptureFixture[str]
@@ -77,6 +80,19 @@ def test_on_a_terminal_a_table_fits_its_width_and_says_which_columns_do_not(
     left_out = told.partition("Too wide for this terminal: ")[2].partition(";")[0].replace("\n", " ").split(", ")
     assert {"best_epoch", "test_loss"} <= set(left_out)
     assert not set(left_out) & set(head)
+
+
+def test_a_narrow_terminal_keeps_a_setting_and_the_column_of_its_name_apart() -> None:
+    columns = {
+        "trial": [1],
+        "val_loss": [0.5],
+        "epochs": [3],
+        "config.learning_rate_of_all": [0.1],
+        "config.epochs": [8],
+    }
+    told = for_terminal(Table(pd.DataFrame(columns), ()), 54)
+    assert told.split("\n")[0].split() == ["trial", "epochs", "learning_rate_of_all", "config.epochs"]
+    assert "Too wide for this terminal: val_loss;" in told
 
 
 def test_to_a_pipe_all_columns_are_written(tmp_path: Path, capsys: Output) -> None:
