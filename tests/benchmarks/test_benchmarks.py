@@ -23,6 +23,7 @@ from benchmarks.start.stations import NOTING, STATIONS, is_marked, read_notes
 from search.experiment.folder import Experiment
 from search.space import Choice, Float
 from search.stopping import make_rule
+from tests.support.processes import wait_until
 from tests.support.small_data import digits as digits_data
 
 
@@ -139,13 +140,16 @@ def test_a_station_is_passed_first_by_whoever_passes_it_first_and_data_are_opene
     assert read_notes(notes) == {"plan ready": 1.0, "data open": 4.0, "first epoch": 9.0}
 
 
-def test_a_process_that_a_command_left_behind_is_known_by_its_environment() -> None:
-    mark = f"STATIONS_FILE=/tmp/{os.getpid()}"
-    left = subprocess.Popen(["sleep", "60"], env={**os.environ, **dict([mark.split("=")])})
-    assert is_marked(mark.encode())
-    left.kill()
-    left.wait()
-    assert not is_marked(mark.encode())
+def test_a_process_that_a_command_left_behind_is_known_by_its_environment(tmp_path: Path) -> None:
+    name, value = "STATIONS_FILE", str(tmp_path / "stations")
+    mark = f"{name}={value}".encode()
+    left = subprocess.Popen(["sleep", "60"], env={**os.environ, name: value})
+    try:
+        wait_until(lambda: is_marked(mark))  # A process shows its environment a moment after it has begun.
+    finally:
+        left.kill()
+        left.wait()
+    assert not is_marked(mark)
 
 
 def test_table_of_stations_has_medians_and_leaves_out_what_a_peer_does_not_have() -> None:
