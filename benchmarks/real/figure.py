@@ -30,8 +30,9 @@ def _panel(panel: Axes, name: str, runs: Sequence[Run]) -> None:
     times = np.linspace(0, runs[0].seconds, 400)
     for colour, system in zip(_COLOURS, dict.fromkeys(run.system for run in runs), strict=False):
         best = np.array([[run.best_at(at) for at in times] for run in runs if run.system == system])
-        found = best.min(axis=0) > 0
-        panel.plot(times[found], np.median(best, axis=0)[found], color=colour, label=system)
+        median = np.median(best, axis=0)  # A run that has reported nothing yet has 0, below all others.
+        found = median > 0
+        panel.plot(times[found], median[found], color=colour, label=system)
         panel.fill_between(times[found], best.min(axis=0)[found], best.max(axis=0)[found], color=colour, alpha=0.15)
     highest = max(run.best_at(runs[0].seconds) for run in runs)
     panel.set_ylim(PROBLEMS[name].accuracies[0] - 0.03, highest + 0.003)
