@@ -97,7 +97,7 @@ class Trial:
     """Hears what `announce` says; set by whoever runs the trial."""
 
     def announce(self, metrics: Mapping[str, float]) -> None:
-        """Say before the first epoch what is known of the trial by then, like `num_parameters`.
+        """Say before the first epoch what is known of the trial by then, like `num_parameters`; what is said adds up.
 
         Raises ConstraintViolated, which is to be let through, where the search does not want it trained.
         """

@@ -173,7 +173,7 @@ class Attempt:
 
     def hear(self, metrics: Mapping[str, Any]) -> None:
         """Note what is known before the first epoch; raises ConstraintViolated where that is enough to know."""
-        self._summary = as_metrics(metrics)
+        self._summary |= as_metrics(metrics)
         violated = self._goals.violated(self._summary)
         if violated is not None:
             raise ConstraintViolated(violated)

@@ -50,6 +50,13 @@ class Config(dict[str, object]):
         self._note(name)
         return super().get(name, default)
 
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """As of a dict."""
+        self._note(name)
+        if not super().__contains__(name):
+            self[name] = default
+        return super().__getitem__(name)
+
     def pop(self, name: str, *default: Any) -> Any:
         """As of a dict."""
         self._note(name)

@@ -19,14 +19,16 @@ SPACE = """
 from search.space import Choice, Space
 
 def train(config, trial):
-    if config["says"] == "before":
+    if config["says"] in ("before", "twice"):
         trial.announce({"size": config["size"]})
+    if config["says"] == "twice":
+        trial.announce({"steps": 7})
     for epoch in (1, 2):
         yield {"score": float(epoch), "loss": 1.0}
     if config["says"] == "after":
         yield {"size": config["size"]}
 
-space = Space(train, {"says": Choice("before", "after", "never")}, metric="score", trials=2)
+space = Space(train, {"says": Choice("before", "twice", "after", "never")}, metric="score", trials=2)
 """
 
 
@@ -47,6 +49,12 @@ def test_trial_is_left_untrained_where_what_is_known_violates_a_constraint(runne
     assert scores(kept) == [1.0, 2.0]
     assert kept[-1].end is not None
     assert (kept[-1].end.state, kept[-1].end.summary) == (TrialState.COMPLETE, {"size": 10.0})
+
+
+def test_what_is_said_in_several_calls_adds_up(runner: TrialRunner) -> None:
+    end = run(runner, says="twice", size=10)[-1].end
+    assert end is not None
+    assert (end.state, end.summary) == (TrialState.COMPLETE, {"size": 10.0, "steps": 7.0})
 
 
 def _own(end: TrialEnd | None) -> int:

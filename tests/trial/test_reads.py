@@ -73,6 +73,14 @@ def test_configuration_that_is_gone_through_is_read_whole(whole: object) -> None
     assert config.read == {"a", "b"}
 
 
+def test_setting_that_is_asked_for_with_a_default_is_read() -> None:
+    config = Config({"a": 1})
+    assert config.setdefault("a", 2) == 1
+    assert config.setdefault("b", 3) == 3
+    assert (config.read, config.missed) == ({"a"}, {"b"})
+    assert config == {"a": 1, "b": 3}
+
+
 def test_configuration_notes_what_is_read_and_what_is_missed_also_in_its_copies() -> None:
     config = Config({"a": 1, "b": 2, "c": 3})
     assert config["a"] == 1
