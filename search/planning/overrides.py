@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 from search.errors import SearchError
@@ -10,10 +11,12 @@ from search.goals import OF_ONE_METRIC
 from search.planning.options import Options
 from search.planning.smoke import smoke_space
 from search.space import Choice, Space, same
+from search.space.parameters import placed
 from search.space.values import text_of
 from trainables.trial import declaration_of
 
 _OF_THE_DATA = {"sample_size", "evaluation_size", "image_size"}
+_CUT_BY_SMOKE = ("sampler", "stopping", "fidelity", "repeats")
 
 
 def with_options(space: Space, options: Options) -> Space:
@@ -25,6 +28,30 @@ def with_options(space: Space, options: Options) -> Space:
     if callable(space.dataset):  # How many examples it gives, and whether they can be counted, is not known before.
         shortest = {name: value for name, value in shortest.items() if name not in _OF_THE_DATA}
     return smoke_space(space, shortest, options.pins)
+
+
+def notes_on_options(space: Space, options: Options) -> Iterator[str]:
+    """Yield lines on options by which another thing is trained than the space, or the options themselves, may suggest.
+
+    `space` is that of the file. A pinned value may lie outside of what the space searches, as studies do with another
+    backbone; it is what is trained, and a slip of the hand should be seen.
+    """
+    for name, value in options.pins.items() if space.declared else ():
+        parameter = space.parameters.get(name)
+        try:
+            if parameter is not None:
+                placed(parameter, _choice_option(space, name, value))
+        except ValueError:
+            searched = parameter.describe() if parameter is not None else ""
+            yield f"NOTE: --set {name}={value} is outside of what the space searches ({searched}), and is trained so."
+    cut = with_options(space, options) if options.smoke else space
+    asked = {name: getattr(options, name) for name in _CUT_BY_SMOKE}
+    overruled = [f"--{name} {value}" for name, value in asked.items() if value not in (None, getattr(cut, name, None))]
+    if options.smoke and overruled:
+        yield (
+            f"NOTE: --smoke overrules {', '.join(overruled)}: each configuration is trained once and to its end, with "
+            f"sampler {cut.sampler}."
+        )
 
 
 def _with_flags(space: Space, options: Options) -> Space:

@@ -104,6 +104,12 @@ COMMANDS = {
     (BRANIN, "--trial-timeout", "-3s"): "--trial-timeout: expected one argument",
     (BRANIN, "--name", "../x"): "--name: '../x' is not a name",
     (BRANIN, "--name", ""): "--name: '' is not a name",
+    (
+        BRANIN,
+        "--name",
+        300 * "n",
+        "--dry-run",
+    ): "--name: a name of 300 letters is more than a folder can have; expected 200",
     (BRANIN, "--results", ""): "--results: '' is not a folder",
     (BRANIN, "--sampler", "tpee"): "--sampler: invalid choice: 'tpee'",
     (BRANIN, "--stopping", "soon"): "--stopping: invalid choice: 'soon'",

@@ -68,6 +68,30 @@ def test_smoke_keeps_what_the_user_pinned() -> None:
     assert plan.space.fixed["epochs"] == 3
 
 
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("--sampler gp --stopping median --repeats 3", "--sampler gp, --stopping median, --repeats 3"),
+        ("--repeats 2 --stopping none --sampler random", "--repeats 2"),
+    ],
+)
+def test_smoke_names_the_options_that_it_overrules(words: str, named: str) -> None:
+    said: list[str] = []
+    given = (str(ROOT / "spaces" / "branin.py"), "--smoke", *words.split())
+    plan = make_plan(parse(given), given, warn=said.append)
+    assert (plan.space.sampler, plan.space.stopping, plan.space.repeats) == ("random", "none", 1)
+    assert said == [
+        f"NOTE: --smoke overrules {named}: each configuration is trained once and to its end, with sampler random."
+    ]
+
+
+def test_smoke_without_such_options_says_nothing() -> None:
+    said: list[str] = []
+    given = (str(ROOT / "spaces" / "branin.py"), "--smoke", "--sampler", "random", "--trials", "3")
+    make_plan(parse(given), given, warn=said.append)
+    assert said == []
+
+
 def test_smoke_takes_no_more_images_than_there_are(tmp_path: Path) -> None:
     text = (
         (ROOT / "spaces" / "digits_filters.py")

@@ -92,6 +92,17 @@ def test_pinned_value_becomes_the_option_that_it_stands_for(
     assert (pinned, type(pinned)) == (option, type(option))
 
 
+def test_pinned_value_outside_of_the_range_is_trained_and_told() -> None:
+    said: list[str] = []
+    made = plan("--set dropout=0.9 kernel_size=7 network=simple filters=32 epochs=3", said)
+    assert {name: made.space.fixed[name] for name in ("dropout", "kernel_size")} == {"dropout": 0.9, "kernel_size": 7}
+    assert said == [
+        "NOTE: --set dropout=0.9 is outside of what the space searches (0 to 0.5), and is trained so.",
+        "NOTE: --set kernel_size=7 is outside of what the space searches (3, 5), and is trained so.",
+        "NOTE: --set network=simple is outside of what the space searches (two_conv, four_conv), and is trained so.",
+    ]
+
+
 def test_pinned_setting_of_a_function_is_neither_suggested_nor_overruled() -> None:
     Path("own.py").write_text(
         "from search.space import Space\n"

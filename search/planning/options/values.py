@@ -14,6 +14,10 @@ from search.experiment.remote.store import ResultsPath, parse_results_path
 from search.goals import MODES
 from search.space.values import text_of
 
+LONGEST_NAME = 200
+"""Bytes of an experiment's name: file systems hold 255 of a file's name, and a folder that is set aside has a moment
+behind its own."""
+
 
 def count(text: str) -> int:
     """Read a whole number above 0."""
@@ -55,6 +59,10 @@ def name(text: str) -> str:
     """Read the name of an experiment, which becomes the name of its folder."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a name; expected letters, digits, '.', '_', '+' and '-'")
+    if len(text.encode()) > LONGEST_NAME:
+        raise argparse.ArgumentTypeError(
+            f"a name of {len(text)} letters is more than a folder can have; expected {LONGEST_NAME} at most"
+        )
     return text
 
 
