@@ -8,8 +8,8 @@ import pandas as pd
 
 from analysis.configurations import configurations, image_counts, verdicts
 from analysis.load import Results, states
-from analysis.wording.columns import shown
 from analysis.wording.formats import cell
+from search.experiment.schema import shown
 
 INTERVALS = (
     "95 % intervals: over its seeds where a configuration was repeated, else binomial on the images of its one run"

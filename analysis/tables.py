@@ -13,9 +13,10 @@ from analysis.configurations import configurations, image_counts, runs_told, wit
 from analysis.findings import INTERVALS, notes
 from analysis.load import Results
 from analysis.statistics import Array, bootstrap, wilson
-from analysis.wording.columns import find_column, find_columns, shown
+from analysis.wording.columns import find_column, find_columns
 from analysis.wording.formats import Table
 from search.errors import SearchError
+from search.experiment.schema import shown
 
 _STATES = ["complete", "running", "pruned", "failed"]
 _SHOWN = ("sample_size", "num_parameters", "num_trainable_parameters")

@@ -27,8 +27,8 @@ from analysis.figures.drawing.style import (
 from analysis.findings import INTERVALS, settings
 from analysis.load import Results
 from analysis.tables import group_table
-from analysis.wording.columns import shown
 from analysis.wording.formats import cell
+from search.experiment.schema import shown
 
 MOST = 20
 """Number of rows in one figure; more are not drawn, and the title says so."""

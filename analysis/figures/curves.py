@@ -26,9 +26,9 @@ from analysis.figures.drawing.style import (
 )
 from analysis.load import Results
 from analysis.numbers.by_epoch import Matrix, curves, mean_curve, spread
-from analysis.wording.columns import shown
 from analysis.wording.formats import cell
 from search.errors import SearchError
+from search.experiment.schema import shown
 
 FEW, MANY = 4, 60
 """Up to FEW trials each has its colour; beyond MANY the range of all replaces the single lines."""

@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from analysis.configurations import configurations
 from analysis.figures.drawing.style import group_style, label, legend, panels, shorten, style, title
 from analysis.load import Results
-from analysis.wording.columns import shown
 from analysis.wording.formats import cell
 from search.errors import SearchError
+from search.experiment.schema import shown
 
 Values = NDArray[np.float64]
 

@@ -15,8 +15,8 @@ from analysis.configurations import configurations
 from analysis.figures.drawing.scales import scale
 from analysis.figures.drawing.style import BEST, LIGHT, label, legend, panels, style, title, whole_ticks
 from analysis.load import Results
-from analysis.wording.columns import shown
 from search.errors import SearchError
+from search.experiment.schema import shown
 
 MOST = 6
 """Number of settings that are drawn."""

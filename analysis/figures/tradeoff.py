@@ -25,9 +25,9 @@ from analysis.figures.drawing.style import (
     title,
 )
 from analysis.load import Results
-from analysis.wording.columns import shown
 from analysis.wording.formats import cell
 from search.errors import SearchError
+from search.experiment.schema import shown
 
 COSTS = {"num_parameters": "parameters", "seconds": "seconds of training"}
 

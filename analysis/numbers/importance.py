@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from analysis.load import Results
 from analysis.numbers.expected import expected
-from analysis.wording.columns import shown
 from search.errors import SearchError
+from search.experiment.schema import shown
 from search.wording import counted
 
 with warnings.catch_warnings():

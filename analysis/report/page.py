@@ -19,9 +19,9 @@ from analysis.report.words import again, answer
 from analysis.stored.manifest import moment
 from analysis.stored.source import StoredExperiment
 from analysis.tables import configuration_table, group_table, trial_table
-from analysis.wording.columns import shown
 from analysis.wording.formats import Table, as_html, cell
 from search.errors import SearchError
+from search.experiment.schema import shown
 
 MOST_ROWS = 1000
 """Number of rows of one table in the page; a longer table is cut, and a sentence says so."""

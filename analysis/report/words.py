@@ -17,10 +17,9 @@ from analysis.load import Results, states
 from analysis.numbers.importance import importance, on_what
 from analysis.statistics import Z, pooled_deviation, student
 from analysis.stored.source import StoredExperiment
-from analysis.wording.columns import shown
 from analysis.wording.formats import cell
 from search.errors import SearchError
-from search.experiment.schema import CONFIG_PREFIX
+from search.experiment.schema import CONFIG_PREFIX, shown
 
 
 def answer(results: Results) -> list[tuple[str, list[str]]]:

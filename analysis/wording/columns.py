@@ -1,13 +1,13 @@
-"""Finds columns by the names that a user writes, parameters with or without their prefix, and shows their names."""
+"""Finds columns by the names that a user writes, parameters with or without their prefix."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
 from search.errors import SearchError
-from search.experiment.schema import CONFIG_PREFIX
+from search.experiment.schema import CONFIG_PREFIX, shown
 from search.wording import did_you_mean
 
 
@@ -30,17 +30,3 @@ def measured(trials: pd.DataFrame) -> list[str]:
     """Return the columns of what was measured on a run and differs from seed to seed: losses, accuracies, seconds."""
     settings = [name for name in trials.columns if name.startswith(CONFIG_PREFIX)]
     return [name for name in trials.columns if pd.api.types.is_float_dtype(trials[name]) and name not in settings]
-
-
-def shown(column: str) -> str:
-    """Return a column's name as it is shown: a setting without its prefix."""
-    return column.removeprefix(CONFIG_PREFIX)
-
-
-def headings(columns: Iterable[str]) -> dict[str, str]:
-    """Return what stands above each column of one table: what `shown` gives, and the prefix where names would be equal.
-
-    A searched `epochs` is a limit, and the column `epochs` says how many were trained: both stand in a table.
-    """
-    names = list(columns)
-    return {name: name if shown(name) != name and shown(name) in names else shown(name) for name in names}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.wording.columns import headings
+from search.experiment.schema import headings
 
 FORMATS = ("text", "markdown", "csv", "latex", "html")
 NOTHING = "–"

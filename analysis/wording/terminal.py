@@ -7,9 +7,8 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from analysis.wording.columns import headings
 from analysis.wording.formats import Table, as_text, cells
-from search.experiment.schema import CONFIG_PREFIX
+from search.experiment.schema import CONFIG_PREFIX, headings
 
 LEFT_OUT_FIRST = (
     "log", "num_trainable_parameters", "num_parameters", "best_epoch", "test_loss", "iqm", "val_loss", "train_seconds",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +38,20 @@ class Column:
 def metadata(unit: str, meaning: str) -> dict[str, str]:
     """Return the metadata of a field, without a unit where it has none."""
     return {**({"unit": unit} if unit else {}), "meaning": meaning}
+
+
+def shown(column: str) -> str:
+    """Return a column's name as it is shown: a setting without its prefix."""
+    return column.removeprefix(CONFIG_PREFIX)
+
+
+def headings(columns: Iterable[str]) -> dict[str, str]:
+    """Return what stands above each column of one table: what `shown` gives, and the prefix where names would be equal.
+
+    A searched `epochs` is a limit, and the column `epochs` says how many were trained: both stand in a table.
+    """
+    names = list(columns)
+    return {name: name if shown(name) != name and shown(name) in names else shown(name) for name in names}
 
 
 IDENTITY = (

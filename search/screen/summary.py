@@ -13,7 +13,7 @@ from rich.text import Text
 
 from search.console import Console
 from search.experiment.disk import disk_use
-from search.experiment.schema import CONFIG_PREFIX
+from search.experiment.schema import CONFIG_PREFIX, headings
 from search.experiment.states import SearchEnd, TrialState
 from search.goals import Goals
 from search.planning.options.values import set_words
@@ -230,17 +230,14 @@ def best_table(result: Result, a_column_each: bool = False) -> Table:
     configs = [name for name in _columns(result.ranked) if _any(result.ranked, name)]
     repeated = any(isinstance(row.get("runs"), int) and row["runs"] != 1 for row in result.ranked)
     names = [*["runs"] * repeated, *metrics, "epochs", *configs]
-    # A setting with the name of a column beside it, such as `epochs`, keeps its prefix.
-    short = [name.removeprefix(CONFIG_PREFIX) for name in names]
-    headed = [name if one != name and one in names else one for name, one in zip(names, short, strict=True)]
-    rows = [["trial", *headed, "seconds"]]
+    rows = [[*headings(["trial", *names, "seconds"]).values()]]
     for row in result.ranked[: min(len(result.front), FRONT_ROWS) or ROWS]:
         seconds = f"{float(str(row['train_seconds'])):.1f}"
         state = "" if row["state"] == TrialState.COMPLETE else f" {row['state']}"
         rows.append([f"{row['trial_id']}{state}", *(_cell(row.get(name)) for name in names), seconds])
-    headings, *body = zip(*rows, strict=True) if a_column_each else rows
+    top, *body = zip(*rows, strict=True) if a_column_each else rows
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for position, heading in enumerate(headings):
+    for position, heading in enumerate(top):
         table.add_column(Text(heading), justify="right" if position else "left", no_wrap=position == 0)
     for cells in body:
         table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in cells))

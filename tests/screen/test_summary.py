@@ -89,6 +89,12 @@ def test_a_setting_with_the_name_of_another_column_is_told_from_it() -> None:
     assert heading.split()[:4] == ["trial", "value", "epochs", "config.epochs"]
 
 
+def test_settings_with_the_names_of_the_first_and_the_last_column_are_told_from_them() -> None:
+    ranked = [row(0, {"trial": 8, "seconds": 9, "units": 7})]
+    heading = next(line for line in printed(result(ranked=ranked)).splitlines() if line.startswith("trial"))
+    assert heading.split() == ["trial", "value", "epochs", "config.trial", "config.seconds", "units", "seconds"]
+
+
 def test_pruned_trial_in_the_table_is_marked() -> None:
     ranked = [row(0, {"x1": 1.0}), row(1, {"x1": 2.0}, state="pruned")]
     assert "00001 pruned" in printed(result(ranked=ranked))

@@ -23,9 +23,8 @@ from analysis.findings import constants
 from analysis.load import Results
 from analysis.numbers.expected import expected
 from analysis.numbers.importance import importance
-from analysis.wording.columns import shown
 from search.errors import SearchError
-from search.experiment.schema import CONFIG_PREFIX
+from search.experiment.schema import CONFIG_PREFIX, shown
 
 Values = NDArray[np.float64]
 

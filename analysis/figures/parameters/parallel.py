@@ -22,7 +22,7 @@ from analysis.figures.parameters.slices import varied
 from analysis.findings import constants
 from analysis.load import Results
 from analysis.numbers.expected import expected
-from analysis.wording.columns import shown
+from search.experiment.schema import shown
 
 MOST = 500
 """Number of lines in one figure; of more configurations the best are drawn, and the title says so."""

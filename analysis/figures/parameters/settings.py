@@ -16,8 +16,8 @@ from analysis.figures.parameters.slices import Slice, crosses, draw_slice, edge,
 from analysis.load import Results
 from analysis.numbers.by_epoch import curves
 from analysis.numbers.expected import expected
-from analysis.wording.columns import shown
 from search.errors import SearchError
+from search.experiment.schema import shown
 
 LEARNING_RATES = ("config.learning_rate", "config.second_learning_rate")
 

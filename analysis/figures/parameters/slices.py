@@ -18,8 +18,8 @@ from analysis.findings import constants
 from analysis.load import Results
 from analysis.numbers.expected import expected
 from analysis.statistics import Interval, bootstrap
-from analysis.wording.columns import shown
 from search.errors import SearchError
+from search.experiment.schema import shown
 
 Values = NDArray[np.float64]
 

@@ -9,9 +9,8 @@ import pandas as pd
 
 from analysis.load import Results
 from analysis.report.live.plain import column, plain
-from analysis.wording.columns import shown
 from search.errors import SearchError
-from search.experiment.schema import CONFIG_PREFIX
+from search.experiment.schema import CONFIG_PREFIX, shown
 
 MOST_OUTPUT = 60_000
 """Number of characters of a trial's output that are shown, from its end."""

@@ -15,12 +15,12 @@ from analysis.load import Results
 from analysis.report.live.plain import plain
 from analysis.stored.manifest import moment
 from analysis.stored.source import StoredExperiment
-from analysis.wording.columns import shown
 from analysis.wording.formats import cell
 from search.errors import SearchError
 from search.experiment.lock import is_held
 from search.experiment.remote.claim import is_claimed
 from search.experiment.remote.store import Store, parse_results_path
+from search.experiment.schema import shown
 
 PACE_AFTER = 4
 """Number of trials that must have ended before their pace says anything."""

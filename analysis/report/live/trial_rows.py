@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.load import Results
 from analysis.report.live.plain import Plain, column
 from analysis.report.live.standing import latest_epochs
-from analysis.wording.columns import headings
+from search.experiment.schema import headings
 
 
 def columns(results: Results) -> list[str]:
