@@ -21,6 +21,7 @@ from trainables.setting_table import OF_THE_SEARCH, check_settings
 from trainables.settings.backbones import BACKBONES
 from trainables.settings.changes import check_image_change, check_own_change
 from trainables.settings.checks import check_image_settings, check_known_image_settings, check_training_settings
+from trainables.settings.hyperparameters import check_names, check_names_with_fit
 from trainables.settings.image import IMAGE_SETTINGS, ImageSettings, of_data, of_image_classifier, of_training
 from trainables.settings.regimes import check_weights_files
 from trainables.trial import Config, Declaration, Metrics, Trial, declaration_of
@@ -158,6 +159,7 @@ def train_with(
         warm_up=warm_up,
         open_data=open_data,
         check_change=Declaration.check_change if fit or callbacks else check_own_change,
+        check_names=check_names_with_fit if fit else check_names,
         grows=fit is None,
     )
     return train_own

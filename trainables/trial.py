@@ -6,7 +6,7 @@ The module holds only plain values and callables: no Ray, no Optuna, no Keras.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -189,6 +189,11 @@ def _fixed(names: Sequence[str], settings: Settings) -> None:
     )
 
 
+def _any_names(names: Collection[str]) -> Sequence[str]:
+    """Accept all hyperparameters, and tell nothing of them."""
+    return ()
+
+
 def _no_files(settings: Settings, dataset: DatasetInfo | None, data_dir: Path | None) -> Mapping[str, str]:
     """Return no digests, because trials read no files but data."""
     return {}
@@ -223,6 +228,9 @@ class Declaration:
     check_change: Callable[[Sequence[str], Settings], None] = _fixed
     """Called with names of settings and all settings; raises TrainableError for one that a training cannot go on with
     when it has another value than in the trial whose checkpoint it continues (`Trial.inherits`)."""
+    check_names: Callable[[Collection[str]], Sequence[str]] = _any_names
+    """Called with the names of all hyperparameters that a HyperModel asks for by itself; returns lines to tell before
+    the search of those that are settings of the trainable too. Raises TrainableError for one that must not be."""
     grows: bool = False
     """Whether it follows `Trial.growth`, and then yields `train_images` with every epoch."""
 

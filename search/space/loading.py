@@ -254,7 +254,11 @@ def _checked(space: Space) -> Space:
 
 def _space_apart(space_file: SpaceFile, say: Callable[[str], None]) -> Space:
     process = SpaceProcess(space_file)
-    described = process.described(say)
+    try:
+        described = process.described(say)
+    except SearchError:
+        process.close()
+        raise
     for note in described.notes:
         say(note)
     try:

@@ -11,7 +11,7 @@ import dataclasses
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -21,6 +21,7 @@ from search.space.building.exploration import Build, Undeclarable, Values, explo
 from search.space.building.hypermodel import build_once, is_build, leave_weights_out, propose
 from search.space.building.space_process import Building, Described, PlainParameter, plain_parameter
 from search.space.loading import SpaceFile
+from trainables.errors import TrainableError
 from trainables.trial import declaration_of
 
 SHOWN_FAILURES = 3
@@ -109,13 +110,14 @@ def _explored(space: Space, described: Described, tell: Callable[[Building], Non
         raise SearchError(f"the HyperModel's `build` fails with its defaults: {error}") from None
     except Undeclarable as reason:
         note = f"NOTE: a build tells the hyperparameters of each trial, since no table can show them all: {reason}."
-        return dataclasses.replace(described, notes=(note,))
+        return dataclasses.replace(described, notes=(note, *_of_names(space, asked)))
     if not found.parameters:
         raise SearchError("the HyperModel asks for no hyperparameter with more than one value; expected one to search.")
     declared = dataclasses.replace(space, parameters=found.parameters, fixed={})
     notes = [f"NOTE: the HyperModel's build fails with {failure}" for failure in found.failures[:SHOWN_FAILURES]]
     if len(found.failures) > SHOWN_FAILURES:
         notes.append(f"NOTE: and with {len(found.failures) - SHOWN_FAILURES} other values.")
+    notes += _of_names(space, asked)
     others = {name: value for name, value in found.constants.items() if name not in space.fixed}
     return dataclasses.replace(
         described,
@@ -123,6 +125,18 @@ def _explored(space: Space, described: Described, tell: Callable[[Building], Non
         parameters=_plain_parameters(declared.parameters),
         notes=tuple(notes),
     )
+
+
+def _of_names(space: Space, asked: Collection[str]) -> list[str]:
+    """What to tell of hyperparameters that are settings of the trainable too; raises SearchError for what must not be.
+
+    Where `fixed` gives the value of one, the user has said so.
+    """
+    try:
+        notes = declaration_of(space.trainable).check_names(set(asked) - space.fixed.keys())
+    except TrainableError as error:
+        raise SearchError(str(error)) from None
+    return [f"NOTE: {note}" for note in notes]
 
 
 class _TrialThere:

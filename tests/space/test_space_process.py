@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from search.driver.search import open_search
+from search.errors import SearchError
 from search.experiment.folder import Experiment
 from search.experiment.states import TrialState
 from search.planning.make_plan import make_plan
@@ -48,6 +49,13 @@ def behind_a_float(hp):
         hp.Choice("width", [2, 3])
     return build_model(hp)
 
+def divides_the_data(hp):
+    hp.Int("sample_size", 50, 100)
+
+def trains_long(hp):
+    hp.Int("epochs", 2, 4)
+    hp.Int("units", 2, 4)
+
 def drawn(trial):
     if trial.number == 1:
         return {"n": trial.suggest_integer("n", 1, 3)}
@@ -78,6 +86,17 @@ def test_build_function_needs_no_space_and_what_its_fit_asks_for_is_found(file: 
         "shuffle": Choice(False, True),
         "rate": Float(0.1, 0.5, when={"dropout": True}),
     }
+
+
+def test_hyperparameters_that_are_settings_of_the_search_too_are_refused_or_told_before_it(file: str) -> None:
+    with pytest.raises(SearchError, match=r"'sample_size', which is a setting of the search too, and would change"):
+        space_of(read_space(f"{file}:divides_the_data"))
+    notes: list[str] = []
+    assert space_of(read_space(f"{file}:trains_long"), notes.append).parameters.keys() == {"epochs", "units"}
+    assert notes == [
+        "NOTE: the HyperModel's hyperparameter 'epochs' is a setting of the search too: each trial is trained by it. "
+        "Give it another name in the model if that is not meant."
+    ]
 
 
 def test_hypermodel_that_no_table_can_show_is_proposed_and_resumed_by_builds(file: str, tmp_path: Path) -> None:
