@@ -85,8 +85,8 @@ class Recorder:
         is_news = report.worker is not None and report.worker != trial.worker
         trial.node, trial.worker = report.node or trial.node, report.worker or trial.worker
         trial.facts |= report.facts
-        if trial.started_at is None:
-            trial.started_at = report.started_at
+        if trial.begun is None and report.begun_s_ago is not None:
+            trial.begun, trial.started_at = time.monotonic() - report.begun_s_ago, time.time() - report.begun_s_ago
         if is_news:  # Whoever reads the folder sees who trains it, and since when; if it has ended, a later row holds.
             self._rows.append(running_row(self._plan, trial))
         decision = Decision.CONTINUE

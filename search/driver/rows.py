@@ -53,9 +53,10 @@ def finished_row(plan: Plan, trial: ActiveTrial, end: TrialEnd, log: str | None)
 
     Where training sets grow, `training_share` and `sample_size` say on what part of it the trial ended.
     """
-    now = time.time()
+    now, ended = time.time(), time.monotonic()
     goals, best = plan.space.goals, best_epoch(trial, plan.space)
     at_best = {name: value for name, value in (best or {}).items() if name not in _OF_THE_EPOCH}
+    begun = trial.begun if trial.begun is not None else ended
     started = trial.started_at if trial.started_at is not None else now
     row = {
         **running_row(plan, trial),
@@ -69,8 +70,8 @@ def finished_row(plan: Plan, trial: ActiveTrial, end: TrialEnd, log: str | None)
         "best_epoch": int(best["epoch"]) if best else None,
         "started_at": datetime.fromtimestamp(started, UTC),
         "finished_at": datetime.fromtimestamp(now, UTC),
-        "train_seconds": _trained(trial, now - started),
-        "wait_seconds": max(0.0, started - trial.spec.proposed_at),
+        "train_seconds": _trained(trial, ended - begun),
+        "wait_seconds": max(0.0, begun - trial.spec.proposed_at),
         "log": log,
     }
     return {**row, "violates": goals.violated(row)} if goals.constraints else row

@@ -108,7 +108,7 @@ def snapshot(search: Search, slots: int, begun: float, foresee: bool = False) ->
             trial.spec.trial_id,
             len(trial.epochs),
             trial.epochs[-1][plan.space.metric] if trial.epochs else None,
-            time.time() - (trial.started_at or trial.spec.proposed_at),
+            time.monotonic() - (trial.begun or trial.spec.proposed_at),
             trial.config,
             expected.get(trial.spec.trial_id),
         )

@@ -208,7 +208,7 @@ class TrialQueue:
             trial_id,
             settings,
             seed=self._plan.seed + seed_offset,
-            proposed_at=time.time(),
+            proposed_at=time.monotonic(),
             shape=self._plan.space.shape(settings),
             decides=decides,
             begun=trial_id in self.begun_before,

@@ -24,7 +24,9 @@ class ActiveTrial:
     """The trial whose configuration is trained again with another seed; None for a first run."""
     epochs: list[Metrics] = field(default_factory=list)
     started_at: float | None = None
-    """When its first work began, in seconds since the epoch."""
+    """When its first work began, in seconds since the epoch, by the driver's clock."""
+    begun: float | None = None
+    """The same by `time.monotonic`, from which spans are taken: a clock may be set while a search runs."""
     has_worker: bool = False
     """Whether a worker was given it; one that was proposed ahead waits until one is free."""
     lost_workers: int = 0
@@ -129,7 +131,7 @@ class Trials:
             return None
         trial_id = next(iter(self.queued))
         trial = self.running[trial_id] = self.queued.pop(trial_id)
-        return dataclasses.replace(trial.spec, proposed_at=time.time())
+        return dataclasses.replace(trial.spec, proposed_at=time.monotonic())
 
     def end(self, ended: EndedTrial) -> None:
         """Remember an ended trial, one of an earlier run of the driver too, in place of the running one."""

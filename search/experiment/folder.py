@@ -78,6 +78,7 @@ class Experiment:
         """Open a new folder; `text` is the space file's. Raises SearchError where an experiment of that name stands."""
         check_free(root)
         with _held(root, store) as (lock, copy):
+            check_free(root, store)  # Another driver may have made one, and ended, before the lock was had.
             write_text(root / "space.py", text)
             write_manifest(root, manifest)  # Last: a folder without a manifest counts as empty.
             experiment = cls(root, space, lock, copy)

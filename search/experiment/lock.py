@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import time
 from pathlib import Path
 from typing import TextIO
@@ -24,7 +25,18 @@ def take_lock(root: Path) -> TextIO:
         raise SearchError(
             f"another search is writing to {root}; wait until it has ended, or give this one another --name."
         ) from None
+    if not _is_still(root / LOCK, lock):  # Another driver took its experiment back, or moved it away, meanwhile.
+        lock.close()
+        return take_lock(root)
     return lock
+
+
+def _is_still(path: Path, lock: TextIO) -> bool:
+    """Return whether a path leads to the open file."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(lock.fileno()))
+    except OSError:
+        return False
 
 
 def _lock(lock: TextIO) -> bool:

@@ -149,7 +149,7 @@ class Attempt:
             refits=context.refits,
             hear=self.hear,
         )
-        link.send(Began(spec.trial_id, time.time()))
+        link.send(Began(spec.trial_id, time.monotonic()))
 
     def begin(self) -> None:
         """Find what the training goes on from: a checkpoint of its own, else its parent's. Raises SearchError."""

@@ -63,7 +63,7 @@ class Began:
 
     trial_id: str
     at: float
-    """When its work began, in seconds since the epoch."""
+    """When its work began, by this machine's `time.monotonic`."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ class TrialSpec:
     seed: int
     """Seed of everything random in the training."""
     proposed_at: float
-    """When it was handed out, in seconds since the epoch."""
+    """When it was handed out, by the driver's `time.monotonic`."""
     shape: Shape = ONE_CORE
     """Cores and GPUs that it is given."""
     decides: bool = True
@@ -213,8 +213,8 @@ class Report:
     trial_id: str
     epochs: list[Metrics] = field(default_factory=list)
     """Finished epochs in order, each with `epoch`."""
-    started_at: float | None = None
-    """When the attempt's work began, in seconds since the epoch; None but in its first report."""
+    begun_s_ago: float | None = None
+    """How long before this report the attempt's work began, whatever the clocks of nodes say; None but in its first."""
     worker: WorkerId | None = None
     """The training process; None where none could be started."""
     node: str = ""

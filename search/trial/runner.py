@@ -50,6 +50,8 @@ class TrialRunner:
     """Whether the trial that was to be held could not be."""
     _begun_at: float = 0.0
     """When the present trial was taken up, by `time.monotonic`."""
+    _work_began: float | None = None
+    """When its training process began with it, by the same clock; None once that was reported."""
     _deaths: int = 0
     """How many training processes have died in the trial."""
     _events: list[str] = field(default_factory=list)
@@ -173,6 +175,8 @@ class TrialRunner:
                 if self._take_death(death, report):
                     break
         report.events, self._events = [*self._events, *report.events], []
+        if self._work_began is not None:
+            report.begun_s_ago, self._work_began = time.monotonic() - self._work_began, None
         if report.end is not None and self._held is not None:
             self._take_up(self._held)
         return report
@@ -194,7 +198,7 @@ class TrialRunner:
             assert message.trial_id == self._spec.trial_id
             process.trials += 1
             self._stops = False  # What was told to stop before has ended.
-            report.started_at = message.at
+            self._work_began = message.at
             return False
         if isinstance(message, Epochs):
             report.epochs.extend(message.metrics)

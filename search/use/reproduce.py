@@ -90,7 +90,7 @@ def spec_of(trial: StoredTrial, plan: Plan) -> TrialSpec:
         trial.trial_id,
         settings,
         seed=int(trial.row["seed"]),
-        proposed_at=time.time(),
+        proposed_at=time.monotonic(),
         shape=plan.space.shape(settings),
         decides=trial.row["state"] == TrialState.PRUNED or plan.space.population is not None,
         growth=growth,

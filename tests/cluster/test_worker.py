@@ -24,7 +24,7 @@ def worker(tmp_path: Path) -> Iterator[Worker]:
 
 
 def spec(number: int, folder: Path) -> TrialSpec:
-    return TrialSpec(f"{number:05d}", {"act": "tidy", "folder": str(folder)}, seed=0, proposed_at=time.time())
+    return TrialSpec(f"{number:05d}", {"act": "tidy", "folder": str(folder)}, seed=0, proposed_at=time.monotonic())
 
 
 def test_a_training_process_begins_the_next_trial_when_its_worker_takes_it(worker: Worker, tmp_path: Path) -> None:

@@ -63,21 +63,6 @@ def test_words_of_a_trainable_stand_in_the_row_of_its_trial(make: Callable[..., 
     assert read_trials(world.experiment.root).table.to_pylist()[0]["engine"] == "fit"
 
 
-def test_seconds_of_training_are_those_of_its_epochs_where_the_trainable_tells_them(make: Callable[..., World]) -> None:
-    world = make()
-    spec = world.start()
-    trial = world.search.trials.running[spec.trial_id]
-    world.epoch(spec, 1, 0.5)
-    for seconds in (0.5, 0.25):
-        trial.epochs.append({"epoch": len(trial.epochs) + 1.0, "value": 0.5, "seconds": seconds})
-    trial.epochs[0]["seconds"] = 1.0
-    trial.started_at = 1.0  # Long ago: the process was starting.
-    world.end(spec)
-    world.search.recorder.flush()
-    row = read_trials(world.experiment.root).table.to_pylist()[0]
-    assert row["train_seconds"] == 1.75
-
-
 def test_row_of_a_repeated_trial_tells_the_means_over_its_runs() -> None:
     row: dict[str, object] = {"trial_id": "a", "value": 0.9, "val_loss": 0.2, "epochs": 3, "config.rate": 0.5}
     first = EndedTrial("a", 0, TrialState.COMPLETE, 0.9, {}, row=row)

@@ -11,11 +11,13 @@ import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import pyarrow.parquet as pq
 import pytest
 
 from search.errors import SearchError
+from search.experiment import lock
 from search.experiment.existing import existing, find_experiments
 from search.experiment.folder import Experiment
 from search.experiment.lock import is_held
@@ -246,3 +248,34 @@ def test_a_killed_writer_loses_no_row_that_it_said_it_had_written(experiment: Ex
         assert set(range(said + 1)) <= set(found.table["number"].to_pylist())
         assert len(read_epochs(experiment.root).table) >= said + 1
         json.loads((experiment.root / "manifest.json").read_text())
+
+
+def test_experiment_that_another_driver_made_before_the_lock_was_had_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def after_another(root: Path) -> TextIO:
+        with monkeypatch.context() as real:
+            real.setattr("search.experiment.folder.take_lock", lock.take_lock)
+            Experiment.create(root, SPACE, "", {"name": "first"}).close()
+        return lock.take_lock(root)
+
+    monkeypatch.setattr("search.experiment.folder.take_lock", after_another)
+    with pytest.raises(SearchError, match="holds an experiment already; continue it with --resume"):
+        Experiment.create(tmp_path / "e", SPACE, "", {"name": "second"})
+    assert read_manifest(tmp_path / "e")["name"] == "first"
+
+
+def test_lock_of_a_folder_that_was_removed_while_it_was_waited_for_is_taken_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, locked = tmp_path / "e", lock._lock
+
+    def after_a_removal(file: TextIO) -> bool:
+        monkeypatch.setattr(lock, "_lock", locked)
+        (root / lock.LOCK).unlink()
+        root.rmdir()
+        return locked(file)
+
+    monkeypatch.setattr(lock, "_lock", after_a_removal)
+    with lock.take_lock(root):
+        assert lock.is_held(root)

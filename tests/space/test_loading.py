@@ -116,7 +116,7 @@ def test_space_that_cannot_be_loaded_on_a_node_fails_its_trials_with_the_reason(
         ),
         "here",
     )
-    runner.begin(TrialSpec("00000", {"x": 1}, seed=0, proposed_at=time.time()))
+    runner.begin(TrialSpec("00000", {"x": 1}, seed=0, proposed_at=time.monotonic()))
     end = None
     while end is None:
         end = runner.proceed().end

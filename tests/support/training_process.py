@@ -123,7 +123,7 @@ def context(root: Path, **changes: object) -> SearchContext:
 
 def run(runner: TrialRunner, trial_id: str = "00000", decides: bool = True, **config: object) -> list[Report]:
     """All reports of one trial."""
-    runner.begin(TrialSpec(trial_id, dict(config), seed=0, proposed_at=time.time(), decides=decides))
+    runner.begin(TrialSpec(trial_id, dict(config), seed=0, proposed_at=time.monotonic(), decides=decides))
     reports = [runner.proceed()]
     while reports[-1].end is None:
         reports.append(runner.proceed())

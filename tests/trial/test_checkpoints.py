@@ -62,7 +62,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 def begin(runner: TrialRunner, begun: bool = False, epochs: int = 6) -> None:
     config: dict[str, object] = {"act": "slow", "epochs": epochs}
-    runner.begin(TrialSpec("00000", config, seed=0, proposed_at=time.time(), begun=begun))
+    runner.begin(TrialSpec("00000", config, seed=0, proposed_at=time.monotonic(), begun=begun))
 
 
 def finish(runner: TrialRunner) -> list[Report]:

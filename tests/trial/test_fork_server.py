@@ -162,7 +162,7 @@ def test_a_process_without_a_trial_ends_with_its_worker(tmp_path: Path) -> None:
 def test_a_killed_server_costs_no_trial(server: ForkServer, tmp_path: Path) -> None:
     at_its_rung = context(tmp_path, fork_server=server.address, checkpoint_every_s=0.0, rungs=(2,))
     runner = TrialRunner(at_its_rung, "here")
-    runner.begin(TrialSpec("00000", {"act": "good", "epochs": 6}, seed=0, proposed_at=time.time()))
+    runner.begin(TrialSpec("00000", {"act": "good", "epochs": 6}, seed=0, proposed_at=time.monotonic()))
     reports = until_it_waits(runner)
     forked = pid_of(reports)
     os.kill(psutil.Process(forked).ppid(), signal.SIGKILL)

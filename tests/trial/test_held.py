@@ -34,7 +34,7 @@ def worker(tmp_path: Path) -> Iterator[TrialRunner]:
 
 
 def spec(number: int, act: str = "good", **config: object) -> TrialSpec:
-    return TrialSpec(f"{number:05d}", {"act": act, **config}, seed=0, proposed_at=time.time())
+    return TrialSpec(f"{number:05d}", {"act": act, **config}, seed=0, proposed_at=time.monotonic())
 
 
 def to_the_end(worker: TrialRunner) -> Report:
@@ -59,7 +59,7 @@ def test_a_held_trial_is_begun_without_a_word(worker: TrialRunner, tmp_path: Pat
     assert [state(first), state(second)] == [("00000", TrialState.COMPLETE), ("00001", TrialState.COMPLETE)]
     assert first.end is not None
     assert first.end.output == "a word from the trial\nand one past Python", "Its own, though another has begun since."
-    assert second.started_at is not None
+    assert second.begun_s_ago is not None
     assert first.worker == second.worker
     assert state(run(worker, "00002", act="good")[-1]) == ("00002", TrialState.COMPLETE)
 
@@ -122,7 +122,7 @@ def test_a_trial_that_is_too_large_to_be_held_goes_back(worker: TrialRunner, mon
 def test_the_held_trial_follows_one_that_is_told_to_stop(tmp_path: Path) -> None:
     worker = TrialRunner(context(tmp_path, rungs=(2,)), "here")
     worker.begin(spec(0, "tidy", folder=str(tmp_path)))
-    worker.hold(TrialSpec("00001", {"act": "good"}, seed=0, proposed_at=time.time(), decides=False))
+    worker.hold(TrialSpec("00001", {"act": "good"}, seed=0, proposed_at=time.monotonic(), decides=False))
     until_it_waits(worker)
     worker.go_on_to_held()
     assert state(to_the_end(worker)) == ("00001", TrialState.COMPLETE)

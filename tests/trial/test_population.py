@@ -45,7 +45,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 def train(runner: TrialRunner, trial_id: str, parent: Parent | None = None, begun: bool = False) -> Report:
     """Train a trial until it waits or ends."""
     config: dict[str, object] = {"act": "good", "epochs": 6}
-    runner.begin(TrialSpec(trial_id, config, seed=0, proposed_at=time.time(), parent=parent, begun=begun))
+    runner.begin(TrialSpec(trial_id, config, seed=0, proposed_at=time.monotonic(), parent=parent, begun=begun))
     return proceed(runner)
 
 

@@ -138,7 +138,7 @@ def test_a_trial_whose_process_keeps_dying_fails_after_three_attempts(runner: Tr
 
 def test_a_killed_process_costs_no_epoch_that_was_saved(tmp_path: Path) -> None:
     runner = TrialRunner(context(tmp_path, checkpoint_every_s=0.0, rungs=(2,)), "here")
-    runner.begin(TrialSpec("00000", {"act": "good", "epochs": 6}, seed=0, proposed_at=time.time()))
+    runner.begin(TrialSpec("00000", {"act": "good", "epochs": 6}, seed=0, proposed_at=time.monotonic()))
     reports = until_it_waits(runner)
     os.kill(pid_of(reports), signal.SIGKILL)
     saved = max(int(path.name) for path in (tmp_path / "checkpoints/00000").glob("[0-9]*"))
@@ -164,7 +164,7 @@ def test_a_hanging_trial_fails_after_the_time_limit(tmp_path: Path) -> None:
 
 def test_a_trial_waits_at_its_rungs_only_and_stops_when_told(tmp_path: Path) -> None:
     runner = TrialRunner(context(tmp_path, rungs=(1, 3)), "here")
-    runner.begin(TrialSpec("00000", {"act": "good", "epochs": 5}, seed=0, proposed_at=time.time()))
+    runner.begin(TrialSpec("00000", {"act": "good", "epochs": 5}, seed=0, proposed_at=time.monotonic()))
     reports = [runner.proceed()]
     while not (reports[-1].waits and reports[-1].epochs[-1]["epoch"] == 3):
         reports.append(runner.proceed())
@@ -176,7 +176,7 @@ def test_a_trial_waits_at_its_rungs_only_and_stops_when_told(tmp_path: Path) -> 
 
 def test_a_trial_that_waits_when_the_worker_ends_runs_its_finally(tmp_path: Path) -> None:
     runner = TrialRunner(context(tmp_path, rungs=(1,)), "here")
-    runner.begin(TrialSpec("00000", {"act": "tidy", "folder": str(tmp_path)}, seed=0, proposed_at=time.time()))
+    runner.begin(TrialSpec("00000", {"act": "tidy", "folder": str(tmp_path)}, seed=0, proposed_at=time.monotonic()))
     assert runner.proceed().waits
     runner.close()
     assert (tmp_path / "tidied").exists()
@@ -184,7 +184,7 @@ def test_a_trial_that_waits_when_the_worker_ends_runs_its_finally(tmp_path: Path
 
 def test_a_trial_that_waits_has_told_what_it_printed(tmp_path: Path) -> None:
     runner = TrialRunner(context(tmp_path, rungs=(1,)), "here")
-    runner.begin(TrialSpec("00000", {"act": "print"}, seed=0, proposed_at=time.time()))
+    runner.begin(TrialSpec("00000", {"act": "print"}, seed=0, proposed_at=time.monotonic()))
     report = runner.proceed()
     runner.close()
     assert (report.waits, "a word from the trial" in report.output) == (True, True)
