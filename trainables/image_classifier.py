@@ -135,7 +135,7 @@ def train_with(
     """
 
     def train_own(config: Config, trial: Trial) -> Generator[Metrics, None, None]:
-        data = load_data({**of_data(config), **trial.asked}, trial)
+        data = load_data({**of_data(config), **trial.asked}, trial, config)
         configure(trial.cpus, trial.gpus, trial.gpu_memory_mib)
         from trainables.own_models.choice import own_engine  # noqa: PLC0415  # needs TensorFlow, see above
         from trainables.training.fitting import fit as epochs_of  # noqa: PLC0415  # likewise
@@ -193,7 +193,7 @@ def _rebuilt(path: Path, build: Callable[[Config, Data], Any], data_dir: Path | 
     elif str(known).endswith("()"):
         raise TrainableError(f"the data of {path} came from the function {known}; expected it as dataset=.")
     trial = Trial(split_seed=about["split_seed"], data_dir=data_dir)
-    data = load_data({**of_data(about["config"]), **about["asked"]}, trial)
+    data = load_data({**of_data(about["config"]), **about["asked"]}, trial, about["config"])
     return with_weights(built_model(build, about["config"], data, trial).model, path)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from search.trial.reads import Config
 from trainables.engines.runtime import configure
 from trainables.errors import TrainableError
 from trainables.image_classifier import train, train_with
@@ -154,6 +155,22 @@ def test_batches_of_a_function_of_the_users_go_to_fit(tmp_path: Path, kind: Any)
     assert "sample_size" not in reports[-1]
     assert "data_fingerprint" not in trial.facts
     assert saved(trial, tmp_path / "model.keras").predict(TABLE, verbose=0).shape == (300, 4)
+
+
+def test_a_data_function_is_given_the_whole_configuration_of_its_trial() -> None:
+    def noisy(config: Mapping[str, object], _trial: Trial) -> Any:
+        part = tf.data.Dataset.from_tensor_slices((TABLE, CLASSES)).batch(config.get("batch_size", 1))
+        return part.take(config["most"]), part, part
+
+    def build(_config: Any, data: Any) -> keras.Model:
+        assert (data.info.num_train, data.info.num_test) == (3, 43)
+        model = keras.Sequential([ROW, layers.Dense(4, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    config = Config({"dataset": noisy, "most": 3, "batch_size": 7, "epochs": 1})
+    assert len(list(train_with(build)(config, Trial()))) == 2
+    assert {"most", "batch_size"} <= config.read
 
 
 def test_a_metric_that_trials_share_begins_each_of_them_at_nothing() -> None:

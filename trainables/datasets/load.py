@@ -39,19 +39,20 @@ class Named(NamedTuple):
     catalogue: Catalogue
 
 
-def load_data(config: Mapping[str, object], trial: Trial) -> Data:
+def load_data(config: Mapping[str, object], trial: Trial, whole: Mapping[str, object] | None = None) -> Data:
     """Return the training, validation and test data of `config["dataset"]`, as the configuration says.
 
     `image_size`, `sample_size` and the fractions are followed; greyscale images keep their one channel. `info` counts
     the splits before `sample_size` is applied. The node's first call for this data set and size decodes it, later ones
-    take milliseconds. A function in place of a name is called with the configuration and the trial, in every trial.
+    take milliseconds. A function in place of a name is called with the configuration and the trial, in every trial;
+    `whole` is that configuration where `config` is only the part of it that concerns the data.
     """
     check_data_settings({name: (value,) for name, value in config.items()}, None)
     dataset = config.get("dataset")
     if dataset is None:
         raise TrainableError("no data set is given, and the trainable takes one. Add dataset=... to the space.")
     if callable(dataset):
-        return _from_function(dataset, config, trial)
+        return _from_function(dataset, config, trial, config if whole is None else whole)
     source = locate(str(dataset), trial.data_dir)
     cache_dir = trial.cache_dir or default_cache_dir()
     catalogue = open_catalogue(source, cache_dir)
@@ -90,8 +91,10 @@ def _divided(arrays: tuple[Inputs, NDArray[Any]], found: Named, config: Mapping[
     return Data(train, validation, test, info)
 
 
-def _from_function(function: DataFunction, config: Mapping[str, object], trial: Trial) -> Data:
-    given, name = call(function, config, trial), name_of(function)
+def _from_function(
+    function: DataFunction, config: Mapping[str, object], trial: Trial, whole: Mapping[str, object]
+) -> Data:
+    given, name = call(function, whole, trial), name_of(function)
     check_no_image_size({"image_size": (config.get("image_size"),)}, name)
     if isinstance(given, Examples):
         found = trial.facts["data_fingerprint"] = given.fingerprint()
@@ -99,7 +102,8 @@ def _from_function(function: DataFunction, config: Mapping[str, object], trial: 
     for setting in ("sample_size", "evaluation_size", "validation_fraction", "test_fraction"):
         if config.get(setting) is not None:
             raise TrainableError(
-                f"{setting} is set and {name} gives no arrays that could be divided; expected none. Read it in {name}."
+                f"{setting} is set and {name} gives no arrays that could be divided; expected none. Give it another "
+                f"name, and read that in {name}."
             )
     num_train, num_validation, num_test = (_size_of(part) for part in given)
     return Data(*given, DatasetInfo(name, name, "", num_train, num_validation, num_test, 0, None))

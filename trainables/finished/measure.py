@@ -41,7 +41,7 @@ def load_test_images(config: Config, trial: Trial) -> TestImages:
 
     Raises TrainableError where they are not at hand, or are not images.
     """
-    data = load_data(of_data(config), trial)
+    data = load_data(of_data(config), trial, config)
     if data.info.input_shapes or not isinstance(data.test, Split):
         raise TrainableError(f"{data.info.name} holds no images; expected a data set of images.")
     images, labels = data.test.take()
