@@ -18,6 +18,7 @@ from search.console import Console
 from search.driver.history import ended_trials
 from search.driver.ranking import best, front, scores, values_by_configuration
 from search.errors import NothingSucceeded, SearchError
+from search.experiment.again import GIVEN
 from search.experiment.existing import is_experiment
 from search.experiment.manifest import read_manifest
 from search.experiment.schema import read_epochs, read_trials
@@ -32,8 +33,6 @@ from trainables.errors import TrainableError
 if TYPE_CHECKING:
     import pandas as pd
 
-GIVEN = "SPACE"
-"""What stands in a command, in the manifest, for a space that Python gave as an object."""
 LOAD_MODEL = ("trainables.image_classifier", "load_model")
 """Loads a stored model; found by its name, so that nothing here waits for TensorFlow or knows of image classifiers."""
 

@@ -19,6 +19,7 @@ from analysis.statistics import Z, pooled_deviation, student
 from analysis.stored.source import StoredExperiment
 from analysis.wording.formats import cell
 from search.errors import SearchError
+from search.experiment.again import GIVEN, runnable, under_another_name
 from search.experiment.schema import CONFIG_PREFIX, shown
 
 
@@ -144,11 +145,11 @@ def duration(seconds: float) -> str:
 
 def again(source: StoredExperiment, results: Results) -> list[tuple[str, str]]:
     """Return what can be done and its command, for one experiment: search again, continue, run its best again."""
-    file = source.space.file or "SPACE"
+    file = source.space.file or GIVEN
     words = list(source.manifest.command) or [file]
     table = configurations(results)
     found = [
-        ("Search again, under another name", [*_without_name(words), "--name", "ANOTHER"]),
+        ("Search again, under another name", under_another_name(words)),
         ("Continue or extend this search", [*[word for word in words if word != "--resume"], "--resume"]),
     ]
     own = table[table["experiment"] == source.name]
@@ -163,7 +164,7 @@ def again(source: StoredExperiment, results: Results) -> list[tuple[str, str]]:
 
 
 def _commands(found: Sequence[tuple[str, list[str]]]) -> list[tuple[str, str]]:
-    return [(title, shlex.join(["python", "-m", "search.run", *command])) for title, command in found]
+    return [(title, runnable(command)) for title, command in found]
 
 
 def _reproduced(source: StoredExperiment, own: pd.DataFrame) -> str:
@@ -178,16 +179,6 @@ def _stopping(source: StoredExperiment) -> list[str]:
     options = source.manifest.options
     both = options.get("fidelity") == "both"
     return ["--stopping", str(options.get("stopping")), "--fidelity", "both"] if both else ["--stopping", "none"]
-
-
-def _without_name(words: list[str]) -> list[str]:
-    """Return the words of a command without --resume and without its --name, which is taken."""
-    kept, skip = [], False
-    for word in words:
-        if not skip and word not in ("--name", "--resume") and not word.startswith("--name="):
-            kept.append(word)
-        skip = word == "--name"
-    return kept
 
 
 _CHOOSE = ("--dataset", "--metric", "--mode", "--objective", "--constraint", "--seed", "--data-dir", "--results")

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from search.console import Console
+from search.experiment.again import GIVEN, runnable
 from search.experiment.disk import disk_use
 from search.experiment.schema import CONFIG_PREFIX, headings
 from search.experiment.states import SearchEnd, TrialState
@@ -167,17 +168,13 @@ def _print_best(console: Console, result: Result, config: Mapping[str, object]) 
     if plan.space.population is not None:
         _print_member(console, result)
         return
-    if plan.space_file.packed:
-        pins = {**plan.options.pins, **config}
-        name = f"{plan.name}-best"
-        console.result(f"again:   run_search(space, set={pins!r}, trials=1, stopping='none', name={name!r})")
-        return
-    words = ["python", "-m", "search.run", relative_to_here(plan.space_file.address), *_asked_words(plan, config)]
+    searched = GIVEN if plan.space_file.packed else relative_to_here(plan.space_file.address)
+    words = [searched, *_asked_words(plan, config)]
     # How a training set grows within one training is part of the configuration; a rule never ends a single trial.
     as_then = ["--stopping", plan.space.stopping, "--fidelity", "both"]
     stopping = as_then if plan.fidelity == "both" else ["--stopping", "none"]
     again = [*words, "--trials", "1", *stopping, "--name", f"{plan.name}-best"]
-    console.result(f"again:   {shlex.join(again)}")
+    console.result(f"again:   {runnable(again)}")
 
 
 def _print_member(console: Console, result: Result) -> None:

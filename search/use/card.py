@@ -16,11 +16,20 @@ from typing import Any
 
 from search.console import Console
 from search.errors import SearchError
+from search.experiment.again import GIVEN, runnable, under_another_name
 from search.experiment.atomic import write_text
 from search.experiment.states import TrialState
 from search.use.stored_trial import StoredTrial, runs_of
 from search.wording import counted, show_value
 
+_IMPORTS = (
+    "from search import Experiment, run_search",
+    "from search.console import Console",
+    "from search.use.reproduce import reproduce",
+    "from search.use.stored_trial import stored_trial",
+    "",
+)
+"""What the calls of a card need, where the space was an object of Python."""
 Z = 1.959964
 """Standard deviations of a normal distribution that hold 95 %."""
 
@@ -89,7 +98,8 @@ def _data(trial: StoredTrial) -> list[str]:
         ("used for training", f"{int(trial.row.get('sample_size') or data['num_train']):,}"),
         ("classes", ", ".join(data["class_names"]) or data["num_classes"]),
     ]
-    return [*_table(("", ""), rows), "", *[f"- {note}" for note in data.get("notes", ())]]
+    notes = [f"- {note}" for note in data.get("notes", ())]
+    return [*_table(("", ""), rows), *([""] if notes else []), *notes]
 
 
 def _configuration(trial: StoredTrial) -> list[str]:
@@ -167,15 +177,18 @@ def _made_with(trial: StoredTrial) -> list[str]:
 
 
 def _again(trial: StoredTrial) -> list[str]:
-    root = trial.experiment.path
-    command = shlex.join(["python", "-m", "search.run", *trial.manifest["command"]])
-    lines = ["```", f"{command}", f"python -m search.use reproduce {shlex.quote(str(root))} --trial {trial.trial_id}"]
+    root, words = trial.experiment.path, trial.manifest["command"]
+    again, given = runnable(under_another_name(words)), words[0] == GIVEN
+    reproduced = f"python -m search.use reproduce {shlex.quote(str(root))} --trial {trial.trial_id}"
+    if given:
+        stored = f"stored_trial(Experiment({str(root)!r}, space), {trial.trial_id!r})"
+        reproduced = f"reproduce({stored}, None, Console())"
+    lines = ["```python" if given else "```", *(_IMPORTS if given else ()), again, reproduced, "```", ""]
+    lines += ["`space` is the object that was searched; this folder has no file of it.", ""] if given else []
     lines += [
-        "```",
-        "",
         f"The first searches again; the second trains this trial again (seed {trial.row['seed']}),",
+        "and says whether every metric is the same; on one core of the same processor it is, to the bit.",
     ]
-    lines += ["and says whether every metric is the same; on one core of the same processor it is, to the bit."]
     try:
         digest = hashlib.sha256(trial.model.read_bytes()).hexdigest()
     except SearchError:

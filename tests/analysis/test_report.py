@@ -77,6 +77,19 @@ def test_command_of_the_best_gives_the_options_that_the_trial_had_and_the_same_d
     assert words[10:20] == chosen
 
 
+def test_commands_of_a_search_that_python_was_given_are_calls(tmp_path: Path) -> None:
+    rows = [trial(0, 0.9, {"filters": 64, "learning_rate": 0.5, "network": "vgg16"})]
+    words = ["SPACE", "--dataset", "digits", "--trials", "4", "--name", "a"]
+    results = load(write(tmp_path / "a", rows, command=words))
+    commands = dict(again(results.sources[0], results))
+    assert commands["Search again, under another name"] == (
+        "run_search(space, dataset='digits', trials=4, name='ANOTHER')"
+    )
+    assert commands["Continue or extend this search"] == (
+        "run_search(space, dataset='digits', trials=4, name='a', resume=True)"
+    )
+
+
 PICTURES = ("img", "source")
 
 

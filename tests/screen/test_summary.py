@@ -228,6 +228,18 @@ def test_trials_stopped_on_a_part_of_the_training_set_are_told_in_one_line() -> 
     assert "stopped on a part" not in printed(result())
 
 
+def test_best_of_an_object_of_python_is_run_again_by_a_call_with_all_that_the_search_was_given() -> None:
+    given = SpaceFile("given.py", "", packed=b"x")
+    options = Options(
+        pins={"epochs": 2}, dataset="digits", metric="val_accuracy", constraints={"num_parameters": "<=9"}
+    )
+    world = result(plan=plan(space_file=given, options=options, seed=7), best_config={"x2": 2})
+    assert (
+        "again:   run_search(space, set={'epochs': 2, 'x2': 2}, dataset='digits', metric='val_accuracy', "
+        "constraint='num_parameters<=9', seed=7, trials=1, stopping='none', name='given-best')" in printed(world, 400)
+    )
+
+
 def test_best_of_a_growing_training_set_is_run_again_with_one() -> None:
     options: dict[str, float | str] = {"fidelity": "both", "min_epochs": 2}
     space = dataclasses.replace(SPACE, stopping="asha", stopping_options=options)

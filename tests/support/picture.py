@@ -32,7 +32,7 @@ ORDER_INSIDE = {
     "search.sampling": "sampling proposals drawing samplers multi_fidelity model thinned journal translation "
     "functions declared",
     "search.sampling.model": "expected_improvement gaussian_process learning_curves by_chance encoding",
-    "search.experiment": "disk folder trackers schema parts remote existing damage manifest states lock atomic",
+    "search.experiment": "again disk folder trackers schema parts remote existing damage manifest states lock atomic",
     "search.experiment.trackers": "tracking tensorboard mlflow wandb tracker names",
     "search.experiment.remote": "copy mirror claim resumable store",
     "search.space": "server loading building unloaded written definition conditions per_trial pinned_function "

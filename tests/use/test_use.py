@@ -205,6 +205,12 @@ def test_card_says_data_metrics_with_intervals_and_how_to_make_it_again(best: St
     assert f"| test_accuracy | {accuracy:.4g} | {interval(accuracy, 359)} |" in text
     assert "Over 2 runs of this configuration with different seeds" in text
     assert f"python -m search.use reproduce {best.experiment.path} --trial {best.trial_id}" in text
+    (command,) = (line for line in text.splitlines() if line.startswith("python -m search.run"))
+    assert command.endswith(" --name ANOTHER"), "Its own name is taken."
+    manifest = {**best.manifest, "command": ["SPACE", "--name", "given", "--trials", "2"]}
+    given = as_markdown(dataclasses.replace(best, manifest=manifest))
+    assert "\nrun_search(space, trials=2, name='ANOTHER')\n" in given
+    assert f"\nreproduce(stored_trial(Experiment({str(best.experiment.path)!r}, space), {best.trial_id!r})" in given
     assert main(["card", str(best.experiment.path)]) == 0
     assert (best.experiment.path / "card.md").read_text() == text
 
