@@ -36,9 +36,11 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="PARAM[,PARAM]",
-        help="a row for each value of these columns; configuration: the runs of each taken together",
+        help="a row for each value of these settings, or else columns; configuration: the runs of each taken together",
     )
-    parser.add_argument("--sort", metavar="COLUMN", help="order of the rows (default: best validation first)")
+    parser.add_argument(
+        "--sort", metavar="COLUMN", help="order of the rows, by a heading of the table (default: best validation first)"
+    )
     parser.add_argument("--top", type=int, metavar="N", help="only the first N rows")
     parser.add_argument("--format", choices=FORMATS, default="text", help="(default: text)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the table to a file")

@@ -12,6 +12,10 @@ from analysis.load import Results
 from analysis.statistics import Comparison, bootstrap, difference, iqm, paired, pooled_deviation, wilson
 from analysis.stored.source import StoredExperiment
 from analysis.wording.columns import measured
+from search.experiment.schema import CONFIG_PREFIX
+
+EVALUATION = f"{CONFIG_PREFIX}evaluation_size"
+"""The column of the setting that limits how many images validation and test have."""
 
 
 def with_configuration(results: Results, trials: pd.DataFrame) -> pd.DataFrame:
@@ -46,9 +50,9 @@ def _configurations(results: Results, metric: str) -> pd.DataFrame:
     grouped = runs.groupby("configuration", sort=False)
     first = runs.drop_duplicates("configuration").set_index("configuration")
     table = first.assign(runs=grouped.size(), **{name: grouped[name].mean() for name in measured(runs)})
-    table = table.join(_summary(runs, metric, image_counts(results, metric)))
+    table = table.join(_summary(runs, metric, image_counts(results, metric, first)))
     if "test_accuracy" in runs:
-        test = _summary(runs, "test_accuracy", image_counts(results, "test_accuracy"))[["mean", "low", "high"]]
+        test = _summary(runs, "test_accuracy", image_counts(results, "test_accuracy", first))[["mean", "low", "high"]]
         table = table.join(test.set_axis(["test", "test_low", "test_high"], axis=1))
     if "train_seconds" in runs:
         table["seconds"] = table["train_seconds"]
@@ -68,15 +72,14 @@ def _front_first(results: Results, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _summary(runs: pd.DataFrame, metric: str, images: pd.Series | None) -> pd.DataFrame:
-    """Return mean, spread and interval of a metric for each configuration."""
+    """Return mean, spread and interval of a metric for each configuration; `images`: behind each, by configuration."""
     grouped = runs.groupby("configuration", sort=False)[metric]
     table = pd.DataFrame({"mean": grouped.mean(), "std": grouped.std(), "low": np.nan, "high": np.nan})
     table["iqm"] = table["mean"]
     sizes = grouped.size()
     if images is not None:
-        counts = runs.drop_duplicates("configuration").set_index("configuration")["experiment"].map(images)
-        single = sizes.index[(sizes == 1) & (counts > 0) & table["mean"].between(0, 1)]
-        low, high = wilson(table.loc[single, "mean"], counts[single].astype(float))
+        single = sizes.index[(sizes == 1) & (images > 0) & table["mean"].between(0, 1)]
+        low, high = wilson(table.loc[single, "mean"], images[single].astype(float))
         table.loc[single, "low"], table.loc[single, "high"] = low, high
     repeated = runs[runs["configuration"].isin(sizes.index[sizes > 1])]
     for name, values in repeated.groupby("configuration", sort=False)[metric]:
@@ -95,12 +98,19 @@ def runs_told(table: pd.DataFrame) -> str:
     return f"means over up to {most} seeds for {several} of {len(table)}, one run of the others"
 
 
-def image_counts(results: Results, metric: str) -> pd.Series | None:
-    """Return the number of images behind an accuracy, by experiment; None for other metrics or if it is not known."""
+def image_counts(results: Results, metric: str, trials: pd.DataFrame) -> pd.Series | None:
+    """Return the number of images behind an accuracy of each of these trials, or of configurations by their first one.
+
+    It is 0 where it is not known; None for other metrics, or where it is known of none.
+    """
     if metric not in ("val_accuracy", "test_accuracy"):
         return None
     counts = {source.name: _images(source, metric) for source in results.sources}
-    return pd.Series(counts) if any(counts.values()) else None
+    images = trials["experiment"].map(counts).astype(float)
+    if EVALUATION in trials:  # A setting that the search varies.
+        most = pd.to_numeric(trials[EVALUATION], errors="coerce").astype(float)
+        images = images.where(~(most > 0) | (images < most), most)
+    return images.astype(int) if images.any() else None
 
 
 def _images(source: StoredExperiment, metric: str) -> int:
@@ -139,8 +149,8 @@ class _Comparer:
         self._values = runs[metric].to_numpy(float)
         self._seeds = runs["seed"].to_numpy(float, na_value=np.nan) if "seed" in runs else None
         self._noise = pooled_deviation([self._values[rows] for rows in self._rows.values()])
-        images = image_counts(results, metric)
-        self._images = None if images is None else runs["experiment"].map(images).to_numpy(int)
+        images = image_counts(results, metric, runs)
+        self._images = None if images is None else images.to_numpy(int)
 
     def compare(self, left: str, right: str) -> Comparison:
         one, other = self._rows[left], self._rows[right]

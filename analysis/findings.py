@@ -75,8 +75,8 @@ def _value(row: pd.Series, value: str, low: str, high: str, metric: str) -> str:
 
 
 def _images(results: Results, row: pd.Series) -> str:
-    counts = image_counts(results, "test_accuracy")
-    count = 0 if counts is None else int(counts[row["experiment"]])
+    counts = image_counts(results, "test_accuracy", row.to_frame().T)
+    count = 0 if counts is None else int(counts.iloc[0])
     return f" on {count:,} images" if count else ""
 
 

@@ -13,10 +13,10 @@ from analysis.configurations import configurations, image_counts, runs_told, wit
 from analysis.findings import INTERVALS, notes
 from analysis.load import Results
 from analysis.statistics import Array, bootstrap, wilson
-from analysis.wording.columns import find_column, find_columns
+from analysis.wording.columns import find_column, find_columns, settings_not_columns
 from analysis.wording.formats import Table
 from search.errors import SearchError
-from search.experiment.schema import shown
+from search.experiment.schema import headings, shown
 
 _STATES = ["complete", "running", "pruned", "failed"]
 _SHOWN = ("sample_size", "num_parameters", "num_trainable_parameters")
@@ -49,7 +49,7 @@ def trial_table(results: Results, sort: str | None = None, top: int | None = Non
         ranked = ranked.sort_values(column, ascending=_ascending(column, results), kind="stable")
         if "accuracy" in column or "loss" in column or column == metric:
             ranked = ranked.sort_values("_share", ascending=False, kind="stable")
-        said = (_sorting(column), *said)
+        said = (_sorting(headings(trials.columns)[column]), *said)
     part = ranked.head(top or len(ranked))
     if len(part) < len(ranked):
         said = (f"The first {top} of {len(ranked)} trials.", *said)
@@ -95,10 +95,10 @@ def _sizes(trials: pd.DataFrame) -> list[str]:
 
 def _with_test_interval(results: Results, frame: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     """Return the table with the binomial interval of each trial's test accuracy beside it."""
-    counts = image_counts(results, "test_accuracy")
+    counts = image_counts(results, "test_accuracy", trials)
     if "test_accuracy" not in frame or counts is None:
         return frame
-    images = trials["experiment"].map(counts).to_numpy(float)
+    images = counts.to_numpy(float)
     low, high = wilson(frame["test_accuracy"], np.where(images > 0, images, np.nan))
     at = frame.columns.get_loc("test_accuracy")
     assert isinstance(at, int)
@@ -114,13 +114,13 @@ def _ascending(column: str, results: Results) -> bool:
     return "accuracy" not in column
 
 
-def _sorting(column: str) -> str:
-    if shown(column).startswith("test"):
+def _sorting(heading: str) -> str:
+    if heading.startswith("test"):
         return (
-            f"Sorted by {shown(column)}, as asked: whoever chooses by the test set has no unbiased test value left. "
+            f"Sorted by {heading}, as asked: whoever chooses by the test set has no unbiased test value left. "
             "Choose by validation."
         )
-    return f"Sorted by {shown(column)}."
+    return f"Sorted by {heading}."
 
 
 def configuration_table(results: Results, top: int | None = None) -> Table:
@@ -173,11 +173,12 @@ def group_table(results: Results, by: Sequence[str], sort: str | None = None) ->
     whole = {name: "Int64" for name in _SHOWN if name in frame and (frame[name].dropna() % 1 == 0).all()}
     frame = frame.astype(whole)
     order = find_column(frame, sort) if sort else f"best {results.metric}"
-    said = (_sorting(order),) if sort else ()
+    said = (_sorting(headings(frame.columns)[order]),) if sort else ()
     ascending = _ascending(order, results) if sort else results.mode == "min"
     if order in frame:
         frame = frame.sort_values(order, ascending=ascending, kind="stable", na_position="last")
     meaning = (*_meaning(frame, results), _of_what(table))
+    told = (*settings_not_columns(results.trials, columns), *told)
     return Table(frame.reset_index(drop=True), (*said, *told, *meaning, *notes(results)))
 
 

@@ -23,7 +23,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("results", nargs="+", metavar="RESULTS", help=PLACES)
     kinds = f"one or more of {', '.join(KINDS)} (default: all)"
     parser.add_argument("--kind", action="extend", nargs="+", choices=list(KINDS), metavar="KIND", help=kinds)
-    parser.add_argument("--by", action="append", default=[], metavar="PARAM[,PARAM]", help="group by these columns")
+    parser.add_argument(
+        "--by", action="append", default=[], metavar="PARAM[,PARAM]", help="group by these settings, or else columns"
+    )
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: figures/ in the (first) experiment")
     return parser
 

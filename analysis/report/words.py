@@ -104,12 +104,12 @@ def noise(results: Results, table: pd.DataFrame) -> list[str]:
 
 
 def _image_noise(results: Results, table: pd.DataFrame, metric: str) -> str | None:
-    counts = image_counts(results, metric)
+    counts = image_counts(results, metric, table)
     column = "test" if metric == "test_accuracy" else "mean"
     if counts is None or column not in table or pd.isna(table.iloc[0][column]):
         return None
     row = table.iloc[0]
-    images, share = int(counts[row["experiment"]]), float(np.clip(row[column], 0, 1))
+    images, share = int(counts.iloc[0]), float(np.clip(row[column], 0, 1))
     if not images:
         return None
     margin = Z * math.sqrt(2 * share * (1 - share) / images)

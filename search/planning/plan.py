@@ -88,8 +88,8 @@ class Plan:
         """On how many validation images each metric of the goals is measured that is a share of them."""
         if self.dataset is None:
             return {}
-        most = self.space.fixed.get("evaluation_size")
-        images = min(self.dataset.num_validation, most) if isinstance(most, int) else self.dataset.num_validation
+        limits = [most for most in self.space.settings().get("evaluation_size", ()) if isinstance(most, int)]
+        images = min(self.dataset.num_validation, *limits)
         return {name: images for name in self.space.goals.directions if "accuracy" in name}
 
     @property

@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis.configurations import compare, configurations
+from analysis.configurations import compare, configurations, image_counts
 from analysis.figures.bars import bars
 from analysis.load import load
+from analysis.statistics import wilson
 from analysis.tables import configuration_table, group_table, trial_table
 from analysis.wording.formats import FORMATS, render
 from search.errors import SearchError
@@ -60,6 +61,36 @@ def test_a_setting_with_the_name_of_another_column_is_shown_beside_it(tmp_path: 
         assert wanted in told
     frame = pd.read_csv(io.StringIO(render(group_table(results, ["epochs"]), "csv")))
     assert frame["epochs"].tolist() == [71, 83]
+
+
+def test_a_name_is_a_heading_to_sort_by_and_a_setting_to_group_by(tmp_path: Path) -> None:
+    rows = [
+        trial(n, 0.9 - n / 100, {"epochs": limit}, epochs=e) for n, (limit, e) in enumerate([(9, 3), (7, 2), (9, 1)])
+    ]
+    results = load(write(tmp_path / "a", rows))
+    by_column, by_setting = trial_table(results, sort="epochs"), trial_table(results, sort="config.epochs")
+    assert (by_column.frame["epochs"].tolist(), by_column.notes[0]) == ([1, 2, 3], "Sorted by epochs.")
+    assert by_setting.frame["config.epochs"].tolist() == [7, 9, 9]
+    assert by_setting.notes[0] == "Sorted by config.epochs."
+    groups = group_table(results, ["epochs"], sort="epochs")
+    assert groups.frame["config.epochs"].tolist() == [7, 9]
+    assert "epochs is the setting, and not the column of that name." in groups.notes
+
+
+def test_intervals_count_the_images_that_each_trial_was_tested_on(tmp_path: Path) -> None:
+    rows = [trial(n, 0.9, {"evaluation_size": size}) for n, size in enumerate((100, 50, 100_000, None))]
+    results = load(write(tmp_path / "a", rows))
+    whole = results.sources[0].dataset
+    assert whole is not None
+    images = [100, 50, whole.num_test, whole.num_test]
+    for frame in (trial_table(results).frame, configuration_table(results).frame):
+        tested = frame["test_accuracy"]
+        low, high = wilson(tested, images)
+        assert frame["test_accuracy low"].tolist() == pytest.approx(low.tolist())
+        assert frame["test_accuracy high"].tolist() == pytest.approx(high.tolist())
+    counts = image_counts(results, "val_accuracy", results.trials)
+    assert counts is not None
+    assert counts.tolist()[:2] == [100, 50]
 
 
 def test_repeats_are_compared_over_the_seeds_that_they_share(seeds: Path) -> None:
