@@ -88,6 +88,9 @@ def ties(results: Results, table: pd.DataFrame, top: int = 50) -> list[str]:
     if (compared["high"] == float("inf")).all():
         return ["Every configuration was run once, so the noise is not known; --repeats 3 would tell which differ."]
     tied = table.loc[compared.index[compared["tied"]]]
+    if len(table) == 2:
+        basis = f" (trial {table.loc[compared.index[0], 'number']}; judged by {compared['basis'].iloc[0]})"
+        return [f"The other configuration is {'' if len(tied) else 'not '}inside the noise of the best{basis}."]
     rest = f" of the {len(compared)} next best" if len(table) > top else f" of the other {len(compared)}"
     count = "All" + rest.removeprefix(" of") if len(tied) == len(compared) > 1 else f"{len(tied)}{rest}"
     if tied.empty:
@@ -127,10 +130,10 @@ def cautions(results: Results) -> list[str]:
         said.append(f"{violating} {trials} {kept} and {verb} not compared.")
     follow = int(results.trials["parent"].notna().sum()) if "parent" in results.trials else 0
     if follow:
-        trials = "trial goes" if follow == 1 else "trials go"
+        trials, their = ("trial goes", "its") if follow == 1 else ("trials go", "their")
         said.append(
-            f"{follow} {trials} on with the training of another (column parent): its settings are those of its own "
-            "epochs only, and its result is not theirs alone."
+            f"{follow} {trials} on with the training of another, which the column parent names: {their} settings hold "
+            f"for {their} own epochs only, and the epochs before led to {their} result, too."
         )
     if results.skipped:
         said.append(f"Damaged files were left out: {', '.join(results.skipped)}.")

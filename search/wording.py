@@ -65,8 +65,10 @@ def show_config(config: Mapping[str, object]) -> str:
 
 
 def show_value(value: object) -> str:
-    """Return a value as text, a float with four digits."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    """Return a value as text, a float with four digits, one that is a whole number below a billion with all of them."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if value.is_integer() and abs(value) < 1e9 else f"{value:.4g}"
 
 
 def show_seconds(seconds: float) -> str:

@@ -59,10 +59,11 @@ def mattered(results: Results) -> list[str]:
     except SearchError as error:
         return [f"Not known: {error}"]
     rows = table.to_dict("records")
-    shares = [f"{row['parameter']} {_percent(row['importance'])}" for row in rows if not row["where"]]
+    shares = [(row["parameter"], _percent(row["importance"])) for row in rows if not row["where"]][:5]
     said = []
     if shares:
-        said.append(f"Of the differences between {on_what(table)}, explain: {', '.join(shares[:5])} (fANOVA).")
+        (name, share), others = shares[0], "".join(f", {other} {part}" for other, part in shares[1:])
+        said.append(f"Over {on_what(table)}: {name} explains {share} of the differences{others} (fANOVA).")
     for row in rows:
         if row["where"]:
             share = _percent(row["importance"])

@@ -120,6 +120,13 @@ def test_loss_is_ranked_from_the_least(tmp_path: Path) -> None:
     assert trial_table(load(root)).frame["number"].tolist() == [1, 0]
 
 
+@pytest.mark.parametrize(("other", "said"), [(0.96, "is inside"), (0.5, "is not inside")])
+def test_single_other_configuration_is_no_count(tmp_path: Path, other: float, said: str) -> None:
+    rows = [trial(0, 0.97, {"filters": 32}), trial(1, other, {"filters": 64})]
+    told = " ".join(trial_table(load(write(tmp_path / "a", rows))).notes)
+    assert f"The other configuration {said} the noise of the best (trial 1; judged by 297 images)." in told
+
+
 def test_trials_stand_in_order_of_state_then_validation(tmp_path: Path) -> None:
     frame = trial_table(load(write(tmp_path / "a", searched(40)))).frame
     states = frame["state"].tolist()

@@ -25,7 +25,7 @@ def test_answer_names_the_best_its_ties_and_what_mattered(tmp_path: Path) -> Non
     assert parts["Best configuration"][0].startswith("Best: trial ")
     assert "mean of 3 runs" in parts["Best configuration"][0]
     assert "inside the noise of the best" in parts["Which others tie"][0]
-    assert re.search(r"explain: learning_rate (over )?\d\d %", parts["What mattered most"][0])
+    assert re.search(r"learning_rate explains (over )?\d\d % of the differences", parts["What mattered most"][0])
     assert "80 pruned" not in " ".join(parts["What it took"])
 
 

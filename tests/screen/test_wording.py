@@ -1,4 +1,4 @@
-"""What is said of a name that nobody knows."""
+"""What is said of a name that nobody knows, and how numbers are shown."""
 
 import pytest
 
@@ -12,3 +12,11 @@ import trainables.wording
 def test_search_and_trainables_say_the_same_of_an_unknown_name(name: str, said: str) -> None:
     known = ["epochs", "batch_size"]
     assert search.wording.did_you_mean(name, known) == trainables.wording.did_you_mean(name, known) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(27626.0, "27626"), (25_636_712.0, "25636712"), (0.123456, "0.1235"), (1e12, "1e+12"), (1e-7, "1e-07"), (7, "7")],
+)
+def test_whole_number_is_shown_with_all_its_digits(value: float, said: str) -> None:
+    assert search.wording.show_value(value) == said
