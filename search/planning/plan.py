@@ -89,7 +89,7 @@ class Plan:
         if self.dataset is None:
             return {}
         limits = [most for most in self.space.settings().get("evaluation_size", ()) if isinstance(most, int)]
-        images = min(self.dataset.num_validation, *limits)
+        images = min([self.dataset.num_validation, *limits])
         return {name: images for name in self.space.goals.directions if "accuracy" in name}
 
     @property
