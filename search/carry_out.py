@@ -119,12 +119,11 @@ def _search(plan: Plan, console: Console, forks: Forks | None) -> Ended:
         experiment.tracking = Tracking(plan.options.log, experiment.root)
     page = SearchPage(experiment.root) if plan.options.page else None
     try:
-        # Ray takes a second to import, which no refusal should wait for.
-        from search.cluster.execution import executed  # noqa: PLC0415
-        from search.driver.search import snapshot  # noqa: PLC0415
-
         with ExitStack() as cluster:
             with LiveView(console, _opening(plan)) as view:
+                # Ray takes a second to import: no refusal waits for it, and the first line does not.
+                from search.cluster.execution import executed  # noqa: PLC0415
+                from search.driver.search import snapshot  # noqa: PLC0415
 
                 def watch(search: Search, slots: int) -> None:
                     for other in (experiment.copy, experiment.tracking):
