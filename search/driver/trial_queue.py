@@ -84,15 +84,15 @@ class TrialQueue:
         return self._enough.reason
 
     @property
-    def is_foregone(self) -> bool:
-        """Whether its configurations, and their number, are the same whatever trials find."""
+    def is_non_adaptive(self) -> bool:
+        """Whether it draws the same configurations, and as many, whatever its trials find."""
         options = self._plan.options
         ends_early = options.target is not None or options.patience is not None or options.epoch_budget is not None
         return self._plan.space.sampler in BLIND and not ends_early and self.members is None
 
     @property
-    def may_lag(self) -> bool:
-        """Whether its sampler finds as much where a proposal knows one trial less."""
+    def tolerates_delay(self) -> bool:
+        """Whether its sampler finds as much where each proposal is made before the latest trial has ended."""
         return self._plan.space.sampler in ONE_BEHIND
 
     @property

@@ -17,9 +17,9 @@ SMOOTHING = 0.2
 class Ahead:
     """Says how many trials may be proposed that no worker is free for, and whether busy workers are given them.
 
-    A proposal that is made ahead does not know the trials that end in the meantime. So those of samplers that learn are
-    made ahead only where the wait for them would be felt, and never with one worker: a search is then the same each
-    time.
+    A proposal that is made ahead cannot learn from the trials that end in the meantime. So samplers that learn propose
+    ahead only where waiting for a proposal would cost a noticeable share of the time, and never with one worker: such a
+    search is the same each time.
     """
 
     def __init__(self, queue: TrialQueue) -> None:
@@ -34,21 +34,22 @@ class Ahead:
 
     def most(self, workers: int) -> int:
         """How many trials may be proposed and not begun while all of so many workers have one."""
-        if self._trial_s < SHORT_S and self._queue.is_foregone:
+        if self._trial_s < SHORT_S and self._queue.is_non_adaptive:
             return workers
         return min(workers, math.ceil(2 * workers * self._share)) if self._share >= AHEAD_FROM else 0
 
     def holds(self, workers: int, pending: int) -> bool:
         """Whether a busy worker, of so many, is given its next trial already, because trials are short.
 
-        Not near the end of the search, where a worker that is free sooner would stay without. Where the sampler learns,
-        only if no more trials are then proposed ahead than anyway, or one more where that does no harm.
+        Not near the end of the search, where another worker may be free sooner and would have nothing to do. Where the
+        sampler learns from results, only if that proposes no more trials ahead than `most` allows, or one more for a
+        sampler that tolerates the delay.
         """
         if self._queue.is_closed or self._trial_s >= SHORT_S or pending + self._queue.left < workers:
             return False
-        if self._queue.is_foregone:
+        if self._queue.is_non_adaptive:
             return True
-        least = workers - 1 if self._queue.may_lag else workers
+        least = workers - 1 if self._queue.tolerates_delay else workers
         return workers > 1 and self._queue.members is None and self.most(workers) >= max(1, least)
 
     @property
