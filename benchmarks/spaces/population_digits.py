@@ -1,4 +1,4 @@
-"""Do 300 digits need a schedule of learning rate and dropout? What `benchmarks.real.population` searches.
+"""Do 300 digits need a schedule of learning rate and dropout? What `benchmarks.one_process.population` searches.
 
 python -m search.run benchmarks/spaces/population_digits.py   # 24 configurations, 8 trainings of 27 epochs in all
 """

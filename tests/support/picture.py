@@ -67,12 +67,12 @@ ORDER_INSIDE = {
     "analysis.stored": "source casts manifest journal",
     "analysis.figures.parameters": "parallel settings contour important slices",
     "analysis.figures.drawing": "scales surface style",
-    "benchmarks": "start crashes scale profile_driver real overhead simulator samplers transfer analysis "
+    "benchmarks": "start crashes scale profile_driver one_process real overhead simulator samplers transfer analysis "
     "stopping_rules epoch fidelity objectives measuring peers spaces",
     "benchmarks.measuring": "scale_cell where command printed contestants data",
     "benchmarks.start": "__main__ stations",
-    "benchmarks.real": "population __main__ figure results timed systems keras_tuner_hyperband "
-    "optuna_hyperband ray_asha problem",
+    "benchmarks.one_process": "images population search",
+    "benchmarks.real": "__main__ figure results timed systems keras_tuner_hyperband optuna_hyperband ray_asha problem",
     "benchmarks.simulator": "warm_start compare variants product peers costly report design plain_networks clock "
     "tables task",
     "benchmarks.simulator.peers": "installed optuna_study ray_tune keras_tuner_oracle syne_tune flat",

@@ -3,18 +3,20 @@
 Promises: the expected improvement of the best value that has been reached, for the epochs that it costs, where a trial
 is trained to a rung first and to its end only if it then still looks worth it. All come from one model of curves, that
 of `mfgp` (Swersky et al., 2014; Rakotoarison et al., ICML 2024). Two kinds: with the product's stopping rule, whose
-stopped trials can go on later, and without one, where every trial pauses at each rung.
+stopped trials can go on later, and without one, where every trial pauses at each rung. As in `mfgp`, half of what is
+proposed is TPE's once trials were stopped, and the rule compares with trials by chance at its first rungs.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from benchmarks.simulator.clock import Job
 from benchmarks.simulator.task import Task
@@ -24,7 +26,8 @@ from search.sampling.model.encoding import Array
 from search.sampling.model.expected_improvement import Proposer, conditions
 from search.sampling.model.gaussian_process import Process
 from search.sampling.model.learning_curves import Curve, Curves, curve_of
-from search.sampling.multi_fidelity import MultiFidelitySampler
+from search.sampling.multi_fidelity import MODELLED, MultiFidelitySampler
+from search.sampling.thinned import TPEAtOneRung
 from search.space import Config
 from search.stopping import Decision, make_rule
 
@@ -60,16 +63,30 @@ class ThawSampler(MultiFidelitySampler):
     def __init__(self, seed: int, epochs: int, rungs: list[int]) -> None:
         super().__init__(seed, epochs)
         self.open: dict[int, Open] = {}
+        self._own_seed = seed
         self._epochs, self._rungs = epochs, rungs
         self._proposal: dict[str, Any] = {}
         self._fitted_to = 0
         self._curve_of: dict[int, tuple[int, Curve | None]] = {}
         """Reports and curve of each trial that is open."""
+        self._learnt: list[FrozenTrial] = []
+        """What TPE is told: each trial as it was when it ended or paused."""
 
     def sample_relative(self, study: Study, trial: FrozenTrial, search_space: dict[str, Any]) -> dict[str, Any]:
         """The proposal that was preferred to all paused trials."""
         proposal, self._proposal = self._proposal, {}
+        if proposal:
+            study._storage.set_trial_user_attr(trial._trial_id, MODELLED, True)
         return proposal
+
+    def learn(self, study: Study, number: int, *, paused: bool) -> None:
+        """Let TPE know a trial that has ended or been stopped; one that goes on later it knows as both."""
+        trial = copy.deepcopy(study._storage.get_all_trials(study._study_id, deepcopy=False)[number])
+        if paused:
+            trial.state = TrialState.PRUNED
+        self._learnt.append(trial)
+        if self._densities is not None:
+            self._densities.take(trial)
 
     def choose(self, study: Study) -> int | None:
         """The number of the paused trial that goes on; None: a new one begins."""
@@ -107,6 +124,10 @@ class ThawSampler(MultiFidelitySampler):
                 self._ended.add(curve)
 
     def _choose(self, study: Study) -> int | None:
+        if self._densities is None:
+            self._densities = TPEAtOneRung(self._own_seed + 1, _FIRST, study.direction.name == "MAXIMIZE")
+            for trial in self._learnt:
+                self._densities.take(trial)
         curves, number_of = Curves(), dict[int, int]()
         for curve in self._ended._curves:
             curves.add(curve)
@@ -162,7 +183,7 @@ class ThawSampler(MultiFidelitySampler):
         if chosen < len(paused):
             return paused[chosen][0]
         if self._chance.random() >= _BY_CHANCE:
-            self._proposal = self._encoding.values(new)
+            self._proposal = self._by_densities() or self._encoding.values(new)
         return None
 
 
@@ -174,7 +195,7 @@ class Thaw:
 
     def __init__(self, task: Task, seed: int, rule: str | None = None) -> None:
         self._sampling, self._task = Sampling(task.space, None, sampler="mfgp", seed=seed), task
-        self._rule = make_rule(rule, task.mode, {}, task.epochs) if rule else None
+        self._rule = make_rule(rule, task.mode, {}, task.epochs, self._sampling.is_modelled) if rule else None
         rungs = make_rule("asha", task.mode, {}, task.epochs).rungs() or ()
         self._rungs = [*(rung for rung in rungs if rung < task.epochs), task.epochs]
         self._study = self._sampling._drawing._study
@@ -208,6 +229,7 @@ class Thaw:
             return False
         self._rule.end(trial_id)
         was.until = None
+        self._sampler.learn(self._study, was.number, paused=True)
         return True
 
     def end(self, trial_id: str, value: float | None) -> None:
@@ -222,3 +244,4 @@ class Thaw:
             self._rule.forget(trial_id)
         del self._open[trial_id], self._sampler.open[was.number]
         self._sampling.tell(trial_id, "failed" if failed else "complete", None if failed else was.best)
+        self._sampler.learn(self._study, was.number, paused=False)

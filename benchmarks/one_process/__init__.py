@@ -1,0 +1,1 @@
+"""Benchmarks of whole searches in one process, whose numbers a seed repeats."""
