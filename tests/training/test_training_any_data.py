@@ -1,17 +1,16 @@
 """Tables, words, several inputs, numbers as targets, tf.data and PyDataset: trained, tested and saved like images."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from search.trial.reads import Config
 from trainables.engines.runtime import configure
 from trainables.errors import TrainableError
 from trainables.image_classifier import train, train_with
-from trainables.trial import Metrics, Trial
+from trainables.trial import Trial
 
 configure(cpus=1)
 
@@ -19,29 +18,7 @@ import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from keras import layers  # noqa: E402
 
-RNG = np.random.default_rng(0)
-TABLE = RNG.normal(size=(300, 4)).astype(np.float32)
-CLASSES = (TABLE[:, 0] > 0) + 2 * (TABLE[:, 1] > 0)
-NUMBERS = TABLE @ np.array([1, 2, 3, 4], np.float32)
-ROW = keras.Input((4,))
-
-
-def trained(build: Callable[..., Any], data: Any, **config: Any) -> tuple[list[Metrics], Trial]:
-    """What a trial yields, and the trial: `data` is what a data function gives."""
-    trial = Trial(seed=1)
-    config = {"epochs": 8, "learning_rate": 0.03, "batch_size": 32, "dataset": lambda *_: data, **config}
-    return list(train_with(build)(config, trial)), trial
-
-
-def saved(trial: Trial, path: Path) -> keras.Model:
-    assert trial.save_model is not None
-    trial.save_model(path)
-    return keras.models.load_model(path)
-
-
-def of_a_table(_config: Any, data: Any) -> keras.Model:
-    assert (data.input_shape, data.info.num_classes) == ((4,), 4)
-    return keras.Sequential([keras.Input(data.input_shape), layers.Dense(16, "relu"), layers.Dense(4, "softmax")])
+from tests.support.small_tables import CLASSES, NUMBERS, RNG, ROW, TABLE, of_a_table, saved, trained  # noqa: E402
 
 
 def test_table_is_trained_by_both_engines_alike() -> None:
@@ -157,22 +134,6 @@ def test_batches_of_a_function_of_the_users_go_to_fit(tmp_path: Path, kind: Any)
     assert saved(trial, tmp_path / "model.keras").predict(TABLE, verbose=0).shape == (300, 4)
 
 
-def test_a_data_function_is_given_the_whole_configuration_of_its_trial() -> None:
-    def noisy(config: Mapping[str, object], _trial: Trial) -> Any:
-        part = tf.data.Dataset.from_tensor_slices((TABLE, CLASSES)).batch(config.get("batch_size", 1))
-        return part.take(config["most"]), part, part
-
-    def build(_config: Any, data: Any) -> keras.Model:
-        assert (data.info.num_train, data.info.num_test) == (3, 43)
-        model = keras.Sequential([ROW, layers.Dense(4, "softmax")])
-        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-        return model
-
-    config = Config({"dataset": noisy, "most": 3, "batch_size": 7, "epochs": 1})
-    assert len(list(train_with(build)(config, Trial()))) == 2
-    assert {"most", "batch_size"} <= config.read
-
-
 def test_a_metric_that_trials_share_begins_each_of_them_at_nothing() -> None:
     shared = keras.metrics.SparseCategoricalAccuracy("shared")
 
@@ -212,12 +173,41 @@ def test_a_py_dataset_has_the_order_and_the_epochs_that_one_call_of_fit_gives_it
         np.testing.assert_allclose([one[name] for one in reports[:-1]], values, rtol=1e-5)
 
 
+def test_a_py_dataset_that_is_made_anew_counts_on_where_its_trial_was_cut_off(tmp_path: Path) -> None:
+    def build(*_: Any) -> keras.Model:
+        model = keras.Sequential([ROW, layers.Dense(4, "softmax")])
+        model.compile(keras.optimizers.SGD(0.03), "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    def data(*_: Any) -> Any:
+        made.append((Counting(0, 200), Counting(200, 260)))
+        return *made[-1], Batches(260, 300)
+
+    made: list[tuple[Counting, Counting]] = []
+    config = {"epochs": 4, "dataset": data}
+    begun = Trial(seed=1)
+    epochs = train_with(build)(config, begun)
+    first = [next(epochs) for _ in range(2)]
+    assert begun.save
+    begun.save(tmp_path)
+    rest = list(epochs)
+    again = list(train_with(build)(config, Trial(seed=1, checkpoint=tmp_path)))
+    assert [one["epoch"] for one in (*first, *again[:-1])] == [1, 2, 3, 4]
+    assert len(rest) == len(again)
+    uncut, resumed = ([given.epochs for given in pair] for pair in made)
+    assert resumed == uncut
+
+
 @pytest.mark.parametrize(
     ("data", "config", "message"),
     [
         ((TABLE, CLASSES, NUMBERS), {}, r"gave a tuple of 3 \(ndarray, ndarray, ndarray\); expected"),
         ((iter([1]), iter([1]), iter([1])), {}, "gave a list_iterator, which is empty after one epoch"),
         (([TABLE, CLASSES], [TABLE[:9], CLASSES[:9]]), {}, "are rows of different lengths, or no array"),
+        ((TABLE, {"a": CLASSES, "b": NUMBERS}), {}, "gives several targets; expected one array. For several"),
+        ((TABLE, [CLASSES, NUMBERS]), {}, "gives several targets; expected one array. For several"),
+        (([TABLE, TABLE], CLASSES), {}, "gives several inputs in a list; expected a dict"),
+        (((TABLE, CLASSES, NUMBERS), (TABLE, CLASSES, NUMBERS)), {}, "Weights of examples go with tf.data"),
         ((TABLE, NUMBERS), {}, "gives no classes, and the model that build gave is not compiled"),
         ((TABLE, NUMBERS), {"class_weight": "balanced", "own": regression}, "gives no classes to weigh"),
         (

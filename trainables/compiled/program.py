@@ -133,7 +133,7 @@ class Program:
         """Train on the training images in this order, validate, and return loss and accuracy of both."""
         weights = balanced_weights(data.train, self.num_classes) if settings.class_weight else None
         loss, accuracy = self.train(chunks(data.train, settings.batch_size, order), settings.batch_size, weights)
-        validation = self.evaluation(data.validation, evaluation_batch(settings)).metrics
+        validation = self.evaluation(data.validation, evaluation_batch(settings, self.model)).metrics
         return {"loss": loss, "accuracy": accuracy, **{f"val_{name}": value for name, value in validation.items()}}
 
     def end_training(self) -> None:

@@ -96,6 +96,13 @@ def told_as_by_one_fit(given: Any, *, is_first: bool) -> Iterator[None]:
         vars(given).pop("on_epoch_end", None)
 
 
+def tell_of_epochs(given: Any, epochs: int) -> None:
+    """Tell a PyDataset that is made anew of the ends of the epochs that were trained before a trial was cut off."""
+    if isinstance(given, keras.utils.PyDataset):
+        for _ in range(epochs):
+            given.on_epoch_end()
+
+
 @lru_cache(maxsize=4)
 def feeds(labels: Labels, cpus: int) -> tuple[Feed, Feed]:
     """Return what feeds training, and what feeds validation and test; trials in one process take turns with them."""

@@ -6,6 +6,7 @@ weights and test. `eligible.py` says which models the compiled program trains ex
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 from trainables.data import Data, Split
 from trainables.engines.initial_weights import Weights
+from trainables.engines.layers import is_layer_graph
+from trainables.errors import TrainableError
 from trainables.settings.image import ImageSettings
 from trainables.trial import Metrics
 
@@ -84,9 +87,29 @@ class Engine(Protocol):
         """Continue from what `state` returned."""
 
 
-def evaluation_batch(settings: ImageSettings) -> int:
-    """Return the number of images in one batch of an evaluation."""
-    return max(settings.batch_size, EVALUATED_AT_ONCE)
+def evaluation_batch(settings: ImageSettings, model: keras.Model) -> int:
+    """Return the number of images in one batch of an evaluation: that of the model, where its input says one.
+
+    Only with it can a stateful layer go on from batch to batch.
+    """
+    inputs = model.inputs if is_layer_graph(model) else None
+    fixed = keras.tree.flatten(inputs)[0].shape[0] if inputs else None
+    return fixed or max(settings.batch_size, EVALUATED_AT_ONCE)
+
+
+_COLUMNS = frozenset(
+    {"epoch", "seconds", "stage", "train_images", "sample_size", "num_parameters", "num_trainable_parameters"}
+)
+"""Names of what each trial reports besides its losses and metrics."""
+
+
+def check_metric_names(names: Iterable[str]) -> None:
+    """Raise TrainableError where a metric of the user's own has the name of something else that is reported."""
+    for name in sorted(_COLUMNS.intersection(names)):
+        raise TrainableError(
+            f"a metric of the model is called '{name}', as something else that each trial reports; expected another "
+            "name for it."
+        )
 
 
 def as_probabilities(outputs: Any, *, logits: bool) -> NDArray[np.float32]:

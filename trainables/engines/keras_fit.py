@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from trainables.data import Data, Split
 from trainables.engines.batches import Labels, feeds, is_arrays, told_as_by_one_fit
 from trainables.engines.classes import balanced_weights
-from trainables.engines.contract import FIT, Evaluation, State, as_probabilities, evaluation_batch
+from trainables.engines.contract import FIT, Evaluation, State, as_probabilities, check_metric_names, evaluation_batch
 from trainables.engines.initial_weights import Weights
 from trainables.engines.mixing import Mixing
 from trainables.engines.seeds import Stream, derived_seed
@@ -99,7 +99,7 @@ class KerasFit:
         Where callbacks of the user's own may have set it, the learning rate with which the epoch began is among them.
         """
         examples = self._trained.batches(data.train, settings.batch_size, order)
-        validation = self._evaluated.batches(data.validation, evaluation_batch(settings))
+        validation = self._evaluated.batches(data.validation, evaluation_batch(settings, self.model))
         is_first = not self._callbacks.has_begun
         if isinstance(data.train, Split):
             _make_variables(self.model, examples.element_spec)
@@ -121,6 +121,7 @@ class KerasFit:
                 verbose=0,
             )
         logs = {name: values[-1] for name, values in history.history.items()}
+        check_metric_names(logs)
         return {**logs, "learning_rate": rate.value} if callbacks else logs
 
     def end_training(self) -> None:

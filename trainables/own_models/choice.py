@@ -31,6 +31,7 @@ from trainables.own_models.compile_settings import (
 )
 from trainables.own_models.endings import ends_in_logits
 from trainables.own_models.exchange import adapted, checked, rates_of, structure_of, units_of
+from trainables.own_models.followed import check_followed
 from trainables.own_models.keras_state import keras_as_it_was, named_as_at_first
 from trainables.own_models.reuse import check_is_new
 from trainables.settings.image import OPTIMIZERS, ImageSettings, of_training
@@ -144,11 +145,13 @@ def own_engine(
             trial.facts["engine_reason"] = choice.reason
         if choice.engine == FIT:
             called = callbacks(config) if callbacks else ()
+            check_followed(model, config)
             engine = fit_engine(model, data, settings, trial.cpus, callbacks=called)
             if not engine.can_be_saved:
                 trial.facts["engine_reason"] = f"{choice.reason}; {BEGINS_ANEW}"
             yield engine, own
             return
+        check_followed(model, config)
         logits = bool(from_logits(model)) if model.compiled else ends_in_logits(model, data)
         with _program_for(model, settings, data, logits=logits) as program:
             yield program, own

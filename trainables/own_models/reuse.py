@@ -1,4 +1,4 @@
-"""Refuses a model of which an earlier trial of the same process has trained a part: no trial begins where one ended."""
+"""Refuses a model of which an earlier trial of the process has trained a part: no trial begins where one ended."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ _trained: dict[int, ref[Any]] = {}
 def check_is_new(model: keras.Model) -> None:
     """Note the weights that this trial trains; raises TrainableError where another trial has trained one of them.
 
-    So it is where `build` takes a layer from the space file or from its HyperModel. Frozen layers may be shared.
+    So it is where `build` takes a layer from the space file or from its HyperModel. Frozen layers may be shared. An
+    optimizer that has trained another model is refused too, as by Keras, which tells it in the midst of a step.
     """
+    _check_optimizer(model)
     weights: list[Any] = model.trainable_variables
     for weight in weights:
         known = _trained.get(id(weight))
@@ -29,6 +31,19 @@ def check_is_new(model: keras.Model) -> None:
             )
     for weight in weights:
         _trained[id(weight)] = ref(weight, _forgetting(id(weight)))
+
+
+def _check_optimizer(model: keras.Model) -> None:
+    compiled = getattr(model, "optimizer", None)
+    optimizer = getattr(compiled, "inner_optimizer", compiled)
+    if optimizer is None or not optimizer.built:
+        return
+    own = {id(variable) for variable in model.trainable_variables}
+    if not any(id(variable) in own for variable in optimizer._trainable_variables):
+        raise TrainableError(
+            f"the {type(optimizer).__name__} with which build compiled the model has trained another model; expected "
+            "an optimizer that is new in every trial. Make it within build."
+        )
 
 
 def _forgetting(number: int) -> Any:

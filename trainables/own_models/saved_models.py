@@ -255,4 +255,6 @@ def _is_random(model: keras.Model, measured: Measured) -> bool:
 def _apart(mine: Any, theirs: Any) -> float:
     if mine.shape != theirs.shape:
         return float("inf")
+    where = ~(np.isnan(mine) & np.isnan(theirs))  # What is no number in both, as for such an input, is the same.
+    mine, theirs = mine[where], theirs[where]
     return float(np.max(np.abs(mine - theirs), initial=0.0) / max(1.0, np.max(np.abs(theirs), initial=0.0)))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from trainables.compiled.schedules import begin_epoch, constant_rate
 from trainables.data import Data, Split
+from trainables.engines.batches import tell_of_epochs
 from trainables.engines.contract import Engine, State
 from trainables.engines.seeds import order_of_epoch
 from trainables.errors import TrainableError
@@ -78,6 +79,8 @@ def train_stage(
     settings = ImageSettings.of(config)
     stopping = EarlyStopping(engine, settings, config, stage.best)
     epoch, first_loss = _resume(trial, stage, engine, stopping) or (stage.before, stage.first_loss)
+    for given in (data.train, data.validation):
+        tell_of_epochs(given, epoch - stage.before)
     while epoch < stage.before + stage.epochs and not (stopping.stop_training or engine.stops):
         epoch += 1
         own_epoch = epoch - stage.begins

@@ -36,7 +36,7 @@ def finish(
     They can be saved even after the engine has gone on to another trial. The model that is saved is `own`, the user's
     model, or what `writer` writes, or else the network of the engine, made of Keras' own layers.
     """
-    batch_size = evaluation_batch(settings)
+    batch_size = evaluation_batch(settings, engine.model)
     test = engine.evaluation(data.test, batch_size)
     if isinstance(data.test, Split):
         by_weights = own is None or engine.name == COMPILED or is_its_weights(own.model)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +74,8 @@ def joined(parts: Mapping[int, tuple[object, object]], where: str) -> Examples:
     Inputs are one array or a dict of named ones. Targets are classes where each row has one integer or text, or a
     single 1 among zeros; all others are numbers.
     """
+    for x, y in parts.values():
+        _check_single(x, y, where)
     inputs = [_named(x, where) for x, _ in parts.values()]
     targets = [_as_numbers(y, where) for _, y in parts.values()]
     for named, y in zip(inputs, targets, strict=True):
@@ -116,6 +118,26 @@ def _named(x: object, where: str) -> dict[str, NDArray[Any]]:
             raise TrainableError(f"{where} gives no inputs; expected an array, or a dict of named ones.")
         return {str(name): _array(array, f"input '{name}'", where) for name, array in x.items()}
     return {"": _array(x, "the inputs", where)}
+
+
+def _check_single(x: object, y: object, where: str) -> None:
+    """Raise TrainableError for several targets, or for several inputs that have no names, which Keras takes as well."""
+    rows = next((_length(one) for one in x.values()), 0) if isinstance(x, Mapping) else _length(x)
+    if isinstance(y, Mapping) or (_is_list_of_arrays(y) and _length(y) != rows and {*map(_length, y)} == {rows}):
+        raise TrainableError(
+            f"{where} gives several targets; expected one array. For several, give training, validation and test as "
+            "three tf.data or PyDataset of (x, y)."
+        )
+    if _is_list_of_arrays(x) and rows != _length(y) and {*map(_length, x)} == {_length(y)}:
+        raise TrainableError(f"{where} gives several inputs in a list; expected a dict of them, by the model's names.")
+
+
+def _is_list_of_arrays(given: object) -> TypeGuard[list[Any]]:
+    return isinstance(given, list | tuple) and all(isinstance(one, np.ndarray) for one in given)
+
+
+def _length(given: Any) -> int:
+    return len(given) if np.iterable(given) and isinstance(given, Sized) else 0
 
 
 def _array(value: object, what: str, where: str) -> NDArray[Any]:

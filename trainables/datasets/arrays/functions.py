@@ -10,6 +10,7 @@ from trainables.datasets.splits import TEST, TRAIN, VALIDATION
 from trainables.errors import TrainableError
 from trainables.trial import Trial
 
+_WEIGHTS = "Weights of examples go with tf.data or PyDataset of (x, y, weight)."
 DataFunction = Callable[[Mapping[str, object], Trial], Any]
 _EXPECTED = (
     "expected (x, y), ((x, y), (x_test, y_test)), or train, validation and test as three such pairs or as three "
@@ -31,7 +32,8 @@ def call(function: DataFunction, config: Mapping[str, object], trial: Trial) -> 
     if len(given) == 2 and not any(isinstance(part, tuple) for part in given):
         return joined({TRAIN: given}, name)
     if len(given) not in (2, 3) or not all(isinstance(part, tuple) and len(part) == 2 for part in given):
-        raise TrainableError(f"{name} gave {_described(given)}; {_EXPECTED}.")
+        hint = f" {_WEIGHTS}" if any(isinstance(part, tuple) and len(part) == 3 for part in given) else ""
+        raise TrainableError(f"{name} gave {_described(given)}; {_EXPECTED}.{hint}")
     roles = (TRAIN, TEST) if len(given) == 2 else (TRAIN, VALIDATION, TEST)
     return joined(dict(zip(roles, given, strict=True)), name)
 
@@ -40,9 +42,7 @@ def _check_batches(given: tuple[Any, ...], name: str) -> None:
     """Raise TrainableError for three parts of which one gives no batches, or gives them only once."""
     for part in given:
         if hasattr(part, "shape") or isinstance(part, Mapping):
-            raise TrainableError(
-                f"{name} gave {_described(given)}; {_EXPECTED}. Weights of examples go with tf.data of (x, y, weight)."
-            )
+            raise TrainableError(f"{name} gave {_described(given)}; {_EXPECTED}. {_WEIGHTS}")
         if hasattr(part, "__next__"):
             raise TrainableError(
                 f"{name} gave a {type(part).__name__}, which is empty after one epoch; {_EXPECTED}. Wrap it in "
