@@ -38,6 +38,27 @@ def test_a_data_function_is_given_the_whole_configuration_of_its_trial() -> None
     assert {"most", "batch_size"} <= config.read
 
 
+def test_a_fit_of_ones_own_has_the_rows_of_divided_arrays_in_the_order_in_which_they_were_given() -> None:
+    parts = (slice(0, 200), slice(200, 260), slice(260, 300))
+    given = tuple((TABLE[part], CLASSES[part]) for part in parts)
+    weights = np.random.default_rng(1).uniform(0, 3, 300)
+
+    def build(*_: Any) -> keras.Model:
+        model = keras.Sequential([ROW, layers.Dense(4, "softmax")])
+        model.compile(keras.optimizers.SGD(0.03), "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    def fit(_config: Any, model: Any, *args: Any, **options: Any) -> Any:
+        return model.fit(*args, sample_weight=weights[:200], shuffle=False, verbose=0, **options)
+
+    config = {"epochs": 2, "batch_size": 20, "dataset": lambda *_: given}
+    *epochs, _ = train_with(build, fit)(config, Trial(seed=1))
+    keras.utils.set_random_seed(1)
+    plain = fit({}, build(), *given[0], validation_data=given[1], epochs=2, batch_size=20).history
+    for name, values in plain.items():
+        np.testing.assert_allclose([one[name] for one in epochs], values, rtol=1e-5)
+
+
 def test_an_optimizer_that_trials_share_is_one_line_in_the_second_of_them() -> None:
     shared = keras.optimizers.Adam()
 

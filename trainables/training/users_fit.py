@@ -28,7 +28,7 @@ from trainables.own_models.keras_state import for_another_thread, keras_as_it_wa
 from trainables.own_models.reuse import check_is_new
 from trainables.settings.image import ImageSettings, of_training
 from trainables.training.outcome import finish, known_sizes
-from trainables.trial import Config, Metrics, Trial, check_loss
+from trainables.trial import Config, DatasetInfo, Metrics, Trial, check_loss
 
 Fit = Callable[..., Any]
 """Takes (config, model, x, y, validation_data=, epochs=, callbacks=); gives a History, metrics, or the metric's
@@ -89,8 +89,8 @@ def _train(
     result = fit(
         config,
         model,
-        *_arrays(data.train, engine.labels),
-        validation_data=_arrays(data.validation, engine.labels),
+        *_arrays(data.train, engine.labels, data.info),
+        validation_data=_arrays(data.validation, engine.labels, data.info),
         epochs=settings.epochs,
         callbacks=[*_callbacks(settings, told, lambda name: _has_asked(config, name)), reporter],
     )
@@ -132,17 +132,23 @@ def _measured_otherwise(engine: KerasFit, data: Data, seen: Metrics) -> str:
     """Return in words that `fit` validated on other data than it was given, as where it scales them; else nothing."""
     if "val_loss" not in seen:
         return ""
-    x, y = _arrays(data.validation, engine.labels)
+    x, y = _arrays(data.validation, engine.labels, data.info)
     found = engine.model.evaluate(x, y, batch_size=EVALUATED_AT_ONCE, verbose=0, return_dict=True)["loss"]
     if abs(found - seen["val_loss"]) <= _MUCH * max(abs(found), 0.01):
         return ""
     return f"its `fit` measured a val_loss of {seen['val_loss']:.4g} where the data as they were given have {found:.4g}"
 
 
-def _arrays(split: Split, labels: Labels) -> tuple[Any, Any]:
+def _arrays(split: Split, labels: Labels, info: DatasetInfo) -> tuple[Any, Any]:
+    """Return inputs and targets, in the order of the seed.
+
+    Arrays that came divided into training, validation and test stay in the order in which they were given: what a `fit`
+    has beside them, such as weights of the examples, goes by it, and so does a series.
+    """
     if not isinstance(split, Split):
         raise TrainableError("the data come in their own batches, and a `fit` of its own takes x and y. Give arrays.")
-    inputs, targets = split.rows(split.index)
+    as_they_came = info.published_validation and info.published_test and info.source.endswith(("()", ".npz"))
+    inputs, targets = split.rows(np.sort(split.index) if as_they_came else split.index)
     return as_given(inputs), labels.shaped(targets)
 
 
