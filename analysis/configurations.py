@@ -95,6 +95,8 @@ def runs_told(table: pd.DataFrame) -> str:
         return "one run each" if len(table) > 1 else "one run"
     if table["runs"].nunique() == 1:
         return f"means over {most} seeds" if len(table) > 1 else f"mean over {most} seeds"
+    if several == len(table):
+        return f"means over {int(table['runs'].min())} to {most} seeds"
     return f"means over up to {most} seeds for {several} of {len(table)}, one run of the others"
 
 

@@ -92,7 +92,8 @@ def ties(results: Results, table: pd.DataFrame, top: int = 50) -> list[str]:
         basis = f" (trial {table.loc[compared.index[0], 'number']}; judged by {compared['basis'].iloc[0]})"
         return [f"The other configuration is {'' if len(tied) else 'not '}inside the noise of the best{basis}."]
     rest = f" of the {len(compared)} next best" if len(table) > top else f" of the other {len(compared)}"
-    count = "All" + rest.removeprefix(" of") if len(tied) == len(compared) > 1 else f"{len(tied)}{rest}"
+    which = "next best" if len(table) > top else "other"
+    count = f"All {len(compared)} {which}" if len(tied) == len(compared) else f"{len(tied)}{rest}"
     if tied.empty:
         return [f"None{rest} configurations is inside the noise of the best."]
     names = ", ".join(str(number) for number in tied["number"].head(8)) + (", ..." if len(tied) > 8 else "")

@@ -120,6 +120,16 @@ def test_loss_is_ranked_from_the_least(tmp_path: Path) -> None:
     assert trial_table(load(root)).frame["number"].tolist() == [1, 0]
 
 
+def test_runs_are_told_without_others_where_every_configuration_was_repeated(tmp_path: Path) -> None:
+    rows = [trial(number, 0.96, {"filters": 32 + number}, seed=0) for number in range(3)]
+    for number, seed in ((0, 1), (0, 2), (1, 1), (2, 1)):
+        again = {"trial_id": f"t{number:05d}r{seed}", "repeat_of": f"t{number:05d}", "seed": seed}
+        rows.append({**rows[number], **again})
+    told = " ".join(configuration_table(load(write(tmp_path / "a", rows))).notes)
+    assert "means over 2 to 3 seeds." in told
+    assert "All 2 other configurations are inside the noise of the best (trials 1, 2;" in told
+
+
 @pytest.mark.parametrize(("other", "said"), [(0.96, "is inside"), (0.5, "is not inside")])
 def test_single_other_configuration_is_no_count(tmp_path: Path, other: float, said: str) -> None:
     rows = [trial(0, 0.97, {"filters": 32}), trial(1, other, {"filters": 64})]
