@@ -216,6 +216,8 @@ def test_a_py_dataset_that_is_made_anew_counts_on_where_its_trial_was_cut_off(tm
             "engine is 'compiled', and this model needs 'fit'",
         ),
         ((tf_data(0, 9).repeat(), tf_data(0, 9), tf_data(0, 9)), {}, "is endless; expected an end"),
+        ((tf_data(0, 9).take(0), tf_data(0, 9), tf_data(0, 9)), {}, "gives a _TakeDataset without a batch"),
+        ((Batches(0, 40), Batches(0, 40), Batches(0, 9)), {}, "gives a Batches without a batch"),
         ((tf_data(0, 9), tf_data(0, 9), tf_data(0, 9)), {}, "gives no classes, and the model that build gave"),
     ],
 )

@@ -115,13 +115,22 @@ def _fraction(config: Mapping[str, object], split: str) -> float | None:
 
 
 def _size_of(part: Any) -> int:
-    """Return how many batches a data set of Keras' says it has, 0 where it does not know; raises for an endless one."""
+    """Return how many batches a data set of Keras' says it has, 0 where it does not know.
+
+    Raises TrainableError for an endless one, and for an empty one, on which Keras trains nothing and says so nowhere.
+    """
     if hasattr(part, "cardinality") and int(part.cardinality()) == _ENDLESS:
         raise TrainableError("the tf.data that the function gives is endless; expected an end. Leave `repeat` out.")
     try:
-        return max(0, len(part))
+        size = len(part)
     except TypeError:
         return 0
+    if size == 0:
+        raise TrainableError(
+            f"the function gives a {type(part).__name__} without a batch; expected some for training, validation and "
+            "test."
+        )
+    return max(0, size)
 
 
 def _size(source: Source, catalogue: Catalogue, asked: Size | None) -> Size:
