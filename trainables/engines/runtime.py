@@ -36,6 +36,19 @@ def configure(cpus: int, gpus: float = 0.0, gpu_memory_mib: int | None = None) -
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
+def keras_as_it_comes() -> None:
+    """Have Keras read and compute as it does without a `keras.json`, in which a user may have asked for other things.
+
+    Our networks take images with their channels last, and a setting says with which precision they compute: with
+    another file they would be other networks. Models of a user's own follow that file, as under Keras alone.
+    """
+    import keras  # noqa: PLC0415  # imported by `configure`
+
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+
+
 def import_quietly(unneeded: Sequence[str] = ()) -> None:
     """Import TensorFlow and Keras, which then have started nothing: a process may fork after that.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 
 from trainables.datasets.settings import DATA_SETTINGS, check_data_settings, image_size_of
@@ -16,9 +17,20 @@ from trainables.trial import DatasetInfo
 
 def check_training_settings(settings: Mapping[str, Sequence[object]], info: DatasetInfo | None) -> None:
     """Raise TrainableError for a value with which no user's model can be trained on this data."""
+    _check_backend()
     known = {name: IMAGE_SETTINGS[name] for name in OF_TRAINING - {"optimizer"}}
     check_settings(settings, known | DATA_SETTINGS, others_allowed=True)
     check_data_settings(settings, info)
+
+
+def _check_backend() -> None:
+    """Raise TrainableError where the environment asks Keras for another backend than ours."""
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if backend != "tensorflow":
+        raise TrainableError(
+            f"KERAS_BACKEND is {backend}, and this trainable trains with TensorFlow; unset it, or write a trainable of "
+            "your own, which may use any."
+        )
 
 
 def settings_read_by(network: str) -> frozenset[str]:
@@ -33,6 +45,7 @@ _OF_NETWORKS = frozenset().union(*(settings_read_by(network) for network in (*PU
 
 def check_image_settings(settings: Mapping[str, Sequence[object]], info: DatasetInfo | None) -> None:
     """Raise TrainableError for a name or a value (name -> the values it may take) that cannot work with this data."""
+    _check_backend()
     check_settings(settings, IMAGE_SETTINGS | DATA_SETTINGS)
     check_data_settings(settings, info)
     _check_effect(settings)
