@@ -92,8 +92,9 @@ class SpaceFile:
             check_written(self.path, self.text)
             exec(compile(self.text, self.path, "exec"), module.__dict__)
         except SyntaxError as error:
-            where = f"{error.filename or self.path}, line {error.lineno}"
-            raise SearchError(f"{where} is not Python: {error.msg}. Mend that line.") from None
+            where = error.filename or self.path
+            where += "" if error.lineno is None else f", line {error.lineno}"  # A null byte is in no line.
+            raise SearchError(f"{where} is not Python: {error.msg}. Mend it.") from None
         except (Exception, SystemExit) as error:
             raise self.line_of(error) from error
         space = self._space_of(module)
@@ -200,7 +201,7 @@ def read_space(path: str) -> SpaceFile:
     except (FileNotFoundError, NotADirectoryError):
         raise SearchError(f"no space file at {path}. {_expected(file.parent, file.name)}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise SearchError(f"{path} cannot be read: {error}. Expected a Python file.") from None
+        raise SearchError(f"{path} cannot be read: {error}. Expected a Python file in UTF-8.") from None
 
 
 def _expected(folder: Path, name: str = "") -> str:

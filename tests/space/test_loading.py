@@ -56,8 +56,13 @@ def test_file_saved_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
 
 def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "given.py").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SearchError, match=r"given\.py cannot be read: .* Expected a Python file"):
+    with pytest.raises(SearchError, match=r"given\.py cannot be read: .* Expected a Python file in UTF-8"):
         space_of(read_space(str(tmp_path / "given.py")))
+
+
+def test_file_with_a_null_byte_is_refused_without_the_number_of_a_line(tmp_path: Path) -> None:
+    with pytest.raises(SearchError, match=r"given\.py is not Python: .*null bytes"):
+        space_of(read_space(write(tmp_path, f"{OWN}\0")))
 
 
 def test_notebook_is_refused_with_the_command_that_makes_a_file_of_it(tmp_path: Path) -> None:
