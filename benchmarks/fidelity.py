@@ -13,11 +13,12 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
 import numpy as np
 
 from benchmarks.measuring.data import data_folder
+from benchmarks.measuring.printed import mean_and_deviation
 from search.planning.provenance import git_commit, hardware, versions
 from search.stopping import Decision, StoppingRule, make_rule
 from trainables.data import Data
@@ -109,10 +110,9 @@ def main() -> None:
     full = fmean(spent.passes for spent in found["none"])
     for name, runs in found.items():
         tests = [spent.test for spent in runs]
-        spread = f" ± {stdev(tests):.4f}" if len(tests) > 1 else ""
         passes, seconds = fmean(s.passes for s in runs) / full, fmean(s.seconds for s in runs)
         complete, best = fmean(s.complete for s in runs), fmean(s.best for s in runs)
-        print(f"| {name} | {fmean(tests):.4f}{spread} | {best:.4f} | {complete:.1f} | {passes:.0%} | {seconds:.0f} |")
+        print(f"| {name} | {mean_and_deviation(tests)} | {best:.4f} | {complete:.1f} | {passes:.0%} | {seconds:.0f} |")
 
 
 if __name__ == "__main__":

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import argparse
 import math
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.measuring.printed import mean_and_deviation
 from search.goals import Goals
 from search.sampling import Sampling
 from search.space import Config, Float, Int, Space
@@ -134,7 +134,7 @@ def main() -> None:
                     began, seeds = time.process_time(), range(options.seeds)
                     found = [share_found(PROBLEMS[name], sampler, seed, trials, at_once) for seed in seeds]
                     cost = 1000 * (time.process_time() - began) / options.seeds / trials
-                    told = f"{statistics.mean(found):.3f} ± {statistics.stdev(found):.3f}"
+                    told = mean_and_deviation(found, 3)
                     print(f"| {name} | {trials} | {at_once} | {sampler} | {told} | {cost:.0f} |", flush=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import math
 import shlex
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from analysis.wording.formats import cell
 from search.errors import SearchError
 from search.experiment.again import GIVEN, runnable, under_another_name
 from search.experiment.schema import CONFIG_PREFIX, shown
+from search.space.values import literal
 
 
 def answer(results: Results) -> list[tuple[str, list[str]]]:
@@ -216,11 +216,7 @@ def _word(value: object) -> str:
     """
     if not isinstance(value, str):
         return cell(value)
-    try:
-        ast.literal_eval(value)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return value
-    return repr(value)
+    return value if literal(value) == value else repr(value)
 
 
 def _is_none(parameter: Mapping[str, Any], row: pd.Series) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import fmean, stdev
 
 
 @contextmanager
@@ -19,3 +20,9 @@ def printed(output: Path | None) -> Iterator[Callable[[str], None]]:
     yield say
     if output is not None:
         output.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def mean_and_deviation(values: Sequence[float], digits: int = 4) -> str:
+    """Return the mean, with the standard deviation where there are several values."""
+    deviation = f" ± {stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{fmean(values):.{digits}f}{deviation}"

@@ -16,7 +16,7 @@ from itertools import product
 from pathlib import Path
 
 from benchmarks.measuring.data import data_folder
-from benchmarks.one_process.population import spread
+from benchmarks.measuring.printed import mean_and_deviation
 from benchmarks.one_process.search import results_to, search_in_one_process
 from benchmarks.real.problem import PROBLEMS
 from search.planning.provenance import git_commit, hardware, versions
@@ -75,7 +75,7 @@ def main() -> None:
     print(f"\n| sampler | early rungs have less of | {heads} | test accuracy | trials |\n|---|---|" + "---:|" * 5)
     for (sampler, fidelity), runs in found.items():
         *accuracies, trials = zip(*runs, strict=True)
-        cells = " | ".join(spread(list(values)) for values in accuracies)
+        cells = " | ".join(mean_and_deviation(values) for values in accuracies)
         print(f"| {sampler} | {fidelity} | {cells} | {sum(trials) / len(runs):.0f} |")
 
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 import argparse
 import tempfile
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
+from benchmarks.measuring.printed import mean_and_deviation
 from benchmarks.one_process.search import results_to, search_in_one_process
 from search.planning.provenance import git_commit, hardware, versions
 
@@ -38,11 +39,6 @@ def search(name: str, seed: int, folder: Path) -> tuple[float, float, int]:
     return float(str(best.row["val_accuracy"])), float(str(best.row["test_accuracy"])), trials.epochs
 
 
-def spread(values: list[float]) -> str:
-    """Return mean and standard deviation in words."""
-    return f"{fmean(values):.4f} ± {stdev(values) if len(values) > 1 else 0:.4f}"
-
-
 def main() -> None:
     """Run all searches, print the numbers of each, and then a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.one_process.population")
@@ -58,7 +54,7 @@ def main() -> None:
     print("\n| search | best val_accuracy | its test_accuracy | epochs |\n|---|---:|---:|---:|")
     for name, runs in found.items():
         best, test, epochs = zip(*runs, strict=True)
-        print(f"| {name} | {spread(list(best))} | {spread(list(test))} | {fmean(epochs):.0f} |")
+        print(f"| {name} | {mean_and_deviation(best)} | {mean_and_deviation(test)} | {fmean(epochs):.0f} |")
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import shlex
 from collections.abc import Sequence
+
+from search.space.values import literal
 
 GIVEN = "SPACE"
 """What stands in a command, in the manifest, for a space that Python gave as an object."""
@@ -39,7 +40,7 @@ def _keywords(words: Sequence[str]) -> dict[str, object]:
         following = words[place + 1] if place + 1 < len(words) else "--"
         if word == "--set":
             pin, _, text = following.partition("=")
-            pins[pin] = _literal(text)
+            pins[pin] = literal(text)
         elif word.startswith("--"):
             found.setdefault(word.removeprefix("--").replace("-", "_"), []).append(_value(following))
     given = {name: values[0] if len(values) == 1 else values for name, values in found.items()}
@@ -51,11 +52,3 @@ def _value(word: str) -> object:
     if word.startswith("--"):
         return True
     return int(word) if word.isdecimal() and str(int(word)) == word else word
-
-
-def _literal(text: str) -> object:
-    """Return the value that a setting is pinned to, as the command line reads it."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text

@@ -14,10 +14,10 @@ from search.experiment.manifest import MANIFEST, read_manifest
 from search.experiment.remote.resumable import experiments_in, newest
 from search.experiment.remote.store import Store
 from search.planning.options import Options
-from search.planning.options.values import literal
 from search.planning.plan import Plan
 from search.planning.provenance import describe_space
 from search.space.loading import SpaceFile
+from search.space.values import literal
 from search.wording import did_you_mean
 
 KEPT = ("trials", "repeats", "cpus_per_trial", "gpus_per_trial", "max_concurrent", "oom_retry")

@@ -182,7 +182,7 @@ class MultiFidelitySampler(BaseSampler):
             fresh = trials
         self._read, self._open, self._running = len(trials), set(), []
         if self._densities is None:
-            self._densities = TPEAtOneRung(None if self._seed is None else self._seed + 1, FIRST, sign > 0)
+            self._densities = self._new_densities(study)
         for trial in fresh:
             curve = curve_of(trial, self._encoding, sign)
             self._is_timed |= curve is not None and curve.seconds is not None
@@ -192,6 +192,10 @@ class MultiFidelitySampler(BaseSampler):
             elif curve is not None:
                 self._ended.add(curve)
                 self._densities.take(trial)
+
+    def _new_densities(self, study: Study) -> TPEAtOneRung:
+        seed = None if self._seed is None else self._seed + 1
+        return TPEAtOneRung(seed, FIRST, study.direction == StudyDirection.MAXIMIZE)
 
     def _widen(self, trials: Sequence[FrozenTrial]) -> bool:
         """Make room for their parameters; whether anything has changed. A range that moves is taken at its widest."""

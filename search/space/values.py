@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import copyreg
+import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -37,6 +39,16 @@ def text_of(value: object) -> str:
     if isinstance(value, Mapping) and type(value) is dict:
         return "{" + ", ".join(f"{text_of(name)}: {text_of(item)}" for name, item in value.items()) + "}"
     return repr(value)
+
+
+def literal(text: str) -> object:
+    """Return the value of a Python literal, and any other text as it is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python's parser warns about texts that were never meant to be Python.
+        try:
+            return ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return text
 
 
 def fingerprint(config: Mapping[str, object]) -> str:

@@ -15,7 +15,7 @@ from search.experiment.schema import CONFIG_PREFIX, read_epochs, read_trials
 from search.experiment.states import TrialState
 from search.from_python import Experiment
 from search.goals import Goals
-from search.planning.options.values import literal
+from search.space.values import literal
 from search.wording import counted
 
 

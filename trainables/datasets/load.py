@@ -130,7 +130,7 @@ def _size_of(part: Any) -> int:
             f"the function gives a {type(part).__name__} without a batch; expected some for training, validation and "
             "test."
         )
-    return max(0, size)
+    return size
 
 
 def _size(source: Source, catalogue: Catalogue, asked: Size | None) -> Size:

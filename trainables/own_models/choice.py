@@ -143,15 +143,14 @@ def own_engine(
         choice = engine_for(model, image_shape, settings.engine, reason)
         if choice.reason:
             trial.facts["engine_reason"] = choice.reason
+        called = callbacks(config) if callbacks else ()  # With callbacks the engine is always `fit`.
+        check_followed(model, config)
         if choice.engine == FIT:
-            called = callbacks(config) if callbacks else ()
-            check_followed(model, config)
             engine = fit_engine(model, data, settings, trial.cpus, callbacks=called)
             if not engine.can_be_saved:
                 trial.facts["engine_reason"] = f"{choice.reason}; {BEGINS_ANEW}"
             yield engine, own
             return
-        check_followed(model, config)
         logits = bool(from_logits(model)) if model.compiled else ends_in_logits(model, data)
         with _program_for(model, settings, data, logits=logits) as program:
             yield program, own

@@ -7,8 +7,8 @@ import keras
 from trainables.errors import TrainableError
 from trainables.trial import Config
 
-_OF_OUR_NETWORKS = (
-    *("label_smoothing", "mixing", "mixing_strength", "schedule", "step_epochs", "step_factor", "warmup_epochs"),
+_OF_OUR_NETWORKS = frozenset(
+    {"label_smoothing", "mixing", "mixing_strength", "schedule", "step_epochs", "step_factor", "warmup_epochs"}
 )
 """Settings of loss and learning rate that a model which is not compiled does not get."""
 
@@ -21,7 +21,7 @@ def check_followed(model: keras.Model, config: Config) -> None:
     read = getattr(config, "read", None)
     if model.compiled or read is None:
         return
-    for name in _OF_OUR_NETWORKS:
+    for name in sorted(_OF_OUR_NETWORKS):
         if name in config and name not in read:
             raise TrainableError(
                 f"{name} is set, and a model of your own is not trained by it unless it is compiled so; expected "

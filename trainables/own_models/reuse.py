@@ -23,7 +23,8 @@ def check_is_new(model: keras.Model) -> None:
     weights: list[Any] = model.trainable_variables
     for weight in weights:
         known = _trained.get(id(weight))
-        if known is not None and id(known()) == id(weight):
+        is_known = known is not None and known() is weight
+        if is_known:
             raise TrainableError(
                 f"the weight '{weight.path}' of the model that build gave has been trained by an earlier trial; "
                 "expected a model whose trained layers are new in every trial. Make them within build, or freeze them "

@@ -27,7 +27,6 @@ from search.sampling.model.expected_improvement import Proposer, conditions
 from search.sampling.model.gaussian_process import Process
 from search.sampling.model.learning_curves import Curve, Curves, curve_of
 from search.sampling.multi_fidelity import MODELLED, MultiFidelitySampler
-from search.sampling.thinned import TPEAtOneRung
 from search.space import Config
 from search.stopping import Decision, make_rule
 
@@ -63,7 +62,6 @@ class ThawSampler(MultiFidelitySampler):
     def __init__(self, seed: int, epochs: int, rungs: list[int]) -> None:
         super().__init__(seed, epochs)
         self.open: dict[int, Open] = {}
-        self._own_seed = seed
         self._epochs, self._rungs = epochs, rungs
         self._proposal: dict[str, Any] = {}
         self._fitted_to = 0
@@ -125,7 +123,7 @@ class ThawSampler(MultiFidelitySampler):
 
     def _choose(self, study: Study) -> int | None:
         if self._densities is None:
-            self._densities = TPEAtOneRung(self._own_seed + 1, _FIRST, study.direction.name == "MAXIMIZE")
+            self._densities = self._new_densities(study)
             for trial in self._learnt:
                 self._densities.take(trial)
         curves, number_of = Curves(), dict[int, int]()

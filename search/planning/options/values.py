@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import math
 import re
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from search.experiment.remote.store import ResultsPath, parse_results_path
 from search.goals import MODES
-from search.space.values import text_of
+from search.space.values import literal, text_of
 
 LONGEST_NAME = 200
 """Bytes of an experiment's name: file systems hold 255 of a file's name, and a folder that is set aside has a moment
@@ -127,16 +125,6 @@ def constraint(text: str) -> tuple[str, str]:
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a constraint; expected one like 'num_parameters<=1e6'")
     return match[1], match[2]
-
-
-def literal(text: str) -> object:
-    """Return the value of a Python literal, and any other text as it is."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Python's parser warns about texts that were never meant to be Python.
-        try:
-            return ast.literal_eval(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            return text
 
 
 def set_words(config: Mapping[str, object]) -> list[str]:
