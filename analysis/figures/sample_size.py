@@ -50,12 +50,12 @@ def fit(sizes: ArrayLike, values: ArrayLike) -> PowerLaw | None:
 
 
 def _fit_at(x: Values, y: Values, rate: float, bounded: bool) -> PowerLaw:
-    terms = np.stack([np.ones_like(x), -(x**-rate)], axis=1)
-    (limit, gain), *_ = np.linalg.lstsq(terms, y, rcond=None)
+    """Return the power law of least squares at a given rate; a limit above 1 becomes 1 where it is `bounded`."""
+    falling = x**-rate
+    (limit, slope), *_ = np.linalg.lstsq(np.stack([np.ones_like(x), falling], axis=1), y, rcond=None)
     if bounded and limit > 1:
-        gain = float(-(terms[:, 1] @ (1 - y)) / (terms[:, 1] @ terms[:, 1]) * -1)
-        limit = 1.0
-    return PowerLaw(float(limit), float(gain), rate)
+        limit, slope = 1.0, -(falling @ (1 - y)) / (falling @ falling)
+    return PowerLaw(float(limit), float(-slope), rate)
 
 
 def by_sample_size(results: Results, by: Sequence[str] = ()) -> tuple[str, pd.DataFrame]:

@@ -83,6 +83,13 @@ def test_power_law_is_found_again_and_no_accuracy_passes_one() -> None:
     assert fit(sizes[:3], sizes[:3] / 1e4) is None
 
 
+def test_power_law_whose_limit_is_cut_to_one_is_still_that_of_least_squares() -> None:
+    sizes = np.array([100.0, 300, 1000, 3000, 10000, 60000])
+    law = fit(sizes, 1 - 2 * sizes**-0.3 + [-0.002, 0, 0, 0, 0, 0.002])
+    assert law
+    assert (law.limit, law.gain, law.rate) == pytest.approx((1, 2, 0.3), rel=0.01)
+
+
 def test_each_sample_size_is_shown_by_its_best_configuration_by_validation(tmp_path: Path) -> None:
     rows = [
         trial(n, value, {"filters": 32 + n}, sample_size=size, test_accuracy=test)
