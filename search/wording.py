@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import sysconfig
 import traceback
 from collections.abc import Iterable, Mapping
@@ -27,9 +28,19 @@ def near_names(name: object, known: Iterable[str]) -> list[str]:
     return difflib.get_close_matches(str(name), sorted(known), n=3)
 
 
+def one_line(said: object) -> str:
+    """What an error says, on one line and without a terminal's colours; `trainables.wording` has it too."""
+    return " ".join(without_colours(str(said)).split())
+
+
+def without_colours(text: str) -> str:
+    """The text without what tells a terminal to change colours, to move or to clear, as Keras and Ray write it."""
+    return _TO_TERMINALS.sub("", text)
+
+
 def error_text(error: BaseException) -> str:
     """An error of a user's own code on one line: its kind, what it says, and the name that was meant."""
-    text = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
+    text = f"{type(error).__name__}: {one_line(error)}".rstrip(": ")
     if not isinstance(error, AttributeError) or not error.name or error.obj is None:
         return text
     near = difflib.get_close_matches(error.name, dir(error.obj), n=1)
@@ -51,6 +62,7 @@ def place_of(function: object) -> str:
     return f"{code.co_filename}, line {code.co_firstlineno}" if code is not None else "the function"
 
 
+_TO_TERMINALS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _INSTALLED = (str(Path(__file__).parent) + os.sep, sysconfig.get_paths()["stdlib"])
 
 

@@ -13,6 +13,7 @@ import ray
 from search.cluster.local.daemons import daemons_left_out
 from search.errors import SearchError
 from search.planning.resources import Resources, usable_cpus
+from search.wording import one_line
 
 # Ray shows the log of a node that died, dozens of lines, in the driver's output, and has no setting against it.
 ray._private.worker._worker_logs_enabled = False
@@ -36,7 +37,7 @@ def connected(address: str, cpus: int | None = None) -> Iterator[list[Resources]
         else:
             ray.init(address=address, log_to_driver=False, logging_level="error", runtime_env=shipped_code(Path.cwd()))
     except Exception as error:  # Ray raises its own, and bare ones where a daemon is slow to start.
-        raise SearchError(_why_not(address, " ".join(str(error).split())[:200])) from None
+        raise SearchError(_why_not(address, one_line(error)[:200])) from None
     try:
         yield [node["Resources"] for node in ray.nodes() if node["Alive"]]
     finally:

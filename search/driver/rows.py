@@ -15,6 +15,7 @@ from search.planning.plan import Plan
 from search.space import Space
 from search.stopping.fidelity import comparable, last_share
 from search.trial.messages import Metrics, TrialEnd
+from search.wording import without_colours
 
 Row = dict[str, object]
 
@@ -112,11 +113,11 @@ def score_of(trial: ActiveTrial, space: Space) -> float | None:
 def write_log(experiment: Experiment, trial_id: str, end: TrialEnd) -> str | None:
     """Write what the trial printed last, and its traceback, to `logs/TRIAL_ID.log`.
 
-    Its path within the experiment comes back, None for a trial that has nothing to tell.
+    A terminal's colours are left out. Its path within the experiment comes back, None for a trial with nothing to tell.
     """
     text = "\n".join(part for part in (end.output.rstrip(), end.traceback.rstrip()) if part)
     if not text and end.state is not TrialState.FAILED:
         return None
     path = experiment.logs / f"{trial_id}.log"
-    write_text(path, (text or end.error or "") + "\n")
+    write_text(path, without_colours(text or end.error or "") + "\n")
     return path.relative_to(experiment.root).as_posix()

@@ -31,7 +31,7 @@ from search.trial.messages import (
 )
 from search.trial.out_of_memory import exhausted_line, lost_gpu, out_of_memory
 from search.trial.reads import Config
-from search.wording import did_you_mean
+from search.wording import did_you_mean, one_line
 from trainables.errors import ConstraintViolated, ContentDiffers, TrainableError, TrialDiverged
 from trainables.trial import Trial, check_loss
 
@@ -101,7 +101,7 @@ def _dump_stack_if_it_hangs(context: SearchContext) -> None:
 
 
 def _failed(error: BaseException, spec: TrialSpec, resources: ProcessResources) -> TrialEnd:
-    text = " ".join(str(error).split())
+    text = one_line(error)
     is_for_the_user = isinstance(error, TrainableError | SearchError) and text
     line = text if is_for_the_user else f"{type(error).__name__}: {text}".rstrip(": ")
     exhausted = out_of_memory(error)

@@ -7,12 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from search.driver.ranking import row_with_means
+from search.driver.rows import write_log
 from search.driver.trial_queue import NoTrial
 from search.driver.trials import EndedTrial
 from search.experiment.schema import read_epochs, read_trials
 from search.experiment.states import TrialState
 from search.space import Choice
-from search.trial.messages import Report, TrialSpec
+from search.trial.messages import Report, TrialEnd, TrialSpec
 from tests.support.search_world import World
 
 
@@ -98,6 +99,13 @@ def test_a_trial_whose_worker_is_lost_is_begun_again_first_and_fails_the_third_t
     world.run()
     assert world.states()[lost.trial_id] == "failed"
     assert world.study() == {"COMPLETE": 4, "FAIL": 1}
+
+
+def test_the_log_of_a_trial_holds_no_colours_of_a_terminal(make: Callable[..., World]) -> None:
+    world = make()
+    ended = TrialEnd(TrialState.FAILED, output="\x1b[32m1/4\x1b[0m", traceback="\x1b[1mwrong\x1b[0m")
+    assert write_log(world.experiment, "00007", ended) == "logs/00007.log"
+    assert (world.experiment.logs / "00007.log").read_text() == "1/4\nwrong\n"
 
 
 def test_a_failed_trial_is_told_fail_and_never_best(make: Callable[..., World]) -> None:

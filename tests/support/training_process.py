@@ -40,6 +40,8 @@ SPACE = """
                 trial.save, trial.save_model = (refused, None) if config["what"] == "checkpoint" else (save, refused)
             if act == "raise" and epoch == 2:
                 raise KeyError("no such layer")
+            if act == "colours":
+                raise ValueError("\\x1b[1m4 channels\\x1b[0m, not 3")
             if act == "prune" and epoch == 2:
                 import optuna
                 raise optuna.TrialPruned()

@@ -87,6 +87,7 @@ def test_a_data_set_that_is_a_function_is_handed_to_the_trainable(tmp_path: Path
     [
         ("raise", "KeyError: 'no such layer'", False),
         ("exit", "SystemExit: 7", False),
+        ("colours", "ValueError: 4 channels, not 3", False),
         ("nan", "loss became nan in epoch 2", True),
         ("explode", "loss exploded from 1 to 1e+09 in epoch 2", True),
         ("return", "the trainable returned a dict; expected a generator", False),

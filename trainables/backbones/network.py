@@ -20,6 +20,7 @@ from trainables.errors import TrainableError
 from trainables.settings.backbones import BACKBONES, is_block
 from trainables.settings.regimes import depth_problem
 from trainables.settings.weights import digest_of
+from trainables.wording import one_line
 
 _IMAGENET_MEANS = (0.485, 0.456, 0.406)
 _IMAGENET_DEVIATIONS = (0.229, 0.224, 0.225)
@@ -46,7 +47,7 @@ def _pretrained(
             model.load_weights(path)
     except (ValueError, OSError, KeyError, UserWarning) as error:
         variant = f" (alpha {alpha:g})" if alpha is not None else ""
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)[:200]
         raise TrainableError(
             f"the weights in {path} do not fit {network}{variant}: {reason}. Name its own file without the top, or "
             "another network."

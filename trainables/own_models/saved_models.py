@@ -21,6 +21,7 @@ from trainables.data import Split
 from trainables.engines.batches import first_inputs
 from trainables.engines.contract import Evaluation
 from trainables.errors import TrainableError
+from trainables.wording import one_line
 
 MOST_BYTES = 64 * 2**20
 """Number of bytes of the images on which a saved model is tried."""
@@ -159,7 +160,7 @@ def _loaded(model: keras.Model, path: Path, rebuild: Callable[[], keras.Model] |
     try:
         return _by_keras(path, own)
     except Exception as error:  # A class of the user's own may raise anything.
-        line = " ".join(str(error).split())[:200]
+        line = one_line(error)[:200]
         if rebuild is None:
             raise TrainableError(f"the saved model cannot be loaded again: {type(error).__name__}: {line}") from error
         print(f"Keras cannot make the model from its file alone ({type(error).__name__}: {line}). {LOAD_IT}")
@@ -177,7 +178,7 @@ def from_file(path: Path, rebuild: Callable[[], keras.Model] | None) -> keras.Mo
             return keras.models.load_model(path)
         except Exception as error:  # A class of the user's own may raise anything.
             if rebuild is None:
-                line = " ".join(str(error).split())[:200]
+                line = one_line(error)[:200]
                 raise TrainableError(
                     f"Keras cannot make the model of {path} from its file alone: {line} {LOAD_IT}"
                 ) from error

@@ -16,6 +16,7 @@ from search.experiment.folder import Experiment
 from search.experiment.remote.store import Store, reason
 from search.planning.plan import Plan
 from search.planning.provenance import versions
+from search.wording import one_line
 
 TIMEOUT_S = 120.0
 """Longest time for a node to answer; a node may have to fetch the code first."""
@@ -54,7 +55,7 @@ def check_nodes(plan: Plan, experiment: Experiment, warn: Callable[[str], None])
     views = []
     for node, view in answers:
         if isinstance(view, ray.exceptions.RayError):
-            why = " ".join(str(view).split())[:200]
+            why = one_line(view)[:200]
             raise SearchError(
                 f"node {node['NodeManagerAddress']} cannot run this project ({why}); install it there as on the "
                 "driver's machine."

@@ -16,6 +16,7 @@ import pyarrow.fs as pafs
 
 from search.errors import SearchError
 from search.experiment.atomic import write_file
+from search.wording import one_line
 
 CONNECT_S = 5.0
 SILENCE_S = 10.0
@@ -213,7 +214,7 @@ def _as_os_error() -> Iterator[None]:
 
 def reason(error: BaseException) -> str:
     """Return in a few words why a store did not do something."""
-    text = " ".join(str(error).split())
+    text = one_line(error)
     found = re.search(r"AWS Error (\w+)(?: \(.*?\))? during \w+ operation: (.*?)(?:; Details|\(Request ID|$)", text)
     if found is None:
         google = re.search(r"google::cloud::Status\((?:\w+: )?(?:.*with a last message of )?([^.]*)", text)

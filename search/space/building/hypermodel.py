@@ -6,7 +6,6 @@ All that builds a model is called in a process apart, which imports TensorFlow; 
 from __future__ import annotations
 
 import contextlib
-import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 from search.errors import SearchError
 from search.space.building.exploration import Build, Constant, Values
 from search.space.parameters import Choice, Float, Int, Parameter
+from search.wording import one_line, without_colours
 
 FIT_S = 20
 """How long `fit` of a HyperModel may go on, when it is called to see which hyperparameters it asks for."""
@@ -95,8 +95,7 @@ def build_once(hypermodel: Any, values: Values, hp: Any = None) -> Build:
 
 def _plain_words(failure: Exception) -> str:
     """What it says, on one line, without Keras' colours and its list of arguments."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(failure)).partition("\n\nArguments received by ")[0]
-    return " ".join(text.split())
+    return one_line(without_colours(str(failure)).partition("\n\nArguments received by ")[0])
 
 
 def leave_weights_out() -> None:
