@@ -187,7 +187,7 @@ def load(*addresses: str | Path) -> Results:
 
 
 def _open(address: str) -> StoredExperiment:
-    files, root = _locate(address)
+    files, root = locate(address)
     path = f"{root}/{MANIFEST}"
     try:
         with files.open_input_file(path) as stored:
@@ -202,7 +202,8 @@ def _open(address: str) -> StoredExperiment:
     return StoredExperiment(address, read.name, read, files, root)
 
 
-def _locate(address: str) -> tuple[pafs.FileSystem, str]:
+def locate(address: str) -> tuple[pafs.FileSystem, str]:
+    """Return the file system of an experiment's address, and the path of its folder within that."""
     found = parse_results_path(address)
     if isinstance(found, Store):
         return found.files, found.path

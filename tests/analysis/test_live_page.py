@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from analysis.load import load
-from analysis.report.live import drawn, standing, trial_rows
+from analysis.load import Results, load
+from analysis.report.live import drawn, folder, standing, trial_rows
 from analysis.report.live.answers import Answers
 from analysis.report.live.details import details
 from analysis.report.live.folder import WatchedFolder
@@ -108,6 +108,22 @@ def test_page_asks_a_folder_only_as_often_as_reading_it_allows(growing: Experime
     assert len(second.results.trials) == len(first.results.trials) + 1
     now[0] += 5.0
     assert watched.read() is second  # Nothing has changed.
+
+
+def test_page_sees_what_was_written_while_it_read_the_folder_first(
+    growing: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load_while_written(address: str) -> Results:
+        results = load(address)
+        growing.append(trials=[trial(8, 0.9, {"filters": 64})], epochs=[])
+        return results
+
+    now = [0.0]
+    with monkeypatch.context() as patch:
+        patch.setattr(folder, "load", load_while_written)
+        watched = WatchedFolder([str(growing.root)], clock=lambda: now[0])
+    now[0] += 5.0
+    assert "t00008" in set(watched.read().results.trials["trial_id"])
 
 
 def test_page_gets_only_the_rows_that_changed_since_it_asked(growing: Experiment) -> None:

@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
 import pyarrow.fs as pafs
 
-from analysis.load import Results, load
+from analysis.load import Results, load, locate
 from analysis.stored.manifest import MANIFEST
+from search.errors import SearchError
+from search.experiment.remote.store import reason
 from search.experiment.schema import EPOCHS, TRIALS
 
 SHORTEST_S = 0.8
@@ -39,6 +42,7 @@ class WatchedFolder:
     def __init__(self, addresses: Sequence[str], clock: Callable[[], float] = time.monotonic) -> None:
         """Read once; raises SearchError where there is no experiment."""
         self._addresses, self._clock = tuple(addresses), clock
+        self._places = [locate(address) for address in self._addresses]
         self._lock = threading.Lock()
         self._number = 0
         self._cost_s = 0.0
@@ -53,28 +57,28 @@ class WatchedFolder:
             begun = self._clock()
             if self._reading and not now and begun - self._looked_at < max(SHORTEST_S, self._cost_s / SHARE):
                 return self._reading
-            stamp = self._stamp_of(self._reading.results) if self._reading else ()
+            stamp = self._stamp_of_files()  # Before the reading: what comes in between is a change the next time.
             if self._reading is None or stamp != self._stamp:
-                # The stamp is taken before the reading, so that what comes in between is seen as a change the next
-                # time.
                 results = load(*self._addresses)
-                self._stamp = stamp or self._stamp_of(results)
+                self._stamp = stamp
                 self._number += 1
-                self._reading = Reading(results, self._number, time.time(), _written_at(self._stamp))
+                self._reading = Reading(results, self._number, time.time(), _written_at(stamp))
             self._looked_at = self._clock()
             self._cost_s = self._looked_at - begun
             return self._reading
 
-    @staticmethod
-    def _stamp_of(results: Results) -> Stamp:
-        """Return name, size and time of every file of manifests and tables."""
+    def _stamp_of_files(self) -> Stamp:
+        """Return name, size and time of every file of manifests and tables; raises SearchError for a silent store."""
         found: list[pafs.FileInfo] = []
-        for source in results.sources:
-            single = [f"{source.root}/{name}" for name in (MANIFEST, f"{TRIALS}.parquet", f"{EPOCHS}.parquet")]
-            found += source.files.get_file_info(single)
-            for table in (TRIALS, EPOCHS):
-                folder = pafs.FileSelector(f"{source.root}/{table}", allow_not_found=True)
-                found += source.files.get_file_info(folder)
+        for files, root in self._places:
+            single = [f"{root}/{name}" for name in (MANIFEST, f"{TRIALS}.parquet", f"{EPOCHS}.parquet")]
+            try:
+                found += files.get_file_info(single)
+                for table in (TRIALS, EPOCHS):
+                    folder = pafs.FileSelector(f"{root}/{table}", allow_not_found=True)
+                    found += files.get_file_info(folder)
+            except (OSError, pa.ArrowException) as error:
+                raise SearchError(f"{root} cannot be read ({reason(error)}); check address and network.") from None
         return tuple((info.path, info.size, info.mtime_ns) for info in found)
 
 
