@@ -28,7 +28,7 @@ from search.wording import counted
 class Results:
     """Trials and epochs of one or more experiments.
 
-    `trials` has one row for each trial, with the columns of `trials.parquet`, `experiment` (its source's name) and
+    `trials` has one row for each trial, with the columns of `trials.parquet`, `experiment` (the name of its folder) and
     `key` (unique over all sources). `skipped` names damaged files, and `wrong` says what in manifests and tables was
     not as expected; everything else has been read. Two results are equal only when they are one object, so that what is
     computed from them can be kept.
@@ -174,7 +174,7 @@ def load(*addresses: str | Path) -> Results:
     """
     if not addresses:
         raise SearchError("no results are given; expected folders of experiments, like results/mnist_filters.")
-    sources = _named([_open(str(address)) for address in dict.fromkeys(map(str, addresses))])
+    sources = _named([_open(str(address)) for address in addresses])
     read = read_tables(sources, "trials")
     trials = read.frame
     for column in ("trial_id", "state"):
@@ -198,8 +198,7 @@ def _open(address: str) -> StoredExperiment:
         raise SearchError(_no_experiment(address)) from None
     except (OSError, ValueError, RecursionError, pa.ArrowException) as error:
         raise SearchError(f"{path} cannot be read ({reason(error)}); expected the manifest of an experiment.") from None
-    read = read_manifest(manifest, Path(root).name)
-    return StoredExperiment(address, read.name, read, files, root)
+    return StoredExperiment(address, Path(root).name, read_manifest(manifest), files, root)
 
 
 def locate(address: str) -> tuple[pafs.FileSystem, str]:
@@ -207,7 +206,7 @@ def locate(address: str) -> tuple[pafs.FileSystem, str]:
     found = parse_results_path(address)
     if isinstance(found, Store):
         return found.files, found.path
-    return pafs.LocalFileSystem(), found.absolute().as_posix()
+    return pafs.LocalFileSystem(), found.resolve().as_posix()
 
 
 def _no_experiment(address: str) -> str:
@@ -228,8 +227,8 @@ def _no_experiment(address: str) -> str:
 
 
 def _named(sources: Iterable[StoredExperiment]) -> tuple[StoredExperiment, ...]:
-    """Return the sources under different names, by their address where two experiments have the same name."""
-    found = list(sources)
+    """Return each folder once, under a name of its own: by its address where another folder has the same name."""
+    found = list({(source.files.type_name, source.root): source for source in sources}.values())
     names = [source.name for source in found]
     return tuple(
         source

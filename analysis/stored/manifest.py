@@ -48,7 +48,6 @@ class DatasetEntry:
 class Manifest:
     """The command, code, data and machine with which an experiment was made."""
 
-    name: str
     question: str
     state: str
     created_at: str
@@ -126,13 +125,12 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
 
 
-def read_manifest(stored: Mapping[str, Any], folder: str) -> Manifest:
-    """Return the typed value of a stored manifest; `folder` names an experiment without a name. Raises nothing."""
+def read_manifest(stored: Mapping[str, Any]) -> Manifest:
+    """Return the typed value of a stored manifest. Raises nothing."""
     wrong: list[str] = []
     entries = _Entries(stored, "", wrong)
     asked = entries.inside("asked").mapping("set")
     return Manifest(
-        name=entries.text("name", folder),
         question=entries.text("question"),
         state=entries.text("state", "not known", needed=True),
         created_at=entries.text("created_at", "at an unknown time"),

@@ -1,6 +1,7 @@
 """Loading experiment folders: what is read, what is refused, and what is left out by name."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -49,6 +50,14 @@ def test_two_experiments_of_one_name_keep_their_trials_apart(tmp_path: Path) -> 
     assert results.trials["key"].is_unique
     assert set(results.epochs["key"]) == set(results.trials["key"])
     assert results.trials["experiment"].value_counts().to_dict() == {str(one): 5, str(two): 7}
+
+
+def test_copied_experiment_has_the_name_of_its_folder(tmp_path: Path) -> None:
+    first = write(tmp_path / "first", searched(5))
+    shutil.copytree(first, tmp_path / "copy")
+    results = load(first, tmp_path / "copy" / ".." / "copy", f"{tmp_path}/copy/")
+    assert results.trials["experiment"].value_counts().to_dict() == {"first": 5, "copy": 5}
+    assert results.trials["key"].is_unique
 
 
 def test_fixed_setting_of_one_search_compares_with_the_parameter_of_another(tmp_path: Path) -> None:
