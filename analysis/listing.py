@@ -10,9 +10,9 @@ from analysis.configurations import configurations
 from analysis.load import Results, load
 from analysis.wording.formats import Table
 from search.errors import SearchError
-from search.experiment.remote.claim import is_written
+from search.experiment.remote.claim import present_state
 from search.experiment.remote.resumable import experiments_of
-from search.experiment.remote.store import ResultsPath, Store
+from search.experiment.remote.store import ResultsPath, Store, reason
 
 
 def experiments(results: ResultsPath) -> Table:
@@ -31,13 +31,15 @@ def _row(folder: ResultsPath) -> dict[str, object]:
     row: dict[str, object] = {"experiment": folder.name, "state": None, "trials": None}
     try:
         results = load(str(folder))
+        manifest = results.sources[0].manifest
+        row.update(state=present_state(folder, manifest.state), trials=len(results.first_runs))
+        row.update(complete=int((results.first_runs["state"] == "complete").sum()))
+        row.update(metric=results.metric, best=_best(results), written=_age(_written(folder)))
     except SearchError as error:
         return {**row, "state": "unreadable", "question": str(error)}
-    manifest = results.sources[0].manifest
-    row.update(state=_state(manifest.state, folder), trials=len(results.first_runs))
-    row.update(complete=int((results.first_runs["state"] == "complete").sum()))
-    row.update(metric=results.metric, best=_best(results))
-    return {**row, "written": _age(_written(folder)), "question": manifest.question or None}
+    except OSError as error:
+        return {**row, "state": "unreadable", "question": reason(error)}
+    return {**row, "question": manifest.question or None}
 
 
 def _best(results: Results) -> float | None:
@@ -47,19 +49,13 @@ def _best(results: Results) -> float | None:
         return None
 
 
-def _state(state: str, folder: ResultsPath) -> str:
-    """Return the state; a search that says it runs, but to which no driver writes, was cut off."""
-    if state != "running":
-        return state
-    return "running" if is_written(folder) else "cut off"
-
-
 def _written(folder: ResultsPath) -> float:
     """Return when the folder's tables or manifest were last written."""
     if isinstance(folder, Store):
         stored = [*folder.list(recursive=False).values(), *folder.list("trials").values()]
         return max((info.mtime.timestamp() for info in stored if info.mtime is not None), default=0.0)
-    return max(path.stat().st_mtime for path in [folder / "manifest.json", *folder.glob("trials*")])
+    paths = [folder / "manifest.json", *folder.glob("trials*")]
+    return max(path.stat().st_mtime for path in paths if path.exists())  # A search that ends replaces its parts.
 
 
 def _age(moment: float) -> str:

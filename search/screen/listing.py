@@ -16,11 +16,11 @@ from search.experiment.disk import disk_use
 from search.experiment.existing import find_experiments
 from search.experiment.manifest import read_manifest
 from search.experiment.parts import TableRead
-from search.experiment.remote.claim import is_written
+from search.experiment.remote.claim import present_state
 from search.experiment.remote.resumable import experiments_in
 from search.experiment.remote.store import ResultsPath, Store, reason
 from search.experiment.schema import read_trials
-from search.experiment.states import SearchEnd, TrialState
+from search.experiment.states import TrialState
 from search.goals import Goals, Values, means
 from search.wording import show_value
 
@@ -69,7 +69,7 @@ def _row(experiment: ResultsPath, manifest: dict[str, Any] | SearchError) -> lis
         trials = read_trials(experiment) if isinstance(experiment, Path) else _stored_trials(experiment)
         return [
             experiment.name,
-            _state(experiment, manifest),
+            present_state(experiment, str(manifest["state"])),
             str(_ended(trials.table)),
             _best(trials.table, manifest["space"]),
             f"{disk_use(experiment).total / 2**20:.1f}",
@@ -114,11 +114,3 @@ def _ended(table: pa.Table) -> int:
     states = _column(table, "state")
     again = _column(table, "repeat_of") or [None] * len(states)
     return sum(state != TrialState.RUNNING and not first for state, first in zip(states, again, strict=True))
-
-
-def _state(experiment: ResultsPath, manifest: Mapping[str, Any]) -> str:
-    """Return the manifest's state, or `cut off` where that is `running` and no driver holds the experiment."""
-    state = str(manifest["state"])
-    if state != SearchEnd.RUNNING:
-        return state
-    return state if is_written(experiment) else "cut off"

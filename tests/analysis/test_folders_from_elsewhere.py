@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from analysis import listing
 from analysis.compare import compare
 from analysis.figures import KINDS, make
 from analysis.listing import experiments
@@ -108,6 +109,22 @@ def test_lists_count_and_rank_configurations_not_their_repeats(
     assert capsys.readouterr().out.splitlines()[1].split()[:5] == ["a", "finished", "2", "val_accuracy", "0.95"]
     listed = experiments(tmp_path).frame.iloc[0]
     assert (listed["trials"], listed["complete"], listed["best"]) == (2, 2, 0.95)
+
+
+def test_experiment_that_stops_answering_hides_no_other_from_a_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answers_for_b(experiment: Path, stored: str) -> str:
+        if experiment.name == "a":
+            raise OSError("no answer")
+        return stored
+
+    for name in ("a", "b"):
+        write(tmp_path / name, [trial(0, 0.96, {"filters": 32})])
+    monkeypatch.setattr(listing, "present_state", answers_for_b)
+    listed = experiments(tmp_path).frame.set_index("experiment")
+    assert (listed.loc["a", "state"], listed.loc["a", "question"]) == ("unreadable", "no answer")
+    assert listed.loc["b", "state"] == "finished"
 
 
 def test_metric_that_is_text_leaves_no_best_and_says_so_in_one_line(tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ from analysis.stored.manifest import moment
 from analysis.stored.source import StoredExperiment
 from analysis.wording.formats import cell
 from search.errors import SearchError
-from search.experiment.lock import is_held
-from search.experiment.remote.claim import is_claimed
+from search.experiment.remote.claim import present_state
 from search.experiment.remote.store import Store, parse_results_path
 from search.experiment.schema import shown
+from search.experiment.states import SearchEnd
 
 PACE_AFTER = 4
 """Number of trials that must have ended before their pace says anything."""
@@ -49,23 +49,19 @@ def state(source: StoredExperiment, now_s: float | None = None) -> str:
 
     A driver holds the lock of a local folder, and renews a marker in a store, which is looked at now and then.
     """
-    if source.manifest.state != "running":
-        return source.manifest.state
-    place = parse_results_path(source.address)
-    if isinstance(place, Path):
-        return "running" if is_held(place) else "cut off"
-    period = int((time.time() if now_s is None else now_s) / LOOK_EVERY_S)
-    return "running" if _is_claimed(source.address, period) else "cut off"
+    place, stored = parse_results_path(source.address), source.manifest.state
+    if isinstance(place, Path) or stored != SearchEnd.RUNNING:
+        return present_state(place, stored)
+    return _state_in_store(place, int((time.time() if now_s is None else now_s) / LOOK_EVERY_S))
 
 
 @lru_cache(maxsize=32)
-def _is_claimed(address: str, period: int) -> bool:
-    """Return whether a driver writes to that store; the answer holds for one period of LOOK_EVERY_S."""
-    place = parse_results_path(address)
+def _state_in_store(store: Store, period: int) -> str:
+    """Return the state of a search that is stored as running; the answer holds for one period of LOOK_EVERY_S."""
     try:
-        return not isinstance(place, Store) or is_claimed(place)
+        return present_state(store, SearchEnd.RUNNING)
     except OSError:  # A store that does not answer says nothing of its search.
-        return True
+        return SearchEnd.RUNNING
 
 
 def counts(results: Results) -> dict[str, int]:

@@ -21,12 +21,15 @@ import psutil
 from search.errors import SearchError
 from search.experiment.lock import is_held
 from search.experiment.remote.store import ResultsPath, Store, writing
+from search.experiment.states import SearchEnd
 
 MARKER = ".driver"
 RENEW_EVERY_S = 20.0
 FRESH_S = 90.0
 """How long ago, by the clock of the store, a marker may have been renewed if its driver still lives."""
 _BOTH_WRITE_S = 0.3
+CUT_OFF = "cut off"
+"""The state, in lists, of a search whose driver was killed."""
 
 
 class Claim:
@@ -97,6 +100,14 @@ def is_claimed(store: Store) -> bool:
 def is_written(experiment: ResultsPath) -> bool:
     """Return whether a driver writes to an experiment now, near or far: by its lock, or its marker; raises OSError."""
     return is_held(experiment) if isinstance(experiment, Path) else is_claimed(experiment)
+
+
+def present_state(experiment: ResultsPath, stored: str) -> str:
+    """Return the state of a search: the `stored` one of its manifest, or CUT_OFF where that says `running` wrongly.
+
+    A driver that was killed could not say so; but none writes to its experiment any more. Raises OSError.
+    """
+    return CUT_OFF if stored == SearchEnd.RUNNING and not is_written(experiment) else stored
 
 
 def read_claim(store: Store) -> tuple[dict[str, Any] | None, float]:
