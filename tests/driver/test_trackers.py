@@ -1,4 +1,4 @@
-"""Searches in TensorBoard and MLflow, read back by their own readers."""
+"""What trackers are told of a search, and searches in TensorBoard, read back by its own reader."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from analysis.command import run
 from analysis.export import export
 from search.experiment.states import TrialState
 from search.experiment.trackers import Tracking
-from search.experiment.trackers.mlflow import Mlflow
 from search.experiment.trackers.tracker import Row, Tracker
 from search.run import main
 from tests.support.search_world import World
@@ -68,12 +67,12 @@ def test_tensorboard_has_curves_configurations_and_honest_states(make: Callable[
     live, exported = tensorboard(world.experiment.root / "tensorboard"), tensorboard(tmp_path / "out" / "e")
     assert live.pop("00004")["status"] is None, "a trial that was cut off has no end"
     assert live == exported
+    assert live.pop("search")["texts"] == ["best/text_summary"]
     assert [run["status"] for run in live.values()] == [1, 1, 2, 1], "success, success, failure, success"
     assert [run["state"] for run in live.values()] == list(map(str, STATES))
     for trial_id, run_ in live.items():
         assert run_["curve"] == [[1, 0.5], [2, 1.0]]
         assert run_["x"] == pytest.approx(specs[trial_id].config["x"])
-    assert "best/text_summary" in live["00000"]["texts"]
     assert "error/text_summary" in live["00002"]["texts"]
 
 
@@ -103,7 +102,7 @@ def test_resumed_search_is_logged_from_its_first_trial_to_its_last(make: Callabl
     found = tensorboard(folder)
     assert [run["state"] for run in found.values()] == ["complete", "failed", "complete"]
     assert found["00000"]["curve"] == [[1, 0.25]], "it ended before anything was logged"
-    assert found["00002"]["curve"][-1] == [2, 1.0]
+    assert found["00002"]["curve"] == [[1, 0.75], [2, 1.0]], "no epoch stands there twice"
     assert [file.read_bytes() for file in before] == [*before.values()], "what was written stays as it was"
     assert len(list(folder.glob("00001/*"))) == 1, "a trial that was written to its end is not written again"
 
@@ -111,15 +110,52 @@ def test_resumed_search_is_logged_from_its_first_trial_to_its_last(make: Callabl
 def test_trial_that_failed_and_is_run_again_has_its_second_end(make: Callable[..., World]) -> None:
     world = make(stopping="none")
     folder = world.experiment.root / "tensorboard"
-    for _ in range(2):
+    for value, state, error in ((0.5, TrialState.FAILED, "no"), (0.75, TrialState.COMPLETE, None)):
         world.experiment.tracking = Tracking(["tensorboard"], world.experiment.root)
         spec = world.start()
-        world.epoch(spec, 1, 0.5)
-        world.end(spec, TrialState.FAILED, error="no")
+        world.epoch(spec, 1, value)
+        world.end(spec, state, error=error)
         world.search.recorder.close()
         assert world.experiment.tracking.close() == []
         world.resume(retry_failed=True)
-    assert len(list(folder.glob("00000/*"))) == 2
+    found = tensorboard(folder)["00000"]
+    assert (found["state"], found["status"], found["curve"]) == ("complete", 1, [[1, 0.75]])
+
+
+class Heard(Tracker):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[tuple[object, ...]] = []
+
+    def begin(self, row: Row, again: bool) -> int:
+        self.said.append(("again" if again else "begin", row["trial_id"]))
+        return 0
+
+    def epoch(self, row: Row) -> None:
+        self.said.append((row["trial_id"], row["epoch"]))
+
+    def end(self, row: Row) -> None:
+        self.said.append((row["trial_id"], str(row["state"])))
+
+    def close(self, best: str | None, model: Path | None) -> None: ...
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_leader_that_was_stopped_and_is_trained_to_its_end_has_that_end(together: bool) -> None:
+    """The rows of its stop and of its second beginning may be stored at once."""
+    running, pruned, complete = ({"trial_id": "0", "state": state} for state in ("running", "pruned", "complete"))
+    first, second = ({"trial_id": "0", "epoch": epoch} for epoch in (1, 2))
+    heard = Heard()
+    if together:
+        heard.take([running, pruned, running], [first, first])
+    else:
+        heard.take([running, pruned], [first])
+        heard.take([running], [first])
+    heard.take([complete], [second])
+    anew = [] if together else [("0", "pruned"), ("again", "0"), ("0", 1)]
+    assert heard.said == [("begin", "0"), ("0", 1), *anew, ("0", 2), ("0", "complete")]
 
 
 def test_tracker_that_is_not_installed_is_refused_before_training(
@@ -130,69 +166,10 @@ def test_tracker_that_is_not_installed_is_refused_before_training(
     assert "--log mlflow needs the package 'mlflow', which is not installed. Install it: pip" in capsys.readouterr().err
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's, of SQLAlchemy
-def test_mlflow_has_runs_in_their_states_and_the_best_model(
-    make: Callable[..., World], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    monkeypatch.chdir(tmp_path)
-    from mlflow import MlflowClient
-
-    world = make(stopping="none")
-    world.experiment.tracking = Tracking(["mlflow"], world.experiment.root)
-    specs = searched(world)
-    assert world.experiment.tracking.close() == []
-    world.close()
-    client = MlflowClient()
-    for _ in range(2):  # What was logged already is not logged again.
-        runs = {
-            r.data.tags["trial_id"]: r for r in client.search_runs([client.get_experiment_by_name("e").experiment_id])
-        }
-        assert [runs[name].info.status for name in sorted(runs)] == [
-            "FINISHED",
-            "KILLED",
-            "FAILED",
-            "FINISHED",
-            "KILLED",
-        ]
-        states = [runs[name].data.tags["state"] for name in sorted(runs)]
-        assert states == [*map(str, STATES), "interrupted"]
-        curve = client.get_metric_history(runs["00000"].info.run_id, "value")
-        assert [(one.step, one.value) for one in curve] == [(1, 0.5), (2, 1.0)]
-        assert float(runs["00001"].data.params["x"]) == pytest.approx(specs["00001"].config["x"])
-        assert runs["00002"].data.tags["error"] == "no"
-        found = [file.path for file in client.list_artifacts(runs["00000"].info.run_id, "model")]
-        assert found == ["model/best.keras"]
-        assert run(export, [str(world.experiment.root), "--to", "mlflow"]) == 0
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's, of SQLAlchemy
-def test_run_that_was_cut_off_in_mlflow_gets_what_it_lacks_and_no_epoch_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The driver was killed when the run was made and had no settings yet, or after its first epoch."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    from mlflow import MlflowClient
-
-    client = MlflowClient()
-    experiment = client.create_experiment("e")
-    client.create_run(experiment, tags={"trial_id": "00000", "state": "running"})
-    rows = [{"trial_id": f"0000{n}", "state": "running", "config.x": n / 4} for n in (0, 1)]
-    epochs = [{"trial_id": "00001", "epoch": epoch, "value": epoch / 2} for epoch in (1, 2)]
-    Mlflow("e").take(rows[1:], epochs[:1])
-    again = Mlflow("e")
-    again.take(rows, epochs[:1])
-    again.take([{**row, "state": "complete", "epochs": 2} for row in rows], epochs)
-    runs = {run.data.tags["trial_id"]: run for run in client.search_runs([experiment])}
-    assert {name: run.data.params for name, run in runs.items()} == {"00000": {"x": "0.0"}, "00001": {"x": "0.25"}}
-    curve = client.get_metric_history(runs["00001"].info.run_id, "value")
-    assert [(one.step, one.value) for one in curve] == [(1, 0.5), (2, 1.0)]
-
-
 class Broken(Tracker):
     """A server that is down."""
 
-    def begin(self, row: Row) -> None:
+    def begin(self, row: Row, again: bool) -> int:
         raise ConnectionError("nobody answers")
 
     def epoch(self, row: Row) -> None: ...

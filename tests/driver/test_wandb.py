@@ -15,6 +15,7 @@ from analysis.command import run
 from analysis.export import export
 from search.experiment.states import TrialState
 from search.experiment.trackers import Tracking
+from search.experiment.trackers.wandb import WeightsAndBiases
 from search.run import main
 from tests.support.search_world import World
 from tests.support.tracked_search import STATES, searched
@@ -143,3 +144,15 @@ def test_server_without_an_account_is_refused_before_training(
     out, error = capsys.readouterr()
     assert (out, error.count("\n")) == ("", 1)
     assert error.startswith(said)
+
+
+def test_trial_that_had_failed_when_the_search_was_exported_is_exported_again(tmp_path: Path) -> None:
+    row = {"trial_id": "00000", "state": "failed", "error": "no", "epochs": 1}
+    epochs = [{"trial_id": "00000", "epoch": 1, "value": 0.5}]
+    for ended in (row, {**row, "state": "complete", "error": None}, {**row, "state": "complete", "error": None}):
+        written = WeightsAndBiases({"name": "e"}, tmp_path)
+        written.take([ended], epochs)
+        written.close(None, None)
+    found = runs(tmp_path / "wandb")["00000"]
+    assert found["exits"] == [1, 0], "and the third time it is there already"
+    assert (found["summary"]["state"], found["summary"]["error"]) == ("complete", None)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import posixpath
+import re
 import time
-from collections.abc import Container
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,15 +16,17 @@ from search.experiment.trackers.tracker import Row, Tracker, by_epoch, measured,
 
 STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAILED: "FAILED"}
 """MLflow's word for each state: what was ended early was killed, and has not failed."""
-TRIAL = "trial_id"
-"""The tag by which a run is found again."""
+SEARCH, TRIAL = "search_created_at", "trial_id"
+"""The tags by which a run is found again: another search may have the same name, and so the same experiment."""
 AT_BEST = "best."
+_LONGEST_KEY = 240
+"""Characters of a key, of which MLflow takes 250."""
 
 
 class Mlflow(Tracker):
-    """Writes by MLflow's client; runs of an earlier time are gone on with, by their tag."""
+    """Writes by MLflow's client; runs of an earlier time are gone on with, by their tags."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, manifest: Mapping[str, Any]) -> None:
         super().__init__()
         # It takes seconds, and is an extra.
         from mlflow import MlflowClient  # noqa: PLC0415
@@ -32,43 +36,54 @@ class Mlflow(Tracker):
             logging.getLogger(logger).setLevel(logging.ERROR)
         self._metric, self._param, self._tag = Metric, Param, RunTag
         self._client: Any = MlflowClient()
+        self._search, name = str(manifest.get("created_at")), manifest["name"]
         known = self._client.get_experiment_by_name(name)
         self._experiment = known.experiment_id if known is not None else self._client.create_experiment(name)
         self._runs: dict[str, str] = {}
         self._running: set[str] = set()
         self._cut_off: dict[str, Any] = {}
         """Runs of an earlier time that have not ended, as they were then, by trial."""
-        self._logged: dict[str, int] = {}
-        """The last epoch that such a run has."""
+        self._was_best: set[str] = set()
+        for run in self._of_earlier():
+            trial_id, state = run.data.tags[TRIAL], run.data.tags.get("state")
+            self._runs[trial_id] = run.info.run_id
+            if state in STATUS:
+                self._ended[trial_id] = state
+            else:
+                self._cut_off[trial_id] = run
+            if "best" in run.data.tags:
+                self._was_best.add(trial_id)
+
+    def _of_earlier(self) -> Iterator[Any]:
+        """The runs that there are of this search."""
         token = None
         while True:
-            page = self._client.search_runs([self._experiment], page_token=token)
-            of_trials = [run for run in page if TRIAL in run.data.tags]
-            self._runs |= {run.data.tags[TRIAL]: run.info.run_id for run in of_trials}
-            ended = {run.data.tags[TRIAL] for run in of_trials if run.data.tags.get("state") in STATUS}
-            self._ended |= ended
-            self._cut_off |= {name: run for run in of_trials if (name := run.data.tags[TRIAL]) not in ended}
+            page = self._client.search_runs([self._experiment], f"tags.{SEARCH} = '{self._search}'", page_token=token)
+            yield from (run for run in page if TRIAL in run.data.tags)
             token = page.token
             if not token:
-                break
+                return
 
-    def begin(self, row: Row) -> None:
-        """Make the run of the trial, or open it again."""
+    def begin(self, row: Row, again: bool) -> int:
+        """Make the run of the trial, or open it again; a curve in MLflow keeps every point that it is given."""
         trial_id, started = row["trial_id"], row.get("started_at")
-        if trial_id not in self._runs:
-            tags = {TRIAL: trial_id, "state": str(TrialState.RUNNING)}
-            run = self._client.create_run(self._experiment, _milliseconds(started), tags, run_name=trial_id)
-            self._runs[trial_id] = run.info.run_id
-            self._log_settings(row, known=())
-        else:
-            self._client.update_run(self._runs[trial_id], status="RUNNING")
-            if (before := self._cut_off.pop(trial_id, None)) is not None:
-                self._log_settings(row, known=before.data.params)
-                self._logged[trial_id] = self._last_epoch(before)
         self._running.add(trial_id)
+        if again:
+            self._client.delete_run(self._runs.pop(trial_id))
+        if trial_id in self._runs:
+            before = self._cut_off.pop(trial_id)
+            self._client.update_run(self._runs[trial_id], status="RUNNING")
+            self._log_settings(row, known=before.data.params)
+            return self._last_epoch(before)
+        tags = {SEARCH: self._search, TRIAL: trial_id, "state": str(TrialState.RUNNING)}
+        run = self._client.create_run(self._experiment, _milliseconds(started), tags, run_name=trial_id)
+        self._runs[trial_id] = run.info.run_id
+        self._log_settings(row, known=())
+        return 0
 
     def _log_settings(self, row: Row, known: Container[str]) -> None:
-        params = [self._param(name, str(value)) for name, value in settings(row).items() if name not in known]
+        values = settings(row)
+        params = [self._param(key, str(values[name])) for name, key in _keys(values).items() if key not in known]
         self._client.log_batch(self._runs[row["trial_id"]], params=params)
 
     def _last_epoch(self, run: Any) -> int:
@@ -78,13 +93,12 @@ class Mlflow(Tracker):
         return max((one.step for one in history), default=0)
 
     def epoch(self, row: Row) -> None:
-        """Log what was measured in an epoch, once: a curve in MLflow keeps every point that it is given."""
-        if int(row["epoch"]) > self._logged.get(row["trial_id"], 0):
-            self._log(row["trial_id"], by_epoch(row), int(row["epoch"]))
+        """Log what was measured in an epoch."""
+        self._log(row["trial_id"], by_epoch(row), int(row["epoch"]))
 
     def _log(self, trial_id: str, values: dict[str, float], step: int) -> None:
         now = _milliseconds(None)
-        metrics = [self._metric(name, value, now, step) for name, value in values.items()]
+        metrics = [self._metric(key, values[name], now, step) for name, key in _keys(values).items()]
         self._client.log_batch(self._runs[trial_id], metrics=metrics)
 
     def end(self, row: Row) -> None:
@@ -92,8 +106,9 @@ class Mlflow(Tracker):
         trial_id, run_id = row["trial_id"], self._runs[row["trial_id"]]
         self._log(trial_id, {AT_BEST + name: value for name, value in measured(row).items()}, int(row["epochs"] or 0))
         told = {name: str(row[name]) for name in ("state", "error", "violates", "worker") if row.get(name)}
-        self._client.log_batch(run_id, tags=[self._tag(name, text) for name, text in told.items()])
+        # The state is told last: whoever is killed before that finds the run cut off, and ends it again.
         self._client.set_terminated(run_id, STATUS[row["state"]], _milliseconds(row.get("finished_at")))
+        self._client.log_batch(run_id, tags=[self._tag(name, text) for name, text in told.items()])
         self._running.discard(trial_id)
 
     def close(self, best: str | None, model: Path | None) -> None:
@@ -101,10 +116,24 @@ class Mlflow(Tracker):
         for trial_id in self._running:
             self._client.set_tag(self._runs[trial_id], "state", str(TrialState.INTERRUPTED))
             self._client.set_terminated(self._runs[trial_id], "KILLED")
+        for trial_id in self._was_best & self._runs.keys() - {best}:
+            self._client.delete_tag(self._runs[trial_id], "best")
         if best is not None and best in self._runs:
             self._client.set_tag(self._runs[best], "best", "true")
             if model is not None:
                 self._client.log_artifact(self._runs[best], str(model), "model")
+
+
+def _keys(names: Iterable[str]) -> dict[str, str]:
+    """The key of each name, which may have any characters: MLflow takes letters, digits, and a few others."""
+    keys: dict[str, str] = {}
+    for name in names:
+        plain = posixpath.normpath(re.sub(r"[^/\w.\- :]", "_", name)).lstrip("/")[:_LONGEST_KEY]
+        key = "_" if plain in ("", ".") or plain.startswith("..") else plain
+        while key in keys.values():
+            key += "_"
+        keys[name] = key
+    return keys
 
 
 def _milliseconds(moment: datetime | None) -> int:

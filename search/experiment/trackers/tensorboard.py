@@ -16,6 +16,8 @@ from search.experiment.states import TrialState
 from search.experiment.trackers.tracker import Row, Tracker, by_epoch, measured, settings
 
 FOLDER = "tensorboard"
+SEARCH = "search"
+"""The run that says which trial is the best."""
 AT_BEST = "best/"
 """What stands before a metric's name in the value that decides, that of the best epoch."""
 _END_TAG = "_hparams_/session_end_info"
@@ -27,18 +29,26 @@ class TensorBoard(Tracker):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         files = folder.glob("*/events.*")
-        super().__init__(file.parent.name for file in files if _END_TAG.encode() in file.read_bytes())
+        super().__init__({file.parent.name: None for file in files if _END_TAG.encode() in file.read_bytes()})
         self._writers: dict[str, Any] = {}
 
-    def _writer(self, trial_id: str) -> Any:
-        if trial_id not in self._writers:
+    def _writer(self, name: str) -> Any:
+        if name not in self._writers:
             # A second file of a run within one second would else have the name of the first, and replace it.
-            folder, suffix = str(self._folder / trial_id), f".{time.time_ns()}"
-            self._writers[trial_id] = SummaryWriter(folder, flush_secs=5, filename_suffix=suffix)
-        return self._writers[trial_id]
+            folder, suffix = str(self._folder / name), f".{time.time_ns()}"
+            # What a run has from an earlier time is written again, and holds no more.
+            self._writers[name] = SummaryWriter(folder, purge_step=0, flush_secs=5, filename_suffix=suffix)
+        return self._writers[name]
 
-    def begin(self, row: Row) -> None:
-        """Do nothing: a run is there with its first epoch, or its end."""
+    def begin(self, row: Row, again: bool) -> int:
+        """Do nothing for a new run, which is there with its first epoch, or its end; remove one that is run again.
+
+        Of what a run says of itself in HParams, TensorBoard shows the first.
+        """
+        if again:
+            for file in (self._folder / row["trial_id"]).glob("events.*"):
+                file.unlink()
+        return 0
 
     def epoch(self, row: Row) -> None:
         """Write a point of each curve."""
@@ -64,7 +74,7 @@ class TensorBoard(Tracker):
         """Say which trial is the best, and where its model lies, which TensorBoard cannot hold."""
         if best is not None:
             told = f"the best trial; its model: {model}" if model else "the best trial"
-            self._writer(best).add_text("best", told)
+            self._writer(SEARCH).add_text("best", f"{best}: {told}")
         for writer in self._writers.values():
             writer.close()
 

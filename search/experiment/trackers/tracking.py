@@ -36,7 +36,7 @@ def make_tracker(name: str, root: Path, folder: Path | None = None) -> Tracker:
 
         return TensorBoard(folder or root / FOLDER)
     if name == "mlflow":
-        return Mlflow(manifest["name"])
+        return Mlflow(manifest)
     return WeightsAndBiases(manifest, folder or root)
 
 

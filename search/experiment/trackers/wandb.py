@@ -55,7 +55,8 @@ class WeightsAndBiases(Tracker):
 
         self._library: Any = wandb
         self._done = folder / FOLDER / _ENDED
-        super().__init__(self._done.read_text(encoding="utf-8").split() if self._done.exists() else ())
+        lines = self._done.read_text(encoding="utf-8").splitlines() if self._done.exists() else ()
+        super().__init__(dict(line.split(" ", 1) for line in lines if " " in line))
         self._done.parent.mkdir(parents=True, exist_ok=True)
         self._folder, self._project = folder, manifest["name"]
         # Of another search under the same name, the first trial is another run.
@@ -75,9 +76,12 @@ class WeightsAndBiases(Tracker):
             settings=self._library.Settings(**_QUIET),
         )
 
-    def begin(self, row: Row) -> None:
+    def begin(self, row: Row, again: bool) -> int:
         """Open the run of the trial, anew or again."""
         self._runs[row["trial_id"]] = self._open(row["trial_id"], "trial", settings(row))
+        if again:
+            self._runs[row["trial_id"]].summary.update({"error": None})
+        return 0
 
     def epoch(self, row: Row) -> None:
         """Log what was measured in an epoch, as the step of that number."""
@@ -89,7 +93,7 @@ class WeightsAndBiases(Tracker):
         told |= {AT_BEST + name: value for name, value in measured(row).items()}
         self._finish(row["trial_id"], row["state"], told)
         with self._done.open("a", encoding="utf-8") as file:
-            file.write(f"{row['trial_id']}\n")
+            file.write(f"{row['trial_id']} {row['state']}\n")
 
     def _finish(self, trial_id: str, state: str, told: Mapping[str, Any]) -> None:
         run = self._runs.pop(trial_id)
