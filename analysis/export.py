@@ -17,9 +17,9 @@ from pathlib import Path
 
 from analysis.command import PLACES, beside, run
 from search.errors import SearchError
-from search.experiment.manifest import read_manifest
+from search.experiment.existing import is_experiment
 from search.experiment.remote.claim import is_written
-from search.experiment.remote.resumable import fetch_result, stored_manifest
+from search.experiment.remote.resumable import fetch_result, stored_manifest, why_none
 from search.experiment.remote.store import ResultsPath, Store, parse_results_path, reason
 from search.experiment.trackers import TRACKERS, check_ready, track
 from search.parsing import answer_shell
@@ -50,7 +50,7 @@ def _export(address: str, to: str, output: Path | None) -> None:
     place = parse_results_path(address)
     told = place.plain if isinstance(place, Store) else str(place)
     folder = None if output is None else output / place.name
-    with _at_hand(place, told) as root:
+    with _at_hand(place) as root:
         if to != "mlflow":  # MLflow's files lie where its server says.
             files = beside(address, to, folder, f"--output DIR for the files of {to}")
             if to == "tensorboard" and files.exists() and any(files.iterdir()):
@@ -71,18 +71,19 @@ def _is_searched(place: ResultsPath) -> bool:
 
 
 @contextmanager
-def _at_hand(place: ResultsPath, told: str) -> Iterator[Path]:
+def _at_hand(place: ResultsPath) -> Iterator[Path]:
     """Yield the folder of an experiment; of one in a store a folder that is gone after the block.
 
     Raises SearchError where there is no experiment.
     """
     if isinstance(place, Path):
-        read_manifest(place)  # This raises where there is no experiment.
+        if not is_experiment(place):
+            raise SearchError(why_none(place))
         yield place
         return
     manifest = stored_manifest(place)
     if manifest is None:
-        raise SearchError(f"no experiment at {told}: it holds no manifest.json.")
+        raise SearchError(why_none(place))
     with tempfile.TemporaryDirectory(prefix="search-export-") as scratch:
         root = Path(scratch) / place.name
         fetch_result(place, root, manifest)

@@ -16,8 +16,7 @@ import pyarrow.fs as pafs
 from analysis.stored.manifest import MANIFEST, read_manifest
 from analysis.stored.source import StoredExperiment, Tables, read_tables
 from search.errors import SearchError
-from search.experiment.existing import find_experiments
-from search.experiment.remote.resumable import experiments_of
+from search.experiment.remote.resumable import why_none
 from search.experiment.remote.store import Store, parse_results_path, reason
 from search.experiment.schema import CONFIG_PREFIX
 from search.goals import Goals
@@ -195,7 +194,7 @@ def _open(address: str) -> StoredExperiment:
         if not isinstance(manifest, dict):
             raise ValueError("no JSON object")
     except (FileNotFoundError, NotADirectoryError):
-        raise SearchError(_no_experiment(address)) from None
+        raise SearchError(why_none(parse_results_path(address))) from None
     except (OSError, ValueError, RecursionError, pa.ArrowException) as error:
         raise SearchError(f"{path} cannot be read ({reason(error)}); expected the manifest of an experiment.") from None
     return StoredExperiment(address, Path(root).name, read_manifest(manifest), files, root)
@@ -207,23 +206,6 @@ def locate(address: str) -> tuple[pafs.FileSystem, str]:
     if isinstance(found, Store):
         return found.files, found.path
     return pafs.LocalFileSystem(), found.resolve().as_posix()
-
-
-def _no_experiment(address: str) -> str:
-    place = parse_results_path(address)
-    inside = [one.name for one in experiments_of(place)]
-    if inside:
-        return f"{address} is a folder of {len(inside)} experiments; expected some of them: {', '.join(inside[:8])}."
-    if isinstance(place, Store):
-        return f"no experiment at {place.plain}: it holds no {MANIFEST}."
-    folder = place
-    if not folder.exists():
-        beside = [path.name for path in find_experiments(folder.parent)]
-        there = f" There are: {', '.join(beside[:8])}." if beside else ""
-        return f"no experiment at {address}.{there}"
-    if folder.is_dir() and not any(folder.iterdir()):
-        return f"{address} is empty; expected the folder of an experiment, with its {MANIFEST}."
-    return f"{address} is no experiment: it holds no {MANIFEST}. Expected a folder that search.run made."
 
 
 def _named(sources: Iterable[StoredExperiment]) -> tuple[StoredExperiment, ...]:

@@ -21,6 +21,7 @@ from search.errors import NothingSucceeded, SearchError
 from search.experiment.again import GIVEN
 from search.experiment.existing import is_experiment
 from search.experiment.manifest import read_manifest
+from search.experiment.remote.resumable import why_none
 from search.experiment.schema import read_epochs, read_trials
 from search.experiment.states import SearchEnd
 from search.goals import Goals
@@ -60,7 +61,7 @@ class Experiment:
         """
         self.path = Path(path)
         if not is_experiment(self.path):
-            raise SearchError(f"no experiment at {path}; expected a folder that a search made, like results/NAME.")
+            raise SearchError(why_none(self.path))
         self._space = space
 
     @property

@@ -7,7 +7,7 @@ from pathlib import Path
 from search.errors import SearchError
 from search.experiment.existing import JOURNAL
 from search.experiment.manifest import MANIFEST
-from search.experiment.remote.resumable import newest, set_aside
+from search.experiment.remote.resumable import newest, set_aside, why_none
 from search.experiment.remote.store import ResultsPath, Store, reason
 from search.planning.plan import RESULTS
 
@@ -30,7 +30,7 @@ def experiment_folder(results: ResultsPath) -> Path:
     root = RESULTS / results.name
     manifest, is_the_stores = newest(root, results)
     if manifest is None:
-        raise SearchError(f"no experiment at {results.plain}; expected the address of one, like s3://BUCKET/NAME.")
+        raise SearchError(why_none(results))
     is_a_drivers = (root / JOURNAL).exists()
     if is_a_drivers and is_the_stores:
         set_aside(root)

@@ -77,7 +77,7 @@ def test_folder_of_another_kind_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "notes.txt").write_text("notes")
     cases = {
-        "results": "1 experiments; expected",
+        "results": "1 experiment; expected one of them: a.",
         "results/b": "There are: a",
         "empty": "is empty",
         "other": "no manifest",

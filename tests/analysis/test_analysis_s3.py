@@ -78,7 +78,7 @@ def test_every_command_takes_an_experiment_in_a_bucket(
     assert run(compare, [s3.address("bucket/results")]) == 0  # A folder of experiments is listed, as on the disk.
     assert "s3://bucket/results/e" in capsys.readouterr().out
     assert run(figures, [s3.address("bucket/results")]) == 2
-    assert "is a folder of 1 experiments; expected some of them: e." in capsys.readouterr().err
+    assert "is a folder of 1 experiment; expected one of them: e." in capsys.readouterr().err
 
 
 def test_a_search_in_a_bucket_that_runs_is_not_exported(

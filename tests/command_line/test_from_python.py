@@ -100,8 +100,14 @@ def test_what_no_process_can_be_sent_is_refused() -> None:
 
 
 def test_folder_without_an_experiment_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SearchError, match="no experiment at"):
+    (tmp_path / "a").mkdir()
+    with pytest.raises(SearchError, match="a is empty; expected the folder of an experiment"):
+        Experiment(tmp_path / "a")
+    (tmp_path / "a" / "manifest.json").write_text("{}")
+    with pytest.raises(SearchError, match=r"is a folder of 1 experiment; expected one of them: a\."):
         Experiment(tmp_path)
+    with pytest.raises(SearchError, match=r"no experiment at .*b\. There are: a\."):
+        Experiment(tmp_path / "b")
 
 
 def test_space_travels_as_it_is() -> None:

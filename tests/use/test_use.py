@@ -237,7 +237,7 @@ def test_card_counts_the_images_that_were_used_and_says_who_was_not_chosen(best:
         (["predict", "{root}", "{root}/models"], "no image files in"),
         (["predict", "{root}", "README.md", "--output", "a.txt"], "names no format"),
         (["export", "{root}", "--format", "pmml"], "invalid choice: 'pmml'"),
-        (["card", "nowhere"], "no experiment at nowhere"),
+        (["card", "{root}/.."], "is a folder of 1 experiment; expected one of them: digits_filters."),
     ],
 )
 def test_wrong_word_is_refused_in_a_line(
@@ -285,7 +285,7 @@ def test_an_experiment_in_a_store_is_used_by_its_address(
     assert Experiment(here).manifest["state"] == "interrupted"
     assert list((here / "trials").glob("*")) == []
     assert main(["card", s3.address("bucket/results/digits")]) == 2
-    assert "no experiment at s3://bucket/results/digits;" in capsys.readouterr().err
+    assert "no experiment at s3://bucket/results/digits:" in capsys.readouterr().err
 
 
 def test_interval_is_wilson_s() -> None:

@@ -16,6 +16,7 @@ from search.errors import SearchError
 from search.experiment.existing import find_experiments, is_experiment
 from search.experiment.manifest import MANIFEST, read_manifest
 from search.experiment.remote.store import WAYS, ResultsPath, Store, reason
+from search.wording import counted
 
 ASIDE = ".older"
 """The hidden folder, beside experiments, to which a folder is moved that a newer copy replaces."""
@@ -79,6 +80,29 @@ def experiments_of(results: ResultsPath) -> Sequence[ResultsPath]:
     if isinstance(results, Path):
         return find_experiments(results)
     return [results.child(name) for name in experiments_in(results)]
+
+
+def why_none(place: ResultsPath) -> str:
+    """Return the line for a place that holds no experiment; it names those that are in it, or beside it.
+
+    Raises SearchError for a store that cannot be read.
+    """
+    told = place.plain if isinstance(place, Store) else str(place)
+    inside = [one.name for one in experiments_of(place)]
+    if inside:
+        return f"{told} is a folder of {counted(len(inside), 'experiment')}; expected one of them: {_some(inside)}."
+    if isinstance(place, Store):
+        return f"no experiment at {told}: it holds no {MANIFEST}."
+    if not place.exists():
+        beside = [path.name for path in find_experiments(place.parent)]
+        return f"no experiment at {told}." + (f" There are: {_some(beside)}." if beside else "")
+    if place.is_dir() and not any(place.iterdir()):
+        return f"{told} is empty; expected the folder of an experiment, with its {MANIFEST}."
+    return f"{told} is no experiment: it holds no {MANIFEST}. Expected a folder that a search made, like results/NAME."
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
 
 
 def experiments_in(stores: Store) -> dict[str, dict[str, Any] | SearchError]:
