@@ -199,3 +199,12 @@ def test_warm_start_of_a_plan_is_told_kept_and_refused_when_it_changes(tmp_path:
     assert resumed_options(parse(["s", "--resume"]), manifest).warm_start == (address,)
     with pytest.raises(SearchError, match="--warm-start other differs from the experiment's --warm-start /"):
         resumed_options(parse(["s", "--resume", "--warm-start", "other"]), manifest)
+
+
+@pytest.mark.parametrize("words", [["--sampler", "random"], ["--sampler", "qmc"], ["--smoke"]])
+def test_warm_start_of_a_sampler_that_learns_from_nothing_is_told(words: list[str], tmp_path: Path) -> None:
+    address, told = experiment(tmp_path / "before"), list[str]()
+    words = ["spaces/branin.py", "--warm-start", address, "--results", str(tmp_path), *words]
+    sampler = make_plan(parse(words), (), told.append).space.sampler
+    said = f"NOTE: sampler {sampler} learns from no trial, so that --warm-start (0 earlier trials) has no effect;"
+    assert told[0].startswith(said)
