@@ -39,8 +39,8 @@ Rows = dict[str, dict[str, Any]]
 class Life:
     """One driver from its start on, and the moments of its life at which it can be killed."""
 
-    def __init__(self, driver: Driver, before: Rows, trials: int, chance: random.Random) -> None:
-        self._driver, self._before, self._trials, self._chance = driver, len(before), trials, chance
+    def __init__(self, driver: Driver, before: Rows, trials: int, rng: random.Random) -> None:
+        self._driver, self._before, self._trials, self._rng = driver, len(before), trials, rng
         self._journal = driver.root / "study.journal"
         self._size = self._journal.stat().st_size if self._journal.exists() else 0
         self._seen: list[Path] = []
@@ -58,7 +58,7 @@ class Life:
         return True
 
     def _go_on(self, most_s: float) -> bool:
-        end = time.monotonic() + self._chance.uniform(0, most_s)
+        end = time.monotonic() + self._rng.uniform(0, most_s)
         return self._wait(lambda: time.monotonic() > end)
 
     def starting(self) -> bool:
@@ -132,7 +132,7 @@ def kill_again_and_again(
 
     Raises AssertionError when a stored trial is lost, changed or doubled, or when study and table differ in the end.
     """
-    chance, counts = random.Random(seed), Counter[str]()
+    rng, counts = random.Random(seed), Counter[str]()
     began, before, trials = time.monotonic(), Rows(), 0
     words = ("--set", f"epochs={EPOCHS}", "--sampler", "random", "--max-concurrent", str(SLOTS))
 
@@ -141,11 +141,11 @@ def kill_again_and_again(
         return Driver(results, *words, "--trials", str(trials), *going_on, RAY_TMPDIR=scratch, TMPDIR=scratch)
 
     while counts.total() < kills and time.monotonic() - began < seconds:
-        trials = max(trials, len(before) + chance.randint(*MORE))
+        trials = max(trials, len(before) + rng.randint(*MORE))
         with tempfile.TemporaryDirectory(prefix="cr-", ignore_cleanup_errors=True) as scratch:
-            (moment,) = chance.choices(list(MOMENTS), [LONGEST if name == "starting" else 1 for name in MOMENTS])
+            (moment,) = rng.choices(list(MOMENTS), [LONGEST if name == "starting" else 1 for name in MOMENTS])
             driver = start(scratch)
-            if Life(driver, before, trials, chance).live_until(moment):
+            if Life(driver, before, trials, rng).live_until(moment):
                 driver.kill(grace_s=0.0)
                 counts[moment] += 1
             else:

@@ -49,12 +49,12 @@ class Spent:
 
 def configurations(seed: int, count: int) -> list[dict[str, object]]:
     """Return random configurations of a network of two small blocks."""
-    chance = np.random.default_rng([seed, 7])
+    rng = np.random.default_rng([seed, 7])
     return [
         {
-            "network": "two_conv", "filters": int(chance.choice([8, 16])), "kernel_size": int(chance.choice([3, 5])),
-            "head_units": 32, "dropout": float(chance.uniform(0, 0.6)),
-            "learning_rate": float(10 ** chance.uniform(-4, -1)), "batch_norm": "none", "batch_size": 64,
+            "network": "two_conv", "filters": int(rng.choice([8, 16])), "kernel_size": int(rng.choice([3, 5])),
+            "head_units": 32, "dropout": float(rng.uniform(0, 0.6)),
+            "learning_rate": float(10 ** rng.uniform(-4, -1)), "batch_norm": "none", "batch_size": 64,
         }
         for _ in range(count)
     ]  # fmt: skip

@@ -47,17 +47,17 @@ class Found:
 
 def learning_curve(seed: int, epochs: int) -> list[float]:
     """Return the validation accuracy after each epoch of one random network."""
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     images, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(images))
     train, validation = order[:500], order[500:1000]
-    width = int(2 ** chance.uniform(3, 7))
+    width = int(2 ** rng.uniform(3, 7))
     network = MLPClassifier(
-        (width,) if chance.random() < 0.5 else (width, width),
-        solver="sgd" if chance.random() < 0.5 else "adam",
-        learning_rate_init=10 ** chance.uniform(-4.5, -0.7),
-        alpha=10 ** chance.uniform(-5, 0),
-        batch_size=int(chance.choice([16, 64])),
+        (width,) if rng.random() < 0.5 else (width, width),
+        solver="sgd" if rng.random() < 0.5 else "adam",
+        learning_rate_init=10 ** rng.uniform(-4.5, -0.7),
+        alpha=10 ** rng.uniform(-5, 0),
+        batch_size=int(rng.choice([16, 64])),
         random_state=seed,
     )
     curve = []
@@ -69,8 +69,8 @@ def learning_curve(seed: int, epochs: int) -> list[float]:
 
 def search(curves: np.ndarray, rule: StoppingRule, seed: int, slots: int, budget: int) -> Found:
     """Spend `budget` epochs on `curves`, shape (networks, epochs): a random one of the running networks trains next."""
-    chance = np.random.default_rng(seed)
-    waiting = list(chance.permutation(len(curves)))
+    rng = np.random.default_rng(seed)
+    waiting = list(rng.permutation(len(curves)))
     running: list[list[int]] = []
     best, completed = 0.0, 0
     for _ in range(budget):
@@ -78,7 +78,7 @@ def search(curves: np.ndarray, rule: StoppingRule, seed: int, slots: int, budget
             running.append([waiting.pop(), 0])
         if not running:
             break
-        trial = running[chance.integers(len(running))]
+        trial = running[rng.integers(len(running))]
         trial[1] += 1
         network, epoch = trial
         decision = rule.decide(str(network), epoch, float(curves[network, epoch - 1]))

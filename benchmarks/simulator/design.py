@@ -32,9 +32,9 @@ def _power(start: float, end: float, tau: float, epochs: int, power: float = 1.0
 
 def bowl(instance: int) -> Task:
     """Return a task with one basin in seven settings; what learns faster ends lower, so that curves cross."""
-    chance = np.random.default_rng([1, instance])
-    centre, weight = chance.uniform(0.2, 0.8, 7), chance.dirichlet(np.full(7, 0.7))
-    turn = chance.normal(0, 0.3, (7, 7))
+    rng = np.random.default_rng([1, instance])
+    centre, weight = rng.uniform(0.2, 0.8, 7), rng.dirichlet(np.full(7, 0.7))
+    turn = rng.normal(0, 0.3, (7, 7))
     epochs = 50
 
     def curve(config: Config) -> np.ndarray:
@@ -49,9 +49,9 @@ def bowl(instance: int) -> Task:
 
 def slow_starters(instance: int) -> Task:
     """Return a task in which what ends best, deep and wide with a low learning rate, starts slowest."""
-    chance = np.random.default_rng([2, instance])
-    best_rate, best_decay = chance.uniform(0.25, 0.55, 2)
-    gain, slope = chance.uniform(0.05, 0.25), chance.uniform(3, 8)
+    rng = np.random.default_rng([2, instance])
+    best_rate, best_decay = rng.uniform(0.25, 0.55, 2)
+    gain, slope = rng.uniform(0.05, 0.25), rng.uniform(3, 8)
     epochs = 27
 
     def curve(config: Config) -> np.ndarray:
@@ -68,9 +68,9 @@ def slow_starters(instance: int) -> Task:
 
 def divergence(instance: int) -> Task:
     """Return a task whose optimum stands beside a cliff behind which trainings fail or stay at chance."""
-    chance = np.random.default_rng([3, instance])
-    edge, tilt = chance.uniform(0.55, 0.75), chance.normal(0, 0.15, 7)
-    centre, weight = chance.uniform(0.2, 0.8, 7), chance.dirichlet(np.full(7, 1.0))
+    rng = np.random.default_rng([3, instance])
+    edge, tilt = rng.uniform(0.55, 0.75), rng.normal(0, 0.15, 7)
+    centre, weight = rng.uniform(0.2, 0.8, 7), rng.dirichlet(np.full(7, 1.0))
     epochs = 27
 
     def curve(config: Config) -> np.ndarray:
@@ -88,11 +88,11 @@ def divergence(instance: int) -> Task:
 
 def dead_end(instance: int) -> Task:
     """Return a task with a wide basin that looks best early and ends low; a narrow one starts slow and ends high."""
-    chance = np.random.default_rng([4, instance])
-    wide, narrow = chance.uniform(0.15, 0.45, 5), chance.uniform(0.55, 0.85, 5)
-    flip = chance.random(5) < 0.5
+    rng = np.random.default_rng([4, instance])
+    wide, narrow = rng.uniform(0.15, 0.45, 5), rng.uniform(0.55, 0.85, 5)
+    flip = rng.random(5) < 0.5
     wide, narrow = np.where(flip, 1 - wide, wide), np.where(flip, 1 - narrow, narrow)
-    weight = chance.dirichlet(np.full(5, 2.0)) * 5
+    weight = rng.dirichlet(np.full(5, 2.0)) * 5
     epochs = 27
     parameters: dict[str, Parameter] = {
         "learning_rate": Float(1e-4, 1e-1, log=True),
@@ -115,11 +115,11 @@ def dead_end(instance: int) -> Task:
 
 def conditional(instance: int) -> Task:
     """Return a task with four networks, each with settings of its own; which is best shows only with good ones."""
-    chance = np.random.default_rng([5, instance])
+    rng = np.random.default_rng([5, instance])
     names = ("small", "deep", "wide", "backbone")
-    top = dict(zip(names, chance.permutation([0.95, 0.92, 0.88, 0.8]), strict=True))
-    rate = dict(zip(names, chance.uniform(0.2, 0.8, 4), strict=True))
-    own = chance.uniform(0.15, 0.85, 6)
+    top = dict(zip(names, rng.permutation([0.95, 0.92, 0.88, 0.8]), strict=True))
+    rate = dict(zip(names, rng.uniform(0.2, 0.8, 4), strict=True))
+    own = rng.uniform(0.15, 0.85, 6)
     parameters: dict[str, Parameter] = {
         "network": Choice(*names),
         "learning_rate": Float(1e-5, 1e-1, log=True),
@@ -152,8 +152,8 @@ def conditional(instance: int) -> Task:
 
 def late_rise(instance: int) -> Task:
     """Return a task whose trainings stay on a plateau, as the settings say, and then rise; reports are noisy."""
-    chance = np.random.default_rng([6, instance])
-    centre = chance.uniform(0.25, 0.75, 4)
+    rng = np.random.default_rng([6, instance])
+    centre = rng.uniform(0.25, 0.75, 4)
     epochs = 27
     parameters: dict[str, Parameter] = {
         "learning_rate": Float(1e-4, 1.0, log=True),
@@ -161,7 +161,7 @@ def late_rise(instance: int) -> Task:
         "warmup": Int(0, 10),
         "decay": Float(1e-6, 1e-2, log=True),
     }
-    shift = dict(zip(("sgd", "adam", "rmsprop"), chance.permutation([0.25, -0.1, 0.0]), strict=True))
+    shift = dict(zip(("sgd", "adam", "rmsprop"), rng.permutation([0.25, -0.1, 0.0]), strict=True))
 
     def curve(config: Config) -> np.ndarray:
         rate, _, warmup, decay = positions(parameters, config)
@@ -179,9 +179,9 @@ def steady(instance: int) -> Task:
 
     A wrong learning rate is both slow and bad.
     """
-    chance = np.random.default_rng([7, instance])
-    centre, weight = chance.uniform(0.25, 0.75, 7), chance.dirichlet(np.full(7, 0.5))
-    width = chance.uniform(0.15, 0.3)
+    rng = np.random.default_rng([7, instance])
+    centre, weight = rng.uniform(0.25, 0.75, 7), rng.dirichlet(np.full(7, 0.5))
+    width = rng.uniform(0.15, 0.3)
     epochs = 50
 
     def curve(config: Config) -> np.ndarray:
@@ -195,14 +195,14 @@ def steady(instance: int) -> Task:
 
 def few_matter(instance: int) -> Task:
     """Return a task of nine settings of which two or three matter, with a ridge; curves are fast, with some noise."""
-    chance = np.random.default_rng([8, instance])
-    order, place = chance.permutation(7), chance.uniform(0.2, 0.8, 3)
+    rng = np.random.default_rng([8, instance])
+    order, place = rng.permutation(7), rng.uniform(0.2, 0.8, 3)
     parameters: dict[str, Parameter] = {
         **NETWORK,
         "activation": Choice("relu", "gelu", "tanh", "elu"),
         "norm": Choice("batch", "layer", "none"),
     }
-    lost = {"batch": 0.0, "layer": chance.uniform(0, 0.05), "none": chance.uniform(0, 0.2)}
+    lost = {"batch": 0.0, "layer": rng.uniform(0, 0.05), "none": rng.uniform(0, 0.2)}
     epochs = 15
 
     def curve(config: Config) -> np.ndarray:

@@ -57,27 +57,27 @@ class _Data:
 
 
 def _data(instance: int) -> _Data:
-    chance = np.random.default_rng([9, instance])
-    floor = 1 / int(chance.choice([2, 3, 7, 10, 50]))
+    rng = np.random.default_rng([9, instance])
+    floor = 1 / int(rng.choice([2, 3, 7, 10, 50]))
     return _Data(
         floor=floor,
-        ceiling=floor + (1 - floor) * chance.uniform(0.5, 0.99),
-        size=chance.uniform(3, 11),
-        rate=chance.uniform(-4.5, -1.5),
-        steepness=chance.uniform(0.08, 0.3),
-        capacity=chance.uniform(0.1, 0.9),
-        overfits=chance.uniform(0.0, 0.35),
-        decay=chance.uniform(0.1, 0.6),
-        dropout=chance.uniform(0.0, 0.5),
-        needs_dropout=chance.uniform(0.05, 0.5),
-        large_batches=chance.uniform(0.0, 0.2),
-        annealing=chance.uniform(0.0, 0.12),
+        ceiling=floor + (1 - floor) * rng.uniform(0.5, 0.99),
+        size=rng.uniform(3, 11),
+        rate=rng.uniform(-4.5, -1.5),
+        steepness=rng.uniform(0.08, 0.3),
+        capacity=rng.uniform(0.1, 0.9),
+        overfits=rng.uniform(0.0, 0.35),
+        decay=rng.uniform(0.1, 0.6),
+        dropout=rng.uniform(0.0, 0.5),
+        needs_dropout=rng.uniform(0.05, 0.5),
+        large_batches=rng.uniform(0.0, 0.2),
+        annealing=rng.uniform(0.0, 0.12),
         waves=(
-            chance.normal(0, 1, (len(SETTINGS), _WAVES)),
-            chance.uniform(0, 2 * np.pi, _WAVES),
-            chance.normal(0, 1, _WAVES) * chance.uniform(0.005, 0.03),
+            rng.normal(0, 1, (len(SETTINGS), _WAVES)),
+            rng.uniform(0, 2 * np.pi, _WAVES),
+            rng.normal(0, 1, _WAVES) * rng.uniform(0.005, 0.03),
         ),
-        noise=float(np.exp(chance.uniform(np.log(0.001), np.log(0.012)))),
+        noise=float(np.exp(rng.uniform(np.log(0.001), np.log(0.012)))),
     )
 
 

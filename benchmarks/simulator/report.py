@@ -17,12 +17,12 @@ from search.space import Choice, Config, Float, Int, Parameter
 Landscape = Callable[[np.ndarray], float]
 
 
-def _landscape(chance: np.random.Generator, dimensions: int, length: float) -> Landscape:
+def _landscape(rng: np.random.Generator, dimensions: int, length: float) -> Landscape:
     """Return a smooth random function of the unit cube with mean 0 and variance 1 (random Fourier features)."""
     features = 200
-    frequency = chance.standard_normal((features, dimensions)) / length
-    frequency *= chance.gamma(0.6, 1.0, dimensions) ** 0.5  # Some settings then matter much, and some hardly.
-    phase, amplitude = chance.uniform(0, 2 * np.pi, features), chance.standard_normal(features)
+    frequency = rng.standard_normal((features, dimensions)) / length
+    frequency *= rng.gamma(0.6, 1.0, dimensions) ** 0.5  # Some settings then matter much, and some hardly.
+    phase, amplitude = rng.uniform(0, 2 * np.pi, features), rng.standard_normal(features)
 
     def value(at: np.ndarray) -> float:
         return float(np.sqrt(2 / features) * (amplitude @ np.cos(frequency @ at + phase)))
@@ -36,7 +36,7 @@ def _squash(value: float) -> float:
 
 def random_landscape(instance: int) -> Task:
     """Return a task whose final accuracy, speed and shape are random functions of eight settings, a third shared."""
-    chance = np.random.default_rng([11, instance])
+    rng = np.random.default_rng([11, instance])
     parameters: dict[str, Parameter] = {
         **{f"x{i}": Float(0.0, 1.0) for i in range(4)},
         "rate": Float(1e-5, 1e-1, log=True),
@@ -44,7 +44,7 @@ def random_landscape(instance: int) -> Task:
         "kernel": Choice(3, 5, 7),
         "activation": Choice("relu", "gelu", "tanh"),
     }
-    end, speed, shape = (_landscape(chance, 8, 0.55) for _ in range(3))
+    end, speed, shape = (_landscape(rng, 8, 0.55) for _ in range(3))
     epochs = 40
 
     def curve(config: Config) -> np.ndarray:
@@ -60,10 +60,10 @@ def random_landscape(instance: int) -> Task:
 
 def sgd_on_a_quadratic(instance: int) -> Task:
     """Return a task of stochastic gradient descent on a quadratic with momentum; its mean's equations give the loss."""
-    chance = np.random.default_rng([12, instance])
-    eigenvalues = np.exp(chance.uniform(np.log(0.003), 0, 30))
-    start = chance.standard_normal(30) ** 2
-    floor, spread, wanted = chance.uniform(0.02, 0.1), chance.uniform(0.05, 0.5), chance.uniform(-5, -2.5)
+    rng = np.random.default_rng([12, instance])
+    eigenvalues = np.exp(rng.uniform(np.log(0.003), 0, 30))
+    start = rng.standard_normal(30) ** 2
+    floor, spread, wanted = rng.uniform(0.02, 0.1), rng.uniform(0.05, 0.5), rng.uniform(-5, -2.5)
     parameters: dict[str, Parameter] = {
         "learning_rate": Float(1e-4, 3.0, log=True),
         "momentum": Float(0.0, 0.98),
@@ -99,8 +99,8 @@ def sgd_on_a_quadratic(instance: int) -> Task:
 
 def hartmann(instance: int) -> Task:
     """Return Hartmann's function of six settings, turned and mirrored, reached by power laws, slowly where deep."""
-    chance = np.random.default_rng([13, instance])
-    order, mirrored = chance.permutation(6), chance.random(6) < 0.5
+    rng = np.random.default_rng([13, instance])
+    order, mirrored = rng.permutation(6), rng.random(6) < 0.5
     parameters: dict[str, Parameter] = {f"x{i}": Float(0.0, 1.0) for i in range(6)}
     epochs = 81
 
@@ -119,7 +119,7 @@ def pipeline(instance: int) -> Task:
 
     Cosine schedules and augmentation are those that do.
     """
-    chance = np.random.default_rng([14, instance])
+    rng = np.random.default_rng([14, instance])
     parameters: dict[str, Parameter] = {
         "optimizer": Choice("sgd", "adam", "adamw"),
         "momentum": Float(0.0, 0.99, when={"optimizer": "sgd"}),
@@ -132,9 +132,9 @@ def pipeline(instance: int) -> Task:
         "strength": Float(0.0, 1.0, when={"augmentation": True}),
         "layers": Int(1, 5),
     }
-    rates = dict(zip(("sgd", "adam", "adamw"), (chance.uniform(-2, -0.5), *chance.uniform(-4, -2, 2)), strict=True))
-    gains = dict(zip(("sgd", "adam", "adamw"), chance.permutation([0.0, 0.02, 0.05]), strict=True))
-    strength, layers, decay = chance.uniform(0.2, 0.7), chance.integers(2, 5), chance.uniform(-4, -1)
+    rates = dict(zip(("sgd", "adam", "adamw"), (rng.uniform(-2, -0.5), *rng.uniform(-4, -2, 2)), strict=True))
+    gains = dict(zip(("sgd", "adam", "adamw"), rng.permutation([0.0, 0.02, 0.05]), strict=True))
+    strength, layers, decay = rng.uniform(0.2, 0.7), rng.integers(2, 5), rng.uniform(-4, -1)
     epochs = 15
 
     def curve(config: Config) -> np.ndarray:
@@ -162,7 +162,7 @@ def pipeline(instance: int) -> Task:
 
 def overfitting(instance: int) -> Task:
     """Return a task whose validation loss falls and rises again, with a heavy tail; large networks overfit."""
-    chance = np.random.default_rng([15, instance])
+    rng = np.random.default_rng([15, instance])
     parameters: dict[str, Parameter] = {
         "learning_rate": Float(1e-5, 1e-1, log=True),
         "units": Int(8, 1024, log=True),
@@ -171,7 +171,7 @@ def overfitting(instance: int) -> Task:
         "layers": Int(1, 4),
         "batch_size": Int(16, 256, step=16),
     }
-    need, side = chance.uniform(0.4, 0.8), _landscape(chance, 6, 0.8)
+    need, side = rng.uniform(0.4, 0.8), _landscape(rng, 6, 0.8)
     epochs = 25
 
     def curve(config: Config) -> np.ndarray:
@@ -190,7 +190,7 @@ def overfitting(instance: int) -> Task:
 
 def half_fails(instance: int) -> Task:
     """Return a random landscape of five settings half of which fails, at once or late, with a point of noise."""
-    chance = np.random.default_rng([16, instance])
+    rng = np.random.default_rng([16, instance])
     parameters: dict[str, Parameter] = {
         "rate": Float(1e-4, 1e-1, log=True),
         "width": Int(1, 64, log=True),
@@ -198,8 +198,8 @@ def half_fails(instance: int) -> Task:
         "mixing": Float(0.0, 1.0),
         "kind": Choice("a", "b", "c", "d"),
     }
-    end, wall = _landscape(chance, 5, 0.5), _landscape(chance, 5, 0.7)
-    half = float(np.median([wall(at) for at in chance.random((500, 5))]))
+    end, wall = _landscape(rng, 5, 0.5), _landscape(rng, 5, 0.7)
+    half = float(np.median([wall(at) for at in rng.random((500, 5))]))
     epochs = 20
 
     def curve(config: Config) -> np.ndarray:

@@ -58,8 +58,8 @@ class Task:
     def training(self, config: Config, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Return what the training reports, and the same without noise."""
         true = np.asarray(self.curve(config), dtype=float)
-        chance = np.random.default_rng(seed)
-        return true + self.noise * chance.standard_normal(len(true)), true
+        rng = np.random.default_rng(seed)
+        return true + self.noise * rng.standard_normal(len(true)), true
 
     def best_of(self, config: Config) -> float:
         """Return the best value of a whole training without noise, larger is better; minus infinity where it fails."""
@@ -73,14 +73,14 @@ class Task:
 
         They are the best known value, and the median of random configurations that do not fail.
         """
-        chance = np.random.default_rng(0)
-        configs = [random_config(self.space, chance) for _ in range(_RANDOM)]
+        rng = np.random.default_rng(0)
+        configs = [random_config(self.space, rng) for _ in range(_RANDOM)]
         values = [self.best_of(config) for config in configs]
         order = np.argsort(values)[::-1]
         best = [(values[i], configs[i]) for i in order[:5]]
         for move in range(_MOVES):
             value, config = best[move % len(best)]
-            near = random_config(self.space, chance, config, width=0.3 * 0.998**move + 0.003)
+            near = random_config(self.space, rng, config, width=0.3 * 0.998**move + 0.003)
             found = self.best_of(near)
             if found > value:
                 best[move % len(best)] = (found, near)
@@ -89,8 +89,8 @@ class Task:
     @cached_property
     def median_seconds(self) -> float:
         """The seconds of an epoch, by the median of random configurations."""
-        chance = np.random.default_rng(1)
-        return float(np.median([self.seconds(random_config(self.space, chance)) for _ in range(_TIMED)]))
+        rng = np.random.default_rng(1)
+        return float(np.median([self.seconds(random_config(self.space, rng)) for _ in range(_TIMED)]))
 
     def regret(self, value: float) -> float:
         """Return the regret of a value (larger is better), times 100."""
@@ -98,24 +98,24 @@ class Task:
         return 100 * (best - value) / (best - median)
 
 
-def random_config(space: Space, chance: np.random.Generator, near: Config | None = None, width: float = 1.0) -> Config:
+def random_config(space: Space, rng: np.random.Generator, near: Config | None = None, width: float = 1.0) -> Config:
     """Return a random configuration, or a small change of `near`."""
     config: Config = {}
     for name, parameter in space.parameters.items():
         if space.is_active(name, config):
             old = None if near is None else near.get(name)
-            config[name] = _draw(parameter, chance, old, width)
+            config[name] = _draw(parameter, rng, old, width)
     return config
 
 
-def _draw(parameter: Parameter, chance: np.random.Generator, old: object, width: float) -> object:
+def _draw(parameter: Parameter, rng: np.random.Generator, old: object, width: float) -> object:
     if isinstance(parameter, Choice):
-        if old is not None and chance.random() > width:
+        if old is not None and rng.random() > width:
             return old
-        return parameter.options[chance.integers(len(parameter.options))]
-    at = chance.random()
+        return parameter.options[rng.integers(len(parameter.options))]
+    at = rng.random()
     if old is not None:
-        at = float(np.clip(position(parameter, old) + width * chance.standard_normal() * (chance.random() < 0.5), 0, 1))
+        at = float(np.clip(position(parameter, old) + width * rng.standard_normal() * (rng.random() < 0.5), 0, 1))
     low, high = float(parameter.low), float(parameter.high)
     value = low * (high / low) ** at if parameter.log else low + (high - low) * at
     return parameter.nearest(value) if isinstance(parameter, Float) else round(value)

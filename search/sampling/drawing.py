@@ -28,7 +28,7 @@ from search.space import Config, Space, fingerprint
 
 _DRAWS = 10
 """Number of the sampler's draws before random ones take over."""
-_BY_CHANCE = 1000
+_RANDOM_DRAWS = 1000
 """Number of random draws after which a space that cannot be listed counts as exhausted."""
 _KNOW_FAILED = ("mfgp",)
 """Samplers that learn from failed trials as such."""
@@ -78,7 +78,7 @@ class Drawing:
             directions=self._directions,
         )
         self._study_id = self._storage.get_study_id_from_name(self._study.study_name)
-        self._chance = np.random.default_rng(seed)
+        self._rng = np.random.default_rng(seed)
         self._drawn: set[str] = set()
         self._start = deque(space.start)
         """Configurations, or parts of them, that are drawn before all others."""
@@ -138,7 +138,7 @@ class Drawing:
             seed = int(np.random.SeedSequence([self._seed, len(trials)]).generate_state(1)[0])
             several = len(self._directions) > 1
             self._study.sampler = make_sampler(self._sampler, seed, self._max_epochs, several)
-            self._chance = np.random.default_rng(seed)
+            self._rng = np.random.default_rng(seed)
 
     def grow(self, translation: Translation) -> None:
         """Draw by another translation from here on, which may show further parameters."""
@@ -164,7 +164,7 @@ class Drawing:
                 return Draw(config, trial.params, trial.distributions, trial.number, MODELLED in attributes)
             trial.set_user_attr(DISCARDED, True)
             self._study.tell(trial, state=TrialState.FAIL)
-        return self._by_chance()
+        return self._at_random()
 
     def _stored(self, start: Mapping[str, object]) -> Stored:
         return self._translation.store(dict(start))[0] if self._space.declared else dict(start)
@@ -181,14 +181,14 @@ class Drawing:
         assert self._grid is not None
         return next((self._outside(config) for config in self._grid if self._is_new(config)), None)
 
-    def _by_chance(self) -> Draw | None:
+    def _at_random(self) -> Draw | None:
         if self._size is not None and self._size <= _LISTED:
             left = [config for config in self._space.grid() if fingerprint(config) not in self._drawn]
-            config = left[self._chance.integers(len(left))]
+            config = left[self._rng.integers(len(left))]
             self.seen(config)
             return self._outside(config)
-        study = optuna.create_study(sampler=RandomSampler(seed=int(self._chance.integers(2**31))))
-        for _ in range(_BY_CHANCE):
+        study = optuna.create_study(sampler=RandomSampler(seed=int(self._rng.integers(2**31))))
+        for _ in range(_RANDOM_DRAWS):
             trial = study.ask()
             new = self._new_from(trial)
             if new is not None:

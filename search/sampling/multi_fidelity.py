@@ -21,19 +21,19 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 from threadpoolctl import ThreadpoolController
 
-from search.sampling.model.by_chance import FIRST, value_by_chance
 from search.sampling.model.encoding import Array, Encoding
 from search.sampling.model.expected_improvement import Proposer, Seconds, conditions
 from search.sampling.model.gaussian_process import Observations, Posterior, Process
 from search.sampling.model.learning_curves import Curve, Curves, as_scores, curve_of, standardized
+from search.sampling.model.random_values import FIRST, random_value
 from search.sampling.thinned import TPEAtOneRung
 
-_BY_CHANCE, _WITHOUT_TRUST = 0.125, 0.6
-"""Share of proposals by chance, while the model predicts better than chance and while it does not."""
+_RANDOM, _RANDOM_WITHOUT_TRUST = 0.125, 0.6
+"""Share of random proposals, while the model predicts better than chance and while it does not."""
 _BY_DENSITIES = 0.5
 """Share of TPE's among the other proposals, once a trial was stopped."""
 MODELLED = "modelled"
-"""User attribute of a trial that a model proposed: it is like what did well, so that chance is to be judged apart."""
+"""User attribute of a trial that a model proposed: it is like what did well, and no fair sample of the space."""
 _GROWTH = 1.2
 """The model's parameters are learnt anew whenever there are so many times the trials."""
 _STEPS = 15
@@ -74,7 +74,7 @@ class MultiFidelitySampler(BaseSampler):
     """
 
     def __init__(self, seed: int | None = None, max_epochs: int | None = None) -> None:
-        self._chance = np.random.default_rng(seed)
+        self._rng = np.random.default_rng(seed)
         self._independent = RandomSampler(seed=seed)
         self._seed = seed
         self._max_epochs = max_epochs
@@ -93,7 +93,7 @@ class MultiFidelitySampler(BaseSampler):
 
     def reseed_rng(self) -> None:
         """As Optuna asks of a sampler that is used in several processes."""
-        self._chance = np.random.default_rng()
+        self._rng = np.random.default_rng()
         self._independent.reseed_rng()
         self._seed = None
         if self._densities is not None:
@@ -107,17 +107,17 @@ class MultiFidelitySampler(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Values of all parameters that the proposal has; none where chance is to propose."""
+        """Values of all parameters that the proposal has; none for a random proposal."""
         self._take_in(study)  # Again: Optuna asks for values when the first is needed, and more may have come in.
-        share = _BY_CHANCE if self._trust >= 0 else _WITHOUT_TRUST
+        share = _RANDOM if self._trust >= 0 else _RANDOM_WITHOUT_TRUST
         reported = len(self._ended) + sum(bool(curve.points) for curve in self._running)
-        if reported < FIRST or self._chance.random() < share or not self._encoding.axes:
+        if reported < FIRST or self._rng.random() < share or not self._encoding.axes:
             return {}
         try:
             with self._blas.limit(limits=1, user_api="blas"):  # More threads cost time, and trials need the cores.
                 found = self._by_densities() or self._propose()
         except (np.linalg.LinAlgError, FloatingPointError, ValueError):
-            return {}  # A model that cannot be computed costs a proposal by chance, and never the search.
+            return {}  # A model that cannot be computed costs a random proposal, and never the search.
         if found:
             study._storage.set_trial_user_attr(trial._trial_id, MODELLED, True)
         return found
@@ -125,8 +125,8 @@ class MultiFidelitySampler(BaseSampler):
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """By chance: what no trial has had so far, and all of a proposal by chance."""
-        value = value_by_chance(param_distribution, trial.number, self._chance)
+        """At random: what no trial has had so far, and all of a random proposal."""
+        value = random_value(param_distribution, trial.number, self._rng)
         if value is not None:
             return value
         return self._independent.sample_independent(study, trial, param_name, param_distribution)
@@ -211,7 +211,7 @@ class MultiFidelitySampler(BaseSampler):
         """Half of the proposals, TPE's; nothing where it has no say: nothing was stopped, or seconds are to count."""
         if self._densities is None or not self._densities.has_stopped or self._is_timed:
             return {}
-        return self._densities.propose(self._distributions) if self._chance.random() < _BY_DENSITIES else {}
+        return self._densities.propose(self._distributions) if self._rng.random() < _BY_DENSITIES else {}
 
     def _propose(self) -> dict[str, Any]:
         curves = self._ended.select()
@@ -225,7 +225,7 @@ class MultiFidelitySampler(BaseSampler):
             self._theta, self._fitted = process.theta, len(self._ended)
         posterior, tried = self._with_running(process, told)
         seconds = self._seconds([*curves, *self._running])
-        proposer = Proposer(self._encoding, conditions(tried, self._encoding), self._chance, seconds)
+        proposer = Proposer(self._encoding, conditions(tried, self._encoding), self._rng, seconds)
         return self._encoding.values(proposer.propose(posterior, tried))
 
     def _seconds(self, curves: Sequence[Curve]) -> Seconds | None:
@@ -282,8 +282,8 @@ def _gains(process: Process, older: Observations, newer: Observations) -> list[f
         if len(about) >= FIRST:
             mean, sd = posterior.predict(newer.features[row : row + 1], float(newer.time[row]))
             model = _log_density(score, float(mean[0]), math.hypot(float(sd[0]), process.deviation))
-            chance = _log_density(score, float(about.mean()), float(about.std()) + process.deviation)
-            gains.append(min(_AT_MOST, max(-_AT_MOST, model - chance)))
+            baseline = _log_density(score, float(about.mean()), float(about.std()) + process.deviation)
+            gains.append(min(_AT_MOST, max(-_AT_MOST, model - baseline)))
     return gains
 
 

@@ -26,10 +26,10 @@ from search.errors import SearchError
 from search.sampling.multi_fidelity import MultiFidelitySampler
 from search.sampling.thinned import ThinnedStorage
 
-BY_CHANCE = 1 / 3
-"""Share of proposals by chance once a trial was stopped, as in BOHB (Falkner et al., ICML 2018)."""
+RANDOM_SHARE = 1 / 3
+"""Share of random proposals once a trial was stopped, as in BOHB (Falkner et al., ICML 2018)."""
 POPULATION = 20
-"""Trials in a generation of nsga2: Optuna's 50 would be by chance for as long as most searches last."""
+"""Trials in a generation of nsga2: Optuna's 50 would be random for as long as most searches last."""
 BLIND = frozenset({"random", "grid", "qmc"})
 """Samplers that propose the same whatever has been found."""
 ONE_BEHIND = frozenset({"tpe"})
@@ -38,7 +38,7 @@ _NEEDS = {"gp": "torch", "cmaes": "cmaes"}
 
 
 class PartlyRandomTPE(TPESampler):
-    """TPE that proposes a third of the configurations by chance: early values can mislead it, and so it still explores.
+    """TPE that proposes a third of the configurations at random: early values can mislead it, and so it still explores.
 
     It is TPE alone as long as no trial was stopped.
     """
@@ -49,20 +49,20 @@ class PartlyRandomTPE(TPESampler):
         # better on a conditional space over 60 seeds, alone and with 4 trials at once. With several objectives one by
         # one, since jointly it crowds at one end of the front (benchmarks.objectives).
         super().__init__(seed=seed, multivariate=not several)
-        self._chance = np.random.default_rng(seed)
-        self._by_chance = False
+        self._explore_rng = np.random.default_rng(seed)  # Optuna has a `_rng` of its own.
+        self._is_random = False
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Return the parameters that TPE takes jointly; none for a proposal by chance."""
+        """Return the parameters that TPE takes jointly; none for a random proposal."""
         stopped = isinstance(study._storage, ThinnedStorage) and study._storage.has_stopped
-        self._by_chance = stopped and self._chance.random() < BY_CHANCE
-        return {} if self._by_chance else super().infer_relative_search_space(study, trial)
+        self._is_random = stopped and self._explore_rng.random() < RANDOM_SHARE
+        return {} if self._is_random else super().infer_relative_search_space(study, trial)
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Return a value by chance for a proposal by chance, else TPE's."""
-        if self._by_chance:
+        """Return a random value for a random proposal, else TPE's."""
+        if self._is_random:
             return self._random_sampler.sample_independent(study, trial, param_name, param_distribution)
         return super().sample_independent(study, trial, param_name, param_distribution)
 

@@ -139,7 +139,7 @@ class TPEAtOneRung:
     """What TPE would propose, for a sampler that learns by itself too: in a study of its own, told each ended trial.
 
     Parameters are taken jointly, those under a condition with those that they come with. `startup`: trials at the rung
-    before TPE proposes anything else than chance does.
+    up to which TPE proposes at random.
     """
 
     def __init__(self, seed: int | None, startup: int, maximize: bool) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 PROPOSED_BY_MODEL = 0.55
-"""Share that goes on at a rung, as measured, where what a model proposes is compared with trials by chance."""
+"""Share that goes on at a rung, as measured, where what a model proposes is compared with random trials."""
 
 
 @dataclass(frozen=True)

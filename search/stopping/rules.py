@@ -18,8 +18,8 @@ from search.stopping.fidelity import FIDELITIES, ladder
 from search.stopping.intervals import Intervals
 from trainables.trial import ALL_AT_ONCE, Growth
 
-_BY_CHANCE_ONLY = 2
-"""Rungs at which only trials by chance are compared with."""
+_RANDOM_ONLY = 2
+"""Rungs at which a trial is compared only with randomly proposed ones."""
 
 
 def never(trial_id: str) -> bool:
@@ -124,7 +124,7 @@ class SuccessiveHalving:
 
     def _compared(self, rung: int, trial_id: str, share: float, score: float) -> list[float]:
         """Return the scores with which one that arrives at a rung is compared, its own among them."""
-        if rung in self._ladder.rungs[:_BY_CHANCE_ONLY]:
+        if rung in self._ladder.rungs[:_RANDOM_ONLY]:
             found = self._scores(rung, share, score, lambda other: other == trial_id or not self._is_modelled(other))
             if len(found) >= self._min_records:
                 return found

@@ -101,20 +101,20 @@ def test_seconds_are_those_of_all_workers_and_what_comes_later_does_not_count() 
 
 
 def test_what_an_epoch_takes_differs_within_each_costly_family() -> None:
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for make in {**costly.DESIGN, **costly.REPORT}.values():
         task = make(0)
-        seconds = [task.seconds(random_config(task.space, chance)) for _ in range(50)]
+        seconds = [task.seconds(random_config(task.space, rng)) for _ in range(50)]
         assert max(seconds) > 5 * min(seconds), task.name
         assert min(seconds) < task.median_seconds < max(seconds)
 
 
 @pytest.mark.parametrize("families", [design.FAMILIES, report.FAMILIES])
 def test_every_family_gives_curves_of_its_length_and_most_of_them_end(families: dict[str, object]) -> None:
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for make in families.values():
         task: Task = make(0)  # type: ignore[operator]  # a family
-        configs = [random_config(task.space, chance) for _ in range(20)]
+        configs = [random_config(task.space, rng) for _ in range(20)]
         assert {len(task.curve(config)) for config in configs} == {task.epochs}
         assert sum(math.isfinite(task.best_of(config)) for config in configs) > 5, task.name
 

@@ -63,8 +63,8 @@ def ends(of: optuna.Study) -> list[float]:
 @pytest.mark.parametrize("stop_at", [1, EPOCHS])
 def test_what_is_proposed_is_better_than_chance_also_where_every_trial_is_broken_off(stop_at: int) -> None:
     learnt = statistics.median(ends(study(loss, 40, MultiFidelitySampler(0, EPOCHS), stop_at=stop_at)))
-    chance = statistics.median(ends(study(loss, 40, RandomSampler(0), stop_at=stop_at)))
-    assert learnt - 1 / stop_at < (chance - 1 / stop_at) / 4
+    rng = statistics.median(ends(study(loss, 40, RandomSampler(0), stop_at=stop_at)))
+    assert learnt - 1 / stop_at < (rng - 1 / stop_at) / 4
 
 
 def test_a_region_where_everything_fails_is_left() -> None:
@@ -116,7 +116,7 @@ def test_a_resumed_search_knows_what_the_journal_does_of_stopped_and_failed_tria
 
 
 @pytest.mark.parametrize("value", [0.5, -math.inf, 1e300])
-def test_a_metric_that_never_changes_is_searched_by_chance(value: float) -> None:
+def test_a_metric_that_never_changes_is_searched_at_random(value: float) -> None:
     found = study(lambda trial: loss(trial) * 0 + value, 20, MultiFidelitySampler(0), epochs=1, stop_at=1)
     assert len({trial.params["x"] for trial in found.trials}) == 20
 
@@ -133,12 +133,12 @@ def test_a_model_that_foresees_wrongly_is_trusted_less() -> None:
     sampler = MultiFidelitySampler(0)
     found = study(loss, 30, sampler)
     assert sampler._trust > 0
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     found.sampler = sampler
     for _ in range(25):
         trial = found.ask()
         loss(trial)
-        found.tell(trial, 3 * chance.standard_normal())
+        found.tell(trial, 3 * rng.standard_normal())
     assert sampler._trust < 0
 
 
@@ -181,10 +181,10 @@ DISTRIBUTIONS: dict[str, BaseDistribution] = {
 
 
 def test_values_come_back_from_their_places() -> None:
-    encoding, chance = Encoding(DISTRIBUTIONS), RandomSampler(0)
+    encoding, rng = Encoding(DISTRIBUTIONS), RandomSampler(0)
     for _ in range(50):
         params = {
-            name: chance.sample_independent(None, None, name, of)  # type: ignore[arg-type]  # unused
+            name: rng.sample_independent(None, None, name, of)  # type: ignore[arg-type]  # unused
             for name, of in DISTRIBUTIONS.items()
         }
         places = encoding.places(params)
@@ -235,8 +235,8 @@ def test_scores_are_standardized_whatever_fails_or_explodes() -> None:
 
 
 def observations(rows: int = 25) -> Observations:
-    chance = np.random.default_rng(0)
-    features, time = chance.random((rows, 3)), chance.random(rows)
+    rng = np.random.default_rng(0)
+    features, time = rng.random((rows, 3)), rng.random(rows)
     score = np.sin(4 * features[:, 0]) + features[:, 1] + time
     return Observations(features, np.array([0, 1, 1]), time, np.arange(rows) // 2, score)
 

@@ -52,7 +52,7 @@ def test_the_first_trial_stands_in_the_middle_of_all_ranges_and_the_next_seven_n
     assert {params["network"] for params in others} == {"dense", "conv"}
 
 
-def test_later_proposals_by_chance_have_whole_ranges_and_more_often_the_middle() -> None:
+def test_later_random_proposals_have_whole_ranges_and_more_often_the_middle() -> None:
     found = optuna.create_study(sampler=MultiFidelitySampler(0))
     for _ in range(208):
         found.ask().suggest_float("x", 0, 1)  # None is told anything, so that no model begins.

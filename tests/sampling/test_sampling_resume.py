@@ -238,15 +238,15 @@ def lines_of(folder: Path) -> list[str]:
 
 @pytest.mark.slow
 def test_driver_killed_again_and_again_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    chance, kills = random.Random(0), 8
+    rng, kills = random.Random(0), 8
     for _ in range(kills):
         driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(tmp_path)], stdout=subprocess.PIPE)
         assert driver.stdout
         assert driver.stdout.readline() == b"ready\n"
-        wanted = len(lines_of(tmp_path)) + chance.randint(1, 12)
+        wanted = len(lines_of(tmp_path)) + rng.randint(1, 12)
         while len(lines_of(tmp_path)) < wanted:
             time.sleep(0.001)
-        time.sleep(chance.uniform(0, 0.01))
+        time.sleep(rng.uniform(0, 0.01))
         driver.send_signal(signal.SIGKILL)
         driver.communicate()
     table = read_table(tmp_path)

@@ -128,7 +128,7 @@ def test_a_study_that_is_taken_in_whole_is_thinned_too() -> None:
 
 
 @pytest.mark.parametrize(("first_end", "least", "most"), [(COMPLETE, 300, 300), (STOPPED, 160, 240)])
-def test_once_a_trial_was_stopped_tpe_proposes_a_third_by_chance(first_end: TrialState, least: int, most: int) -> None:
+def test_once_a_trial_was_stopped_tpe_proposes_a_third_at_random(first_end: TrialState, least: int, most: int) -> None:
     found = optuna.create_study(storage=ThinnedStorage("min"), sampler=PartlyRandomTPE(0), direction="minimize")
     for end in [first_end, *[COMPLETE] * 39, *[TrialState.FAIL] * 300]:
         trial = found.ask()

@@ -25,13 +25,13 @@ def test_an_epoch_budget_pays_for_fewer_trials_and_never_for_more_than_are_asked
     assert expect((), 1.0, 10, 4, 100).epochs == 40
 
 
-def test_what_is_expected_is_about_what_the_rule_does_with_trials_by_chance() -> None:
+def test_what_is_expected_is_about_what_the_rule_does_with_random_trials() -> None:
     # The first trials find few to be compared with, so that more of them go on: 285 epochs on average, not 243.
-    chance, epochs = np.random.default_rng(0), []
+    rng, epochs = np.random.default_rng(0), []
     for _ in range(20):
         rule = make_rule("asha", "max", {}, 27)
         for trial in range(81):
-            value = chance.random()
+            value = rng.random()
             reached = next((r for r in (1, 3, 9) if rule.decide(str(trial), r, value) is Decision.STOP), 27)
             rule.end(str(trial))
             epochs.append(reached)

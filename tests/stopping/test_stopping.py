@@ -21,8 +21,8 @@ def decisions(rule: StoppingRule, epoch: int, values: list[float]) -> list[Decis
 
 def curves(seed: int, trials: int = 30, epochs: int = 27) -> list[tuple[str, int, float]]:
     """Reports of trials that run side by side, each towards its own level."""
-    chance = random.Random(seed)
-    levels = {f"{i:05d}": chance.random() for i in range(trials)}
+    rng = random.Random(seed)
+    levels = {f"{i:05d}": rng.random() for i in range(trials)}
     reports = [(name, epoch, level * (1 - 0.7**epoch)) for name, level in levels.items() for epoch in range(1, epochs)]
     return sorted(reports, key=lambda report: (report[1], report[0]))
 
@@ -72,15 +72,15 @@ def test_halving_keeps_about_a_third_at_each_rung() -> None:
 
 
 def test_what_a_model_proposed_does_not_raise_the_bar_at_the_first_two_rungs() -> None:
-    """Nine trials by chance, then many of a model that are better: who is among the best of chance goes on."""
+    """Nine random trials, then many of a model that are better: who is among the best of the random ones goes on."""
     rule = make_rule("asha", "max", {}, 27, lambda trial_id: trial_id >= "00009")
     decisions(rule, 1, [n / 10 for n in range(9)])
     assert {rule.decide(f"{n:05d}", 1, 0.9) for n in range(9, 40)} == {GO}
-    assert rule.decide("00040", 1, 0.65) is GO  # Two of nine by chance are better, and 31 of the model.
+    assert rule.decide("00040", 1, 0.65) is GO  # Two of nine random ones are better, and 31 of the model.
     assert rule.decide("00041", 1, 0.55) is STOP
 
 
-def test_where_too_few_came_by_chance_all_are_compared() -> None:
+def test_where_too_few_random_trials_came_all_are_compared() -> None:
     rule = make_rule("asha", "max", {}, 27, lambda trial_id: True)
     assert decisions(rule, 1, [0.5, 0.4, 0.6, 0.3]) == [GO, STOP, GO, STOP]
 

@@ -34,7 +34,7 @@ class Site:
         self.starts: Counter[Shape] = Counter()
         self.begun: list[TrialSpec] = []
         self.most = 0
-        self.chance = random.Random(1)
+        self.rng = random.Random(1)
 
     def order(self) -> list[str]:
         """Ids of the trials in the order in which they were begun."""
@@ -64,7 +64,7 @@ class Site:
     def begin(self, worker: int, spec: TrialSpec) -> None:
         assert spec.shape == self.placed[worker].shape
         self.begun.append(spec)
-        self.running[worker] = (spec.trial_id, self.chance.randint(1, 9))
+        self.running[worker] = (spec.trial_id, self.rng.randint(1, 9))
 
     def end(self, trial_id: str) -> None:
         epochs = [{"epoch": 1.0, "value": 1.0}]

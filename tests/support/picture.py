@@ -31,7 +31,7 @@ ORDER_INSIDE = {
     "search.trial.forking": "server forked forks sockets",
     "search.sampling": "sampling proposals drawing samplers multi_fidelity model thinned journal translation "
     "functions declared",
-    "search.sampling.model": "expected_improvement gaussian_process learning_curves by_chance encoding",
+    "search.sampling.model": "expected_improvement gaussian_process learning_curves random_values encoding",
     "search.experiment": "again disk folder trackers schema parts remote existing damage manifest states lock atomic",
     "search.experiment.trackers": "tracking tensorboard mlflow wandb tracker names",
     "search.experiment.remote": "copy mirror claim resumable store",

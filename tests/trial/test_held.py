@@ -144,13 +144,13 @@ def test_a_closing_search_begins_no_held_trial(tmp_path: Path) -> None:
 
 
 def test_each_trial_ends_once_however_often_processes_are_killed(tmp_path: Path) -> None:
-    worker, chance = TrialRunner(context(tmp_path, report_every_s=60.0, attempts=1000), "here"), random.Random(5)
+    worker, rng = TrialRunner(context(tmp_path, report_every_s=60.0, attempts=1000), "here"), random.Random(5)
     ended = []
     worker.begin(spec(0))
     for number in range(1, 41):
         worker.hold(spec(number))
-        if worker.has_process and chance.random() < 0.2:
-            time.sleep(chance.random() * 0.004)
+        if worker.has_process and rng.random() < 0.2:
+            time.sleep(rng.random() * 0.004)
             os.kill(worker._process.id.pid, signal.SIGKILL)  # type: ignore[union-attr]  # there is one
         ended.append(state(to_the_end(worker)))
     assert ended == [(f"{number:05d}", TrialState.COMPLETE) for number in range(40)]

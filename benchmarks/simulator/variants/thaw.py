@@ -4,7 +4,7 @@ Promises: the expected improvement of the best value that has been reached, for 
 is trained to a rung first and to its end only if it then still looks worth it. All come from one model of curves, that
 of `mfgp` (Swersky et al., 2014; Rakotoarison et al., ICML 2024). Two kinds: with the product's stopping rule, whose
 stopped trials can go on later, and without one, where every trial pauses at each rung. As in `mfgp`, half of what is
-proposed is TPE's once trials were stopped, and the rule compares with trials by chance at its first rungs.
+proposed is TPE's once trials were stopped, and the rule compares with random trials at its first rungs.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from search.stopping import Decision, make_rule
 
 _FIRST = 8
 """Trials that have reported before there is a model."""
-_BY_CHANCE = 0.125
-"""Share of new trials by chance."""
+_RANDOM = 0.125
+"""Share of random new trials."""
 _GROWTH, _STEPS = 1.35, 15
 """The model's parameters are learnt anew, in so many steps, whenever there are so many times the values."""
 _LOOKED_AT = 40
@@ -162,7 +162,7 @@ class ThawSampler(MultiFidelitySampler):
     def _better(self, model: CurveModel, tried: Array, row_of: dict[int, int]) -> int | None:
         features, seen = self._encoding.features(tried), model.seen
         mean, _, variance = model.predict(features, np.ones(len(tried)), np.arange(len(tried)))
-        proposer = Proposer(self._encoding, conditions(tried, self._encoding), self._chance)
+        proposer = Proposer(self._encoding, conditions(tried, self._encoding), self._rng)
         new = proposer.propose(model.posterior, tried[np.argsort(-mean)[:_LOOKED_AT]])
         high = mean + np.sqrt(variance)
         paused = [(number, row) for number, row in row_of.items() if self.open[number].until is None]
@@ -180,7 +180,7 @@ class ThawSampler(MultiFidelitySampler):
         chosen = int(np.argmax(found))
         if chosen < len(paused):
             return paused[chosen][0]
-        if self._chance.random() >= _BY_CHANCE:
+        if self._rng.random() >= _RANDOM:
             self._proposal = self._by_densities() or self._encoding.values(new)
         return None
 

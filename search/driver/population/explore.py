@@ -14,25 +14,25 @@ STEP = 0.1
 """By this share of its range any other number moves up or down: a factor would never leave 0."""
 
 
-def explored(config: Config, space: Space, population: Population, chance: Random) -> Config:
+def explored(config: Config, space: Space, population: Population, rng: Random) -> Config:
     """The configuration of its parent with other values of what the population changes, as far as that is active."""
     names = [name for name in population.change if name in config]
-    return {**config, **{name: _other(space.parameters[name], config[name], population, chance) for name in names}}
+    return {**config, **{name: _other(space.parameters[name], config[name], population, rng) for name in names}}
 
 
-def _other(parameter: Parameter, value: object, population: Population, chance: Random) -> object:
-    anew = chance.random() < population.resample
+def _other(parameter: Parameter, value: object, population: Population, rng: Random) -> object:
+    anew = rng.random() < population.resample
     if isinstance(parameter, Choice):
         others = [option for option in parameter.options if not same(option, value)]
-        return chance.choice(others) if others else value
+        return rng.choice(others) if others else value
     number = float(str(value))
     if anew:
-        return _within(parameter, _drawn(parameter, chance.random()))
+        return _within(parameter, _drawn(parameter, rng.random()))
     moves = [lambda x, f=factor: x * f for factor in FACTORS]
     if not parameter.log:
         wide = STEP * (parameter.high - parameter.low)
         moves = [lambda x, by=by: x + by for by in (-max(wide, parameter.step or 0), max(wide, parameter.step or 0))]
-    chance.shuffle(moves)
+    rng.shuffle(moves)
     return next((to for move in moves if (to := _moved(parameter, number, move)) != value), value)
 
 

@@ -88,14 +88,14 @@ class Members:
         waiting = self._trials.waiting
         epoch = min(int(trial.epochs[-1]["epoch"]) for trial in waiting.values())
         values = self._values(waiting, epoch)
-        chance = Random(f"{self._plan.seed} {self._since} {epoch}")
+        rng = Random(f"{self._plan.seed} {self._since} {epoch}")
         in_order = sorted(values, key=lambda one: (-values[one], one))
         failed = min(free, self._vacant())
         give_way = max(0, min(self._population.replaced, free - failed, len(in_order) - 1))
         staying, ended = in_order[: len(in_order) - give_way], in_order[len(in_order) - give_way :]
-        parents = [chance.choice(staying[: self._population.replaced]) for _ in range(give_way + failed)]
+        parents = [rng.choice(staying[: self._population.replaced]) for _ in range(give_way + failed)]
         self._rule.passed = epoch
-        return Comparison(tuple(ended), self._released(ended, epoch), tuple(self._followers(parents, epoch, chance)))
+        return Comparison(tuple(ended), self._released(ended, epoch), tuple(self._followers(parents, epoch, rng)))
 
     def _values(self, waiting: Mapping[str, ActiveTrial], epoch: int) -> dict[str, float]:
         """The metric after that epoch by trial id, so that a larger one is better."""
@@ -118,7 +118,7 @@ class Members:
         waiting = self._trials.waiting.items()
         return tuple(sorted(id_ for id_, t in waiting if t.epochs[-1]["epoch"] == epoch and id_ not in ended))
 
-    def _followers(self, parents: Iterable[str], epoch: int, chance: Random) -> Iterable[Follower]:
+    def _followers(self, parents: Iterable[str], epoch: int, rng: Random) -> Iterable[Follower]:
         for parent in parents:
             config = self._trials.waiting[parent].config
-            yield Follower(Parent(parent, epoch), explored(config, self._plan.space, self._population, chance))
+            yield Follower(Parent(parent, epoch), explored(config, self._plan.space, self._population, rng))

@@ -89,10 +89,10 @@ class Proposer:
         self,
         encoding: Encoding,
         conditions: list[Condition],
-        chance: np.random.Generator,
+        rng: np.random.Generator,
         seconds: Seconds | None = None,
     ) -> None:
-        self._encoding, self._conditions, self._chance = encoding, conditions, chance
+        self._encoding, self._conditions, self._rng = encoding, conditions, rng
         self._seconds = seconds
         self._unordered = np.array([axis.unordered for axis in encoding.axes])
 
@@ -103,8 +103,8 @@ class Proposer:
         near = np.repeat(best, _MOVES, axis=0)
         candidates = np.concatenate(
             [
-                self._actual(self._chance.random((_RANDOM, tried.shape[1]))),
-                self._moved(near, self._chance.choice(_WIDTHS, len(near))),
+                self._actual(self._rng.random((_RANDOM, tried.shape[1]))),
+                self._moved(near, self._rng.choice(_WIDTHS, len(near))),
             ]
         )
         gain = self._gain(posterior, candidates, float(mean.max()))
@@ -128,10 +128,10 @@ class Proposer:
 
     def _moved(self, places: Array, widths: Array) -> Array:
         """The places with about two parameters of each row changed: by a step of that width, or to any option."""
-        changed = self._chance.random(places.shape) < max(0.3, 2 / places.shape[1])
-        anew = self._chance.random(places.shape)
+        changed = self._rng.random(places.shape) < max(0.3, 2 / places.shape[1])
+        anew = self._rng.random(places.shape)
         start = np.where(np.isnan(places), anew, places)
-        steps = np.abs(start + widths[:, None] * self._chance.standard_normal(places.shape))
+        steps = np.abs(start + widths[:, None] * self._rng.standard_normal(places.shape))
         steps = np.clip(1 - np.abs(1 - steps), 0, 1)  # What would leave the range is reflected at its bound.
         return self._actual(np.where(changed, np.where(self._unordered, anew, steps), start))
 

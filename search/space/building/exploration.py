@@ -87,10 +87,10 @@ class _Exploration:
         if first.error is not None:
             raise ValueError(first.error)
         self._vary_new(first)
-        chance = random.Random(0)
+        rng = random.Random(0)
         least, most = CHECKS
         checks = max(least, min(most, LAYERS // max(1, first.layers)))
-        while (surprise := self._surprise(chance, checks)) is not None:
+        while (surprise := self._surprise(rng, checks)) is not None:
             self._parents.update(surprise.values)  # Any of them may be what the new one depends on.
             self._vary_new(surprise)
         constants = {name: one.value for name, one in self._ranges.items() if isinstance(one, Constant)}
@@ -192,11 +192,11 @@ class _Exploration:
                 wanted.append(value)
         return tuple(wanted)
 
-    def _surprise(self, chance: random.Random, checks: int) -> Build | None:
+    def _surprise(self, rng: random.Random, checks: int) -> Build | None:
         """A build at random values that shows a new hyperparameter; raises Undeclarable where a condition is wrong."""
         declared = self._declared()
         for _ in range(checks):
-            values = _random(declared, self._ranges, chance)
+            values = _random(declared, self._ranges, rng)
             built = self._at(values)
             if any(name not in self._witness for name in built.values):
                 return built
@@ -219,7 +219,7 @@ def _spread(one: Int | Float) -> list[float]:
 
 
 def _random(
-    declared: Mapping[str, Parameter], ranges: Mapping[str, Parameter | Constant], chance: random.Random
+    declared: Mapping[str, Parameter], ranges: Mapping[str, Parameter | Constant], rng: random.Random
 ) -> dict[str, object]:
     """A configuration of what is declared, parents first."""
     values: dict[str, object] = {name: one.value for name, one in ranges.items() if isinstance(one, Constant)}
@@ -231,5 +231,5 @@ def _random(
             del waiting[name]
             if all(any(same(values.get(p), value) for value in wanted) for p, wanted in one.when.items()):
                 options = one.values()
-                values[name] = chance.uniform(one.low, one.high) if options is None else chance.choice(options)  # type: ignore[union-attr]  # only a Float has no values
+                values[name] = rng.uniform(one.low, one.high) if options is None else rng.choice(options)  # type: ignore[union-attr]  # only a Float has no values
     return values

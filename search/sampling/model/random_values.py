@@ -1,4 +1,4 @@
-"""Values by chance, more of them near the middle of a range than at its ends.
+"""Random values, more of them near the middle of a range than at its ends.
 
 Who writes a range writes it around what is expected to do well, so that its middle is a better guess than its ends, as
 a prior on the optimum is (Souza et al., ECML PKDD 2021; Hvarfner et al., ICLR 2022).
@@ -19,14 +19,14 @@ _NEAR = 0.6
 """Share of a range, in its logarithm where it is logarithmic, within which those lie."""
 
 
-def value_by_chance(of: BaseDistribution, number: int, chance: np.random.Generator) -> Any | None:
+def random_value(of: BaseDistribution, number: int, rng: np.random.Generator) -> Any | None:
     """A value for the trial of this number; None for options, of which each is as good a guess as any other."""
-    return axis("", of).value(_place(number, chance)) if isinstance(of, FloatDistribution | IntDistribution) else None
+    return axis("", of).value(_place(number, rng)) if isinstance(of, FloatDistribution | IntDistribution) else None
 
 
-def _place(number: int, chance: np.random.Generator) -> float:
+def _place(number: int, rng: np.random.Generator) -> float:
     if number == 0:
         return 0.5
     if number < FIRST:
-        return 0.5 + _NEAR * (chance.random() - 0.5)
-    return float(chance.random(2).mean())  # Anywhere in the range, most often in its middle.
+        return 0.5 + _NEAR * (rng.random() - 0.5)
+    return float(rng.random(2).mean())  # Anywhere in the range, most often in its middle.
