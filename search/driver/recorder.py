@@ -43,8 +43,9 @@ class Recorder:
         self._sampling, self._rule = sampling, rule
         self.faults = Faults()
         self._builds: BuildApart | None = None
-        self._grows = getattr(plan.space.trainable, "builds", False) and plan.space.sampler != "grid"
-        self.unread = Unread("later trials search it") if self._grows else Unread()
+        """The process that builds each later trial's model to learn its parameters; None until one is needed."""
+        self._searches_late_parameters = getattr(plan.space.trainable, "builds", False) and plan.space.sampler != "grid"
+        self.unread = Unread("later trials search it") if self._searches_late_parameters else Unread()
         self.alike = Alike()
         self.models = KeptModels(experiment, 1 if plan.space.repeats == 1 else LEADERS, plan.space.goals)
         self.events: list[str] = []
@@ -57,11 +58,15 @@ class Recorder:
         """Where the best trial's model lies within the experiment, after `close`."""
         self._rows: list[Mapping[str, object]] = []
         self._epoch_rows: list[Mapping[str, object]] = []
+        """Rows of both tables that are not stored yet."""
         self._untold: list[EndedTrial] = []
+        """Trials of whose end the study is to be told once their rows are stored."""
         self._stored_at = time.monotonic()
         self._ended_here, self._first_end = 0, 0.0
+        """Configurations that this driver has seen end, and when the first of them did."""
         self._front: Mapping[str, Values] = {}
         self._front_after: tuple[int, str | None] = (0, None)
+        """The number of ended trials, and the last of them, for which `_front` was made."""
 
     def begin(self, trial: ActiveTrial) -> None:
         """Take in a trial that is handed out for the first time."""
@@ -154,7 +159,7 @@ class Recorder:
         self.models.offer(ended)
         self.note(self.unread.take({**self._plan.space.fixed, **trial.config}, end))
         if end.added:
-            self.grow()
+            self.search_late_parameters()
         if end.state is TrialState.COMPLETE and trial.repeat_of is None:
             self.note(self.alike.take(trial_id, trial.config, trial.epochs))
 
@@ -163,11 +168,11 @@ class Recorder:
         trial = self._trials.waiting[trial_id]
         self._end(trial, TrialEnd(TrialState.PRUNED, output=trial.output))
 
-    def grow(self) -> None:
-        """A model asks for what no build before the search showed: a build tells what each later trial has."""
-        if self._grows and self._builds is None:
+    def search_late_parameters(self) -> None:
+        """Search also what a model asks for that no build before the search showed: a build tells it of each trial."""
+        if self._searches_late_parameters and self._builds is None:
             self._builds = builds_of(self._plan.space_file, self._plan.space.fixed)
-            self._sampling.grow(self._builds)
+            self._sampling.build_each_proposal(self._builds)
 
     # Workers that are gone
 

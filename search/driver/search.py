@@ -61,7 +61,7 @@ def _restore(search: Search, sampling: Sampling, history: History) -> None:
         search.rule.decide(trial_id, epoch, value)
     space, proposed = search.plan.space, sampling.configurations()
     if space.declared and any(config.keys() - space.parameters.keys() for config in proposed.values()):
-        search.recorder.grow()
+        search.recorder.search_late_parameters()
     for stored in history.ended:
         # Of settings that a function makes up, a table cannot tell a list from its text.
         known = stored.config if space.declared else proposed.get(stored.repeat_of or stored.trial_id, stored.config)

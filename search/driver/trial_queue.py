@@ -14,7 +14,7 @@ from search.driver.trials import ActiveTrial, Trials
 from search.errors import SearchError
 from search.experiment.states import TrialState
 from search.planning.plan import Plan
-from search.sampling import BLIND, ONE_BEHIND, Sampling
+from search.sampling import DELAY_TOLERANT, NON_ADAPTIVE, Sampling
 from search.stopping import Intervals, StoppingRule
 from search.stopping.enough import Enough
 from search.trial.messages import TrialSpec
@@ -88,12 +88,12 @@ class TrialQueue:
         """Whether it draws the same configurations, and as many, whatever its trials find."""
         options = self._plan.options
         ends_early = options.target is not None or options.patience is not None or options.epoch_budget is not None
-        return self._plan.space.sampler in BLIND and not ends_early and self.members is None
+        return self._plan.space.sampler in NON_ADAPTIVE and not ends_early and self.members is None
 
     @property
     def tolerates_delay(self) -> bool:
         """Whether its sampler finds as much where each proposal is made before the latest trial has ended."""
-        return self._plan.space.sampler in ONE_BEHIND
+        return self._plan.space.sampler in DELAY_TOLERANT
 
     @property
     def left(self) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from search.experiment.states import TrialState
+from search.space.per_trial import Shape
 from search.trial.messages import Metrics, Parent, TrialSpec, WorkerId
 
 
@@ -95,14 +96,14 @@ class Trials:
         """Count an epoch of a configuration, once: one that was cut off comes to its stored epochs again."""
         self.epochs += epoch > self.reached.get(trial_id, 0)
 
-    def put_back(self, trial_id: str, **changes: object) -> None:
-        """Queue a running trial to be begun again, with these changes to its spec.
+    def put_back(self, trial_id: str, shape: Shape | None = None) -> None:
+        """Queue a running trial to be begun again, with another `shape` of resources if one is given.
 
         It is the only way back: after a lost worker, from a node that does not fit, with more memory, and at the
         interrupt of the search, which returns what is queued to the study.
         """
         trial = self.running.pop(trial_id)
-        trial.spec = dataclasses.replace(trial.spec, begun=True, **changes)  # type: ignore[arg-type]  # mixed types
+        trial.spec = dataclasses.replace(trial.spec, begun=True, shape=shape or trial.spec.shape)
         trial.has_worker = False
         self.queued[trial_id] = trial
 

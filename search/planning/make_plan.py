@@ -72,13 +72,13 @@ def _with_known(plan: Plan, warn: Callable[[str], None]) -> Plan:
     """The plan with what earlier searches know of its space; `warn` is told how much that is, and if it is used."""
     if not plan.options.warm_start:
         return plan
-    from search.sampling import BLIND  # noqa: PLC0415  # Optuna takes half a second to import
+    from search.sampling import NON_ADAPTIVE  # noqa: PLC0415  # Optuna takes half a second to import
     from search.warm_start import read_known  # noqa: PLC0415  # likewise
 
     known = read_known(plan.options.warm_start, plan.space)
     count = counted(len(known.trials), "earlier trial")
     told = f"NOTE: the sampler learns from {count}"
-    if plan.space.sampler in BLIND:
+    if plan.space.sampler in NON_ADAPTIVE:
         told = f"NOTE: sampler {plan.space.sampler} learns from no trial, so that --warm-start ({count}) has no effect"
     warn(f"{told}; {known.outside} others are outside of the space." if known.outside else f"{told}.")
     return dataclasses.replace(plan, known=known.trials)

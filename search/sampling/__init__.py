@@ -3,7 +3,7 @@
 from search.sampling.journal import Finished
 from search.sampling.multi_fidelity import Foreseen
 from search.sampling.proposals import Proposal
-from search.sampling.samplers import BLIND, ONE_BEHIND
+from search.sampling.samplers import DELAY_TOLERANT, NON_ADAPTIVE
 from search.sampling.sampling import Sampling
 
-__all__ = ["BLIND", "ONE_BEHIND", "Finished", "Foreseen", "Proposal", "Sampling"]
+__all__ = ["DELAY_TOLERANT", "NON_ADAPTIVE", "Finished", "Foreseen", "Proposal", "Sampling"]

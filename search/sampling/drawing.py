@@ -140,7 +140,7 @@ class Drawing:
             self._study.sampler = make_sampler(self._sampler, seed, self._max_epochs, several)
             self._rng = np.random.default_rng(seed)
 
-    def grow(self, translation: Translation) -> None:
+    def translate_by(self, translation: Translation) -> None:
         """Draw by another translation from here on, which may show further parameters."""
         self._translation, self._size = translation, None
 

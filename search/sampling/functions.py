@@ -144,11 +144,7 @@ class Built:
 
     def read(self, row: Mapping[str, object]) -> Config:
         """Return the row as it is, without what is null."""
-        return (
-            self._declared.read(row)
-            if self._declared
-            else {name: value for name, value in row.items() if not is_null(value)}
-        )
+        return self._declared.read(row) if self._declared else _without_null(row)
 
 
 def _key(name: str, parameter: Parameter) -> str:

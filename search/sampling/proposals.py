@@ -26,14 +26,18 @@ class Proposal:
 
 
 @dataclass
-class Running:
+class RunningProposal:
+    """A configuration that is being tried."""
+
     proposal: Proposal
     draw: Draw
-    stored: int
-    drawn: int
+    storage_id: int
+    """The id by which the durable study knows it."""
+    drawn_number: int
+    """Its number in the study in memory, from which the sampler draws."""
     reports: dict[int, float] = field(default_factory=dict)
-    seconds: float = math.inf
-    """Of its shortest epoch so far."""
+    """The metric after each epoch so far."""
+    shortest_epoch_s: float = math.inf
 
 
 def frozen(

@@ -30,9 +30,9 @@ RANDOM_SHARE = 1 / 3
 """Share of random proposals once a trial was stopped, as in BOHB (Falkner et al., ICML 2018)."""
 POPULATION = 20
 """Trials in a generation of nsga2: Optuna's 50 would be random for as long as most searches last."""
-BLIND = frozenset({"random", "grid", "qmc"})
+NON_ADAPTIVE = frozenset({"random", "grid", "qmc"})
 """Samplers that propose the same whatever has been found."""
-ONE_BEHIND = frozenset({"tpe"})
+DELAY_TOLERANT = frozenset({"tpe"})
 """Samplers that learn, and find as much where a proposal knows one trial less (`benchmarks.samplers --at-once 3 4`)."""
 _NEEDS = {"gp": "torch", "cmaes": "cmaes"}
 

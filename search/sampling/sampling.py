@@ -23,7 +23,7 @@ from search.sampling.drawing import Draw, Drawing
 from search.sampling.functions import Built
 from search.sampling.journal import Finished, Record, State, Value
 from search.sampling.multi_fidelity import MODELLED, Foreseen
-from search.sampling.proposals import Proposal, Running, frozen
+from search.sampling.proposals import Proposal, RunningProposal, frozen
 from search.sampling.translation import translate
 from search.space import Config, Space
 from search.space.building.space_process import BuildApart
@@ -42,7 +42,7 @@ class Sampling:
         self._drawing = Drawing(space, self._translation, sampler, seed)
         self._record = Record(journal, space.goals.directions, name)
         self._objectives = len(space.goals.directions)
-        self._running: dict[str, Running] = {}
+        self._running: dict[str, RunningProposal] = {}
         self._again: deque[tuple[Proposal, Draw]] = deque()
         self._ended_before: set[tuple[str, TrialState]] = set()
         """Trials that run once more although the study has an end of theirs, with that end."""
@@ -88,10 +88,10 @@ class Sampling:
         unfinished = [known[trial_id] for trial_id in known if trial_id not in finished]
         self._again.extend(sorted(unfinished, key=lambda pair: pair[0].number))
 
-    def grow(self, build: BuildApart) -> None:
+    def build_each_proposal(self, build: BuildApart) -> None:
         """Let a build tell, from here on, what each configuration has beside the declared parameters."""
         self._translation = Built(build, self._translation)
-        self._drawing.grow(self._translation)
+        self._drawing.translate_by(self._translation)
 
     @property
     def has_cut_off(self) -> bool:
@@ -131,7 +131,7 @@ class Sampling:
         drawn = self._drawing.start(trial) if draw.number is None else draw.number
         if draw.modelled:
             self._modelled.add(proposal.trial_id)
-        self._running[proposal.trial_id] = Running(proposal, draw, self._record.add(trial), drawn)
+        self._running[proposal.trial_id] = RunningProposal(proposal, draw, self._record.add(trial), drawn)
         return proposal
 
     def report(self, trial_id: str, epoch: int, value: float, seconds: float | None = None) -> None:
@@ -143,11 +143,11 @@ class Sampling:
         if epoch in running.reports:
             return
         running.reports[epoch] = value
-        self._record.report(running.stored, {epoch: value})
-        self._drawing.report(running.drawn, epoch, value)
-        if seconds is not None and seconds < running.seconds:
-            running.seconds = seconds
-            self._drawing.time(running.drawn, seconds)
+        self._record.report(running.storage_id, {epoch: value})
+        self._drawing.report(running.drawn_number, epoch, value)
+        if seconds is not None and seconds < running.shortest_epoch_s:
+            running.shortest_epoch_s = seconds
+            self._drawing.time(running.drawn_number, seconds)
         self._foreseen = None
 
     def foresee(self) -> Mapping[str, Foreseen]:
@@ -158,9 +158,8 @@ class Sampling:
         """
         if self._foreseen is None:
             found = self._drawing.foresee()
-            self._foreseen = {
-                trial_id: found[running.drawn] for trial_id, running in self._running.items() if running.drawn in found
-            }
+            numbers = {trial_id: running.drawn_number for trial_id, running in self._running.items()}
+            self._foreseen = {trial_id: found[number] for trial_id, number in numbers.items() if number in found}
         return self._foreseen
 
     def tell(
@@ -186,7 +185,7 @@ class Sampling:
 
     def _end(
         self,
-        running: Running,
+        running: RunningProposal,
         state: State,
         value: Value,
         *,
@@ -196,10 +195,11 @@ class Sampling:
     ) -> None:
         end, kept = self._ending(state, value, running.reports)
         if (running.proposal.trial_id, end) in self._ended_before:
-            self._record.finish(running.stored, TrialState.FAIL, None)
+            self._record.finish(running.storage_id, TrialState.FAIL, None)
         else:
-            self._record.finish(running.stored, end, kept, {**about, **self._drawing.timed(running.drawn)}, excess)
-        self._drawing.finish(running.drawn, end, kept, failed and end == TrialState.FAIL, excess)
+            about = {**about, **self._drawing.timed(running.drawn_number)}
+            self._record.finish(running.storage_id, end, kept, about, excess)
+        self._drawing.finish(running.drawn_number, end, kept, failed and end == TrialState.FAIL, excess)
         self._foreseen = None
 
     def is_modelled(self, trial_id: str) -> bool:

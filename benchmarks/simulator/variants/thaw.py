@@ -213,7 +213,7 @@ class Thaw:
         proposal = self._sampling.ask()
         if proposal is None:
             return None
-        number = self._sampling._running[proposal.trial_id].drawn
+        number = self._sampling._running[proposal.trial_id].drawn_number
         was = Open(proposal.trial_id, proposal.config, number, proposal.number)
         self._open[was.trial_id] = self._sampler.open[number] = was
         return was
