@@ -11,33 +11,35 @@ import pytest
 
 from search.run import main
 from tests.support.shipped_spaces import ROOT
+from trainables.engines.runtime import configure
 from trainables.errors import TrainableError
+from trainables.image_classifier import train
 from trainables.settings.checks import check_image_settings, check_training_settings
+from trainables.trial import Trial
+
+configure(cpus=1)
 
 TRAIN = """
-from trainables.image_classifier import train
-from trainables.trial import Trial
-config = {"dataset": "digits", "network": "resnet", "image_size": 32, "sample_size": 64, "evaluation_size": 64}
-for metrics in train(config | {"epochs": 1, "batch_size": 32, "filters": 4}, Trial(seed=0)):
-    print({name: value for name, value in metrics.items() if name != "seconds"})
+from trainables.engines.runtime import configure
+configure(cpus=1)
+from tests.trainables.test_keras_config import trained
+print(trained())
 """
 
 
-def trained(home: Path, **config: object) -> str:
-    """What a training reports in a process of its own with this `keras.json`."""
-    home.mkdir()
-    (home / "keras.json").write_text(json.dumps(config))
-    environment = {**os.environ, "KERAS_HOME": str(home), "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", TRAIN], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def trained() -> str:
+    """What a training of a network with convolutions and batch normalisation reports."""
+    config = {"dataset": "digits", "sample_size": 64, "evaluation_size": 64, "epochs": 1, "filters": 4}
+    reports = list(train(config | {"network": "two_conv"}, Trial(seed=0)))
+    return repr([{name: value for name, value in report.items() if name != "seconds"} for report in reports])
 
 
 def test_networks_are_the_same_whatever_the_file_of_keras_says(tmp_path: Path) -> None:
-    plain = trained(tmp_path / "plain")
-    assert "val_loss" in plain
-    other = {"image_data_format": "channels_first", "floatx": "float16", "epsilon": 0.1, "backend": "jax"}
-    assert trained(tmp_path / "other", **other) == plain
+    other = {"image_data_format": "channels_first", "floatx": "float16", "epsilon": 0.1}
+    (tmp_path / "keras.json").write_text(json.dumps(other))
+    environment = {**os.environ, "KERAS_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", TRAIN], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout == trained() + "\n", done.stderr
 
 
 @pytest.mark.parametrize("check", [check_image_settings, check_training_settings])
@@ -49,6 +51,23 @@ def test_another_backend_is_refused_before_anything_is_trained(
         check({}, None)
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     check({}, None)
+
+
+def test_backend_of_the_file_of_keras_counts_where_the_environment_names_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "keras.json"
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_BACKEND", "")
+    file.write_text('{"backend": "jax"}')
+    with pytest.raises(TrainableError, match=f"{file} asks for backend jax, and .*; set KERAS_BACKEND=tensorflow, or"):
+        check_image_settings({}, None)
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    check_image_settings({}, None)
+    monkeypatch.delenv("KERAS_BACKEND")
+    for harmless in ('{"backend": "tensorflow"}', "{}", "[", "[]"):
+        file.write_text(harmless)
+        check_image_settings({}, None)
 
 
 def test_command_under_another_backend_is_one_line(

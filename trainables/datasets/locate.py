@@ -22,9 +22,14 @@ _SUFFIXES = (".npz", "", *ARCHIVE_SUFFIXES)
 """Suffixes of a data set in a folder, in the order of looking; no suffix is a folder."""
 
 
+def keras_folder() -> Path:
+    """Return the folder where Keras keeps its file of settings, data sets and weights: KERAS_HOME, else ~/.keras."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
+
+
 def keras_cache() -> Path:
-    """Return the folder where Keras keeps data sets: KERAS_HOME/datasets, or else ~/.keras/datasets."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser() / "datasets"
+    """Return the folder where Keras keeps data sets."""
+    return keras_folder() / "datasets"
 
 
 def locate(name: str, data_dir: Path | None) -> Source:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from trainables.datasets.locate import keras_folder
 from trainables.datasets.settings import DATA_SETTINGS, check_data_settings, image_size_of
 from trainables.errors import TrainableError
 from trainables.setting_table import check_settings
@@ -24,13 +27,26 @@ def check_training_settings(settings: Mapping[str, Sequence[object]], info: Data
 
 
 def _check_backend() -> None:
-    """Raise TrainableError where the environment asks Keras for another backend than ours."""
-    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    """Raise TrainableError where the environment, or else a user's `keras.json`, asks Keras for another backend."""
+    if backend := os.environ.get("KERAS_BACKEND"):
+        asks, instead = f"KERAS_BACKEND is {backend}", "unset it"
+    else:
+        file = keras_folder() / "keras.json"
+        backend = _backend_of(file)
+        asks, instead = f"{file} asks for backend {backend}", "set KERAS_BACKEND=tensorflow"
     if backend != "tensorflow":
         raise TrainableError(
-            f"KERAS_BACKEND is {backend}, and this trainable trains with TensorFlow; unset it, or write a trainable of "
-            "your own, which may use any."
+            f"{asks}, and this trainable trains with TensorFlow; {instead}, or write a trainable of your own, which "
+            "may use any."
         )
+
+
+def _backend_of(file: Path) -> str:
+    """The backend for which a `keras.json` asks; Keras takes one that it cannot read for an empty one."""
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8")).get("backend", "tensorflow"))
+    except (OSError, ValueError, AttributeError):
+        return "tensorflow"
 
 
 def settings_read_by(network: str) -> frozenset[str]:

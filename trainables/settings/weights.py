@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import urllib.request
 from collections.abc import Mapping
 from functools import lru_cache
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from trainables.datasets.download import Publisher, download
+from trainables.datasets.locate import keras_folder
 from trainables.datasets.progress import Progress
 from trainables.errors import DatasetMissing, FileMissing
 from trainables.settings.backbones import BACKBONES, WeightsFile
@@ -27,8 +27,8 @@ class WeightsMissing(FileMissing):
 
 
 def keras_models() -> Path:
-    """Return the folder where Keras keeps weights: KERAS_HOME/models, or else ~/.keras/models."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser() / "models"
+    """Return the folder where Keras keeps weights."""
+    return keras_folder() / "models"
 
 
 def weights_at_hand(
