@@ -17,7 +17,9 @@ import keras  # noqa: E402
 from keras import layers, optimizers  # noqa: E402
 
 from tests.support.generated_models import SHAPE, generated  # noqa: E402
+from trainables.engines.seeds import order_of_epoch  # noqa: E402
 from trainables.own_models.choice import engine_for, own_engine  # noqa: E402
+from trainables.settings.image import ImageSettings  # noqa: E402
 from trainables.training.fitting import fit  # noqa: E402
 
 
@@ -87,6 +89,10 @@ NOT_ALIKE: dict[str, tuple[Callable[[], keras.Model], str]] = {
     "averaged": (lambda: with_compile(optimizers.SGD(use_ema=True), crossentropy()), "averages"),
     "by layer": (lambda: with_compile(optimizers.Lamb(), crossentropy()), "Lamb"),
     "other loss": (lambda: with_compile("adam", "categorical_crossentropy"), "loss"),
+    "loss in another precision": (
+        lambda: with_compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype="bfloat16")),
+        "loss",
+    ),
     "other metrics": (lambda: with_compile("adam", crossentropy(), metrics=["mse"]), "metrics"),
     "weights": (lambda: with_compile("adam", crossentropy(), loss_weights=2.0), "more than"),
     "eager": (lambda: with_compile("adam", crossentropy(), run_eagerly=True), "more than"),
@@ -106,7 +112,8 @@ def test_weights_that_decay_by_themselves_or_layers_frozen_late_need_fit() -> No
     excluding = with_compile(optimizers.AdamW(), crossentropy())
     excluding.optimizer.exclude_from_weight_decay(var_names=["bias"])
     assert "excludes" in engine_for(excluding, SHAPE).reason
-    late = with_compile("adam", crossentropy())
+    late = with_layer(layers.Conv2D(1, 3))
+    late.compile("adam", crossentropy(), metrics=["accuracy"])
     late.layers[-1].trainable = False
     assert "frozen" in engine_for(late, SHAPE).reason
 
@@ -115,6 +122,59 @@ def test_a_method_replaced_on_one_object_needs_fit() -> None:
     model = with_layer(layers.ReLU())
     model.train_step = lambda data: {"loss": 0.0}
     assert "train_step" in engine_for(model, SHAPE).reason
+    layer = layers.ReLU()
+    layer.compute_mask = lambda *_: None
+    assert "compute_mask" in engine_for(with_layer(layer), SHAPE).reason
+
+
+LATE: dict[str, Callable[[Any], object]] = {
+    "kernel frozen": lambda layer: setattr(layer.kernel, "trainable", False),
+    "kernel regularized": lambda layer: setattr(layer.kernel, "regularizer", keras.regularizers.L2(1.0)),
+    "regularizer without effect": lambda layer: setattr(layer, "kernel_regularizer", keras.regularizers.L2(1.0)),
+    "kernel bound": lambda layer: setattr(layer.kernel, "constraint", keras.constraints.MaxNorm(0.1)),
+    "constraint without effect": lambda layer: setattr(layer, "kernel_constraint", keras.constraints.MaxNorm(0.1)),
+    "bias without effect": lambda layer: setattr(layer, "use_bias", False),
+}
+
+
+@pytest.mark.parametrize("change", LATE)
+def test_a_weight_that_differs_from_what_its_layer_would_make_is_trained_as_it_is(change: str) -> None:
+    def build(*_: Any) -> keras.Model:
+        model = with_compile(optimizers.SGD(0.01), crossentropy())
+        LATE[change](model.layers[-1])
+        return model
+
+    def plain() -> keras.Model:
+        keras.utils.set_random_seed(3)
+        return build()
+
+    config = {"epochs": 1, "batch_size": 48}
+    trial, model, train = Trial(seed=3), plain(), digits().train
+    with own_engine(lambda *_: with_compile(optimizers.SGD(0.01), crossentropy()), config, digits(), trial):
+        pass  # A program of the same layers is kept by now, and would train them otherwise.
+    with own_engine(build, config, digits(), trial) as (engine, _):
+        assert "settings of its layer" in trial.facts["engine_reason"]
+        order = order_of_epoch(trial.seed, 1, len(train))
+        engine.train_epoch(digits(), order, ImageSettings.of(config))
+        rows = train.index[order]
+        model.fit(train.images[rows].astype(np.float32), train.labels[rows], batch_size=48, shuffle=False, verbose=0)
+        for mine, theirs in zip(engine.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_allclose(np.asarray(mine, float), theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:The model does not have any trainable weights")
+def test_a_model_without_a_weight_to_train_is_measured_as_by_fit() -> None:
+    def build(*_: Any) -> keras.Model:
+        model = with_layer(layers.ReLU())
+        model.trainable = False
+        return model
+
+    config, trial = {"epochs": 1, "batch_size": 48}, Trial(seed=3)
+    with own_engine(build, config, digits(), trial) as (engine, own):
+        before = own.model.get_weights()
+        (epoch, test) = fit(engine, digits(), config, trial, own)
+        assert np.isfinite([epoch["loss"], test["test_loss"]]).all()
+        assert all(np.array_equal(*pair) for pair in zip(before, engine.get_weights(), strict=True))
 
 
 def test_compiled_where_it_is_not_alike_is_refused() -> None:

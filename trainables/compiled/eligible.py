@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -37,8 +38,8 @@ _CONDITIONS: dict[type, Callable[[Any], bool]] = {
         lambda layer: not (layer.stateful or layer.dropout or layer.recurrent_dropout or layer.return_state),
     ),
 }
-_OVERRIDES = {"call", "__call__", "train_step", "test_step", "compute_loss", "compute_metrics"}
-"""Methods that a user may replace on a single object."""
+_SET_BY_KERAS = {"build", "quantize", "loss"}
+"""Names of methods under which Keras itself puts something on single objects."""
 
 
 def reason_for_fit(model: keras.Model, image_shape: tuple[int, ...]) -> str | None:
@@ -47,6 +48,8 @@ def reason_for_fit(model: keras.Model, image_shape: tuple[int, ...]) -> str | No
         return f"a {type(model).__name__} may compute anything"
     if not (isinstance(model.input_shape, tuple) and isinstance(model.output_shape, tuple)):
         return "it has several inputs or outputs"
+    if not model.trainable_variables:
+        return "it has no weight to train"
     given = model.inputs[0]
     if tuple(given.shape) != (None, *image_shape) or given.dtype != "float32" or given.sparse:
         return f"its input is {tuple(given.shape)} of {given.dtype}, and not {(None, *image_shape)} of float32"
@@ -92,7 +95,7 @@ def operations(model: keras.Model) -> Iterator[Any]:
 
 
 def _of_operation(operation: Any) -> str | None:
-    kind, replaced = type(operation), _OVERRIDES & vars(operation).keys()
+    kind, replaced = type(operation), _replaced_methods(operation)
     what = f"layer '{operation.name}' ({kind.__name__})"
     if replaced:
         return f"{what} has a `{min(replaced)}` of its own"
@@ -105,6 +108,12 @@ def _of_operation(operation: Any) -> str | None:
     if kind in _NO_CONDITION or (kind in _CONDITIONS and _CONDITIONS[kind](operation)):
         return None
     return f"{what} may keep state outside its weights"
+
+
+def _replaced_methods(operation: Any) -> set[str]:
+    """Return the methods that a user has replaced on this single object."""
+    own = vars(operation).keys() - _SET_BY_KERAS
+    return {name for name in own if inspect.isfunction(getattr(type(operation), name, None))}
 
 
 def _of_configuration(model: keras.Model) -> str | None:

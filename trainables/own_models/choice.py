@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import keras
@@ -30,7 +30,15 @@ from trainables.own_models.compile_settings import (
     take_configuration,
 )
 from trainables.own_models.endings import ends_in_logits
-from trainables.own_models.exchange import adapted, checked, rates_of, structure_of, units_of
+from trainables.own_models.exchange import (
+    OtherWeights,
+    adapted,
+    checked,
+    kinds_of,
+    rates_of,
+    structure_of,
+    units_of,
+)
 from trainables.own_models.followed import check_followed
 from trainables.own_models.keras_state import keras_as_it_was, named_as_at_first
 from trainables.own_models.reuse import check_is_new
@@ -141,19 +149,21 @@ def own_engine(
         model, reason = own.model, _reason_of(data) or (HAS_CALLBACKS if callbacks else None)
         image_shape = () if reason else tuple(data.train.images.shape[1:])
         choice = engine_for(model, image_shape, settings.engine, reason)
-        if choice.reason:
-            trial.facts["engine_reason"] = choice.reason
         called = callbacks(config) if callbacks else ()  # With callbacks the engine is always `fit`.
         check_followed(model, config)
-        if choice.engine == FIT:
-            engine = fit_engine(model, data, settings, trial.cpus, callbacks=called)
-            if not engine.can_be_saved:
-                trial.facts["engine_reason"] = f"{choice.reason}; {BEGINS_ANEW}"
+        with ExitStack() as held:
+            engine: Engine | None = None
+            if choice.engine == COMPILED:
+                try:
+                    engine = held.enter_context(_program_for(model, settings, data))
+                except OtherWeights as found:
+                    choice = engine_for(model, image_shape, settings.engine, str(found))
+            if engine is None:
+                engine = fit_engine(model, data, settings, trial.cpus, callbacks=called)
+            if choice.reason:
+                anew = "" if engine.can_be_saved else f"; {BEGINS_ANEW}"
+                trial.facts["engine_reason"] = f"{choice.reason}{anew}"
             yield engine, own
-            return
-        logits = bool(from_logits(model)) if model.compiled else ends_in_logits(model, data)
-        with _program_for(model, settings, data, logits=logits) as program:
-            yield program, own
 
 
 def fit_engine(
@@ -200,8 +210,12 @@ def fit_engine(
 
 
 @contextmanager
-def _program_for(model: keras.Model, settings: ImageSettings, data: Data, *, logits: bool) -> Iterator[Program]:
-    """Yield a program for the model's structure and optimizer, with the model's weights."""
+def _program_for(model: keras.Model, settings: ImageSettings, data: Data) -> Iterator[Program]:
+    """Yield a program for the model's structure and optimizer, with the model's weights.
+
+    Raises OtherWeights where the settings of the layers do not make weights like the model's.
+    """
+    logits = bool(from_logits(model)) if model.compiled else ends_in_logits(model, data)
     shape, kind = tuple(data.train.images.shape[1:]), str(data.train.images.dtype)
     if model.compiled:
         compiled = model.optimizer.get_config()
@@ -215,7 +229,7 @@ def _program_for(model: keras.Model, settings: ImageSettings, data: Data, *, log
         own = optimizer_like(model.optimizer) if model.compiled else make_optimizer(settings.optimizer, decays=decays)
         return Program(adapted(model), own, shape, image_dtype=kind, logits=logits)
 
-    key = (structure_of(model), optimizer_key, kind, logits, keras.config.epsilon())
+    key = (structure_of(model), kinds_of(model), optimizer_key, kind, logits, keras.config.epsilon())
     with program_for(key, build) as program:
         program.start(model.get_weights(), settings, rates_of(model))
         yield program

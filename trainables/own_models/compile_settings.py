@@ -184,7 +184,7 @@ def _is_known_loss(loss: Any, units: int) -> bool:
         return False
     # For one unit, Keras' `accuracy` counts outputs above a half, which is not the threshold of a logit.
     plain = kind(from_logits=loss.get_config()["from_logits"] and units > 1).get_config()
-    return bool({**loss.get_config(), "name": plain["name"]} == plain)
+    return bool({**loss.get_config(), "name": plain["name"]} == plain) and loss.dtype == "float32"
 
 
 def from_logits(model: keras.Model) -> bool | None:

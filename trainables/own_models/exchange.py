@@ -6,6 +6,7 @@ dropout rates.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,9 @@ from trainables.data import Data, Split
 from trainables.engines.batches import first_inputs
 from trainables.engines.layers import BatchNormalization, Dropout, is_layer_graph, leaves, output_shape
 from trainables.errors import TrainableError
+
+Kind = tuple[object, ...]
+"""Shape, type, whether it is trained, regularizer and constraint of a weight."""
 
 
 def checked(model: Any, data: Data) -> keras.Model:
@@ -84,9 +88,38 @@ def structure_of(model: keras.Model) -> str:
     return json.dumps(_neutral(config, names), sort_keys=True, default=str)
 
 
+class OtherWeights(Exception):
+    """The settings of a model's layers would make other weights than it has; the message says which, in words."""
+
+
+def kinds_of(model: keras.Model) -> tuple[Kind, ...]:
+    """Return what a training step goes by in each weight, besides its values."""
+    return tuple(_kind_of(weight) for weight in model.weights)
+
+
 def adapted(model: keras.Model) -> keras.Model:
-    """Return the same network with our layers in place of Keras' dropout and batch normalization, and new weights."""
-    return keras.models.clone_model(model, clone_function=_exchange, recursive=True)
+    """Return the same network with our layers in place of Keras' dropout and batch normalization, and new weights.
+
+    Raises OtherWeights where these are of other kinds: a weight that was frozen or regularized by itself is not made so
+    from the settings of its layer, and a setting that its layer got later has not changed it.
+    """
+    copy = keras.models.clone_model(model, clone_function=_exchange, recursive=True)
+    for weight, made in itertools.zip_longest(model.weights, copy.weights):
+        if weight is None or made is None or _kind_of(weight) != _kind_of(made):
+            path = (made if weight is None else weight).path
+            raise OtherWeights(f"its weight '{path}' is not what the settings of its layer would make")
+    return copy
+
+
+def _kind_of(weight: Any) -> Kind:
+    rules = (_described(weight.regularizer), _described(weight.constraint))
+    return (tuple(weight.shape), str(weight.dtype), bool(weight.trainable), *rules)
+
+
+def _described(rule: Any) -> object:
+    """Return a regularizer or constraint of Keras as text, so that it equals its copies; any other one as it is."""
+    is_of_keras = type(rule).__module__.startswith("keras.")
+    return f"{type(rule).__name__} {sorted(rule.get_config().items())}" if is_of_keras else rule
 
 
 def rates_of(model: keras.Model) -> list[float]:
