@@ -23,6 +23,7 @@ from trainables.settings.changes import check_image_change, check_own_change
 from trainables.settings.checks import check_image_settings, check_known_image_settings, check_training_settings
 from trainables.settings.hyperparameters import check_names, check_names_with_fit
 from trainables.settings.image import IMAGE_SETTINGS, ImageSettings, of_data, of_image_classifier, of_training
+from trainables.settings.normalization import remarks_on_normalization
 from trainables.settings.regimes import check_weights_files
 from trainables.trial import Config, Declaration, Metrics, Trial, declaration_of
 
@@ -207,5 +208,6 @@ train.declaration = Declaration(  # type: ignore[attr-defined]
     warm_up=warm_up_for_images,
     open_data=open_data,
     check_change=check_image_change,
+    remarks=remarks_on_normalization,
     grows=True,
 )

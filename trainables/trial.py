@@ -6,7 +6,7 @@ The module holds only plain values and callables: no Ray, no Optuna, no Keras.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -181,6 +181,11 @@ def _accept(settings: Settings, dataset: DatasetInfo | None) -> None:
     """Accept all settings."""
 
 
+def _no_remarks(settings: Settings, dataset: DatasetInfo | None, compared: float | None) -> Sequence[str]:
+    """Return none."""
+    return ()
+
+
 def _fixed(names: Sequence[str], settings: Settings) -> None:
     """Refuse every change."""
     raise TrainableError(
@@ -231,6 +236,10 @@ class Declaration:
     check_names: Callable[[Collection[str]], Sequence[str]] = _any_names
     """Called with the names of all hyperparameters that a HyperModel asks for by itself; returns lines to tell before
     the search of those that are settings of the trainable too. Raises TrainableError for one that must not be."""
+    remarks: Callable[[Settings, DatasetInfo | None, float | None], Iterable[str]] = _no_remarks
+    """Called with (settings, data set, number of passes through the training images after which trials are first
+    compared, None where they are not before their end); returns lines to tell before the search, on settings that can
+    be trained and yet may not do what is wanted."""
     grows: bool = False
     """Whether it follows `Trial.growth`, and then yields `train_images` with every epoch."""
 

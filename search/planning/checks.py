@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -16,7 +16,7 @@ from search.goals import check_known
 from search.planning.plan import Plan
 from search.planning.resources import local_resources, slots
 from search.space.building.space_process import BuildApart
-from search.stopping import make_rule
+from search.stopping import StoppingRule, make_rule
 from search.wording import counted
 from trainables.errors import TrainableError
 from trainables.trial import declaration_of
@@ -45,10 +45,24 @@ def checked(plan: Plan) -> Plan:
     return dataclasses.replace(plan, files=files)
 
 
+def remarks(plan: Plan) -> Sequence[str]:
+    """Lines on settings that can be trained and yet may not do what is wanted, as the trainable tells them."""
+    space, rule = plan.space, _rule(plan)
+    rungs = rule.rungs()
+    first = int(space.stopping_options.get("min_epochs", 1)) if rungs is None else min(rungs, default=None)
+    compared = None if first is None else first * rule.growth().share(first)
+    told = declaration_of(space.trainable).remarks(space.settings(), plan.dataset, compared)
+    return [f"NOTE: {line}" for line in told]
+
+
 def _check_stopping(plan: Plan) -> None:
-    space = plan.space
-    if make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs).growth().steps:
+    if _rule(plan).growth().steps:
         _check_growth(plan)
+
+
+def _rule(plan: Plan) -> StoppingRule:
+    space = plan.space
+    return make_rule(space.stopping, space.mode, space.stopping_options, plan.max_epochs)
 
 
 def _check_growth(plan: Plan) -> None:

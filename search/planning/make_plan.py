@@ -11,7 +11,7 @@ from pathlib import Path
 from search.errors import SearchError
 from search.experiment.remote.resumable import check_free
 from search.experiment.remote.store import Store
-from search.planning.checks import checked
+from search.planning.checks import checked, remarks
 from search.planning.dataset import choose_dataset, data_folder
 from search.planning.options import Options
 from search.planning.overrides import notes_on_options, with_options
@@ -39,7 +39,7 @@ def make_plan(
     options = given if manifest is None else resumed_options(given, manifest)
     data_dir = data_folder(options)
     data = choose_dataset(with_options(space, options), options, data_dir, warn)
-    remarks = notes_on_options(space, options)
+    notes = [*notes_on_options(space, options)]
     space = with_files_at_hand(data.space, data.info, data_dir, warn) if options.smoke else data.space
     trials = options.trials or _trials(space)
     throwaway = options.smoke and options.results is None
@@ -63,7 +63,7 @@ def make_plan(
         check_unchanged(plan, manifest)
     else:
         check_free(plan.root, plan.store)
-    for line in remarks:
+    for line in (*notes, *(() if options.smoke else remarks(plan))):
         warn(line)
     return plan
 

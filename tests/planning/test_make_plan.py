@@ -29,7 +29,7 @@ PARAMETERS = """{
 
 def plan_of_mnist(said: list[str] | None = None, **fields: str) -> Plan:
     """The plan for a space of MNIST, which is not at hand, with the digits to fall back to."""
-    return plan("", said, dataset="'mnist'", offline_dataset="'digits'", **fields)
+    return plan("--set batch_norm=none", said, dataset="'mnist'", offline_dataset="'digits'", **fields)
 
 
 def plan(line: str = "", said: list[str] | None = None, **fields: str) -> Plan:

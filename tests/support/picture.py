@@ -50,7 +50,7 @@ ORDER_INSIDE = {
     "classes seeds",
     "trainables.datasets": "load find locate arrays photos containers settings decoded catalogue download splits "
     "names cache progress",
-    "trainables.settings": "checks changes hyperparameters image regimes weights backbones networks",
+    "trainables.settings": "checks changes hyperparameters normalization image regimes weights backbones networks",
     "trainables.own_models": "choice exchange compile_settings endings saved_models keras_state reuse followed",
     "trainables.compiled": "kept_programs program objective eligible chunks optimizers schedules",
     "trainables.datasets.containers": "opening tar_file folder zip_file container",
