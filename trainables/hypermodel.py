@@ -8,6 +8,7 @@ from typing import Any
 
 from trainables.data import Data
 from trainables.image_classifier import train_with
+from trainables.tailored import has_own_fit
 from trainables.trial import Config, Metrics, Trial
 
 
@@ -35,8 +36,7 @@ def build_with(hypermodel: Any) -> Callable[[Config, Data], Any]:
 
 def fit_with(hypermodel: Any) -> Callable[..., Any] | None:
     """Return `fit(config, model, ...)` for `train_with`, or None where the HyperModel only has KerasTuner's default."""
-    own = getattr(type(hypermodel), "fit", None)
-    if own is None or str(getattr(own, "__module__", "")).partition(".")[0] == "keras_tuner":
+    if not has_own_fit(hypermodel):
         return None
 
     def fit(config: Config, model: Any, *args: Any, **kwargs: Any) -> Any:

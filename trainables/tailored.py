@@ -20,10 +20,14 @@ def tailored(
     `build` asks for besides keeps its default where `tune_new_entries` is False. `optimizer`, `loss` and `metrics`
     replace those with which the model is compiled.
     """
-    own = getattr(type(hypermodel), "fit", None)
-    has_fit = own is not None and not own.__module__.startswith("keras_tuner.")
-    kind = TailoredWithFit if has_fit else Tailored
+    kind = TailoredWithFit if has_own_fit(hypermodel) else Tailored
     return kind(hypermodel, hyperparameters, tune_new_entries, (optimizer, loss, metrics))
+
+
+def has_own_fit(hypermodel: Any) -> bool:
+    """Return whether a HyperModel trains by a `fit` of its own, of its class or set on the object."""
+    own = getattr(hypermodel, "fit", None)
+    return own is not None and str(getattr(own, "__module__", "")).partition(".")[0] != "keras_tuner"
 
 
 class Tailored:

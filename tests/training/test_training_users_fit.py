@@ -83,7 +83,10 @@ def test_fit_of_a_hypermodel_is_called_and_that_of_keras_tuner_is_not() -> None:
         def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
             return model.fit(*args, batch_size=hp.Choice("size", [50, 100]), verbose=0, **kwargs)
 
+    set_on_the_object = Plain()
+    set_on_the_object.fit = lambda hp, model, *args, **kwargs: model.fit(*args, verbose=0, **kwargs)
     assert fit_with(Plain()) is None
+    assert fit_with(set_on_the_object) is not None
     fit = fit_with(Own())
     assert fit is not None
     *epochs, _ = started(fit, size=100, epochs=2)

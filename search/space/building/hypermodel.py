@@ -110,8 +110,8 @@ def leave_weights_out() -> None:
 def _has_own_fit(hypermodel: Any) -> bool:
     import keras_tuner  # noqa: PLC0415  # as in `build_once`
 
-    own = getattr(type(hypermodel), "fit", None)
-    return own is not None and own is not keras_tuner.HyperModel.fit
+    own = getattr(hypermodel, "fit", None)
+    return own is not None and getattr(own, "__func__", own) is not keras_tuner.HyperModel.fit
 
 
 def _begin_fit(hypermodel: Any, hp: Any, model: Any) -> None:
