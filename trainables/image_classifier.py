@@ -25,7 +25,7 @@ from trainables.settings.hyperparameters import check_names, check_names_with_fi
 from trainables.settings.image import IMAGE_SETTINGS, ImageSettings, of_data, of_image_classifier, of_training
 from trainables.settings.normalization import remarks_on_normalization
 from trainables.settings.regimes import check_weights_files
-from trainables.trial import Config, Declaration, Metrics, Trial, declaration_of
+from trainables.trial import Config, Declaration, Metrics, Origin, Trial, declaration_of
 
 Callbacks = Callable[[Config], Sequence[Any]]
 Trainable = Callable[[Config, Trial], Generator[Metrics, None, None]]
@@ -189,10 +189,10 @@ def _rebuilt(path: Path, build: Callable[[Config, Data], Any], data_dir: Path | 
     from trainables.own_models.saved_models import read_about, with_weights  # noqa: PLC0415  # likewise
 
     about = read_about(path)
-    known = about["asked"].get("dataset")
     if dataset is not None:
         about["asked"]["dataset"] = dataset
-    elif str(known).endswith("()"):
+    elif about["origin"] == Origin.FUNCTION:
+        known = {**about["config"], **about["asked"]}["dataset"]
         raise TrainableError(f"the data of {path} came from the function {known}; expected it as dataset=.")
     trial = Trial(split_seed=about["split_seed"], data_dir=data_dir)
     data = load_data({**of_data(about["config"]), **about["asked"]}, trial, about["config"])

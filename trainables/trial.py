@@ -141,13 +141,24 @@ class LabelForm(StrEnum):
     """A 1 in the place of the class among zeros, shape (examples, classes)."""
 
 
+class Origin(StrEnum):
+    """What the examples of a data set come from."""
+
+    PICTURES = "pictures"
+    """Files of pictures, in a folder or an archive."""
+    ARRAYS = "arrays"
+    """Arrays in a file, in an order of their own."""
+    FUNCTION = "function"
+    """A function of the space, which gives arrays in an order of its own, or batches."""
+
+
 @dataclass(frozen=True)
 class DatasetInfo:
     """What is known of a data set before it is decoded."""
 
     name: str
     source: str
-    """Where it was found: a path, or the package that embeds it."""
+    """Where it was found: a path, the package that embeds it, or the name of the function that gives it."""
     fingerprint: str
     """Digest that changes when the content does."""
     num_train: int
@@ -171,6 +182,7 @@ class DatasetInfo:
     """Shape of one example by the input's name, for data that are not images; the name is empty for a single input."""
     label_form: LabelForm = LabelForm.NUMBERS
     """Form in which the classes were given; a model that is compiled gets them in this form."""
+    origin: Origin = Origin.PICTURES
 
 
 Settings = Mapping[str, Sequence[object]]

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.support.photo_folders import write_folder
 from trainables.data import Data
 from trainables.datasets.find import find_dataset, find_images
 from trainables.datasets.load import load_data
 from trainables.errors import TrainableError
-from trainables.trial import Trial
+from trainables.trial import Origin, Trial
 
 RNG = np.random.default_rng(0)
 TABLE = RNG.normal(size=(90, 4))
@@ -121,6 +122,15 @@ def test_function_gives_arrays_that_are_divided_by_the_seed() -> None:
     assert np.array_equal(inputs["row"], data.train.index)
     assert np.array_equal(labels, CLASSES[data.train.index])
     assert np.array_equal(load(table, scale=3).train.index[:9], data.train.index)
+
+
+def test_data_set_says_from_what_it_comes_whatever_its_name(tmp_path: Path) -> None:
+    write_folder(tmp_path / "pictures.npz")
+    named = saved(tmp_path / "table().npz", x_train=TABLE, y_train=CLASSES)
+    found = [find_dataset(name, tmp_path, 0).origin for name in ("digits", "table()", named)]
+    assert found == [Origin.ARRAYS] * 3
+    assert find_dataset(str(tmp_path / "pictures.npz"), None, 0).origin is Origin.PICTURES
+    assert load(lambda config, trial: (TABLE, CLASSES)).info.origin is Origin.FUNCTION
 
 
 def test_function_may_divide_by_itself() -> None:

@@ -169,6 +169,27 @@ def test_a_model_whose_data_a_function_gave_is_built_anew_with_that_function(tmp
     assert np.array_equal(again.predict(images, verbose=0), outputs)
 
 
+def test_whether_a_function_gave_the_data_of_a_model_does_not_follow_from_a_name(tmp_path: Path) -> None:
+    images, labels = digits().train.take()
+    np.savez(tmp_path / "shapes().npz", x_train=images, y_train=labels)
+
+    def build(_config: Any, data: Any) -> keras.Model:
+        class Net(keras.Sequential):
+            pass
+
+        return Net([keras.Input(data.input_shape), layers.Flatten(), layers.Dense(data.info.num_classes)])
+
+    for dataset in ("shapes()", lambda *_: (images, labels)):
+        trial = Trial(data_dir=tmp_path)
+        assert len(list(train_with(build)({"epochs": 1, "dataset": dataset}, trial))) == 2
+        assert trial.save_model is not None
+        trial.save_model(tmp_path / "model.keras")
+        if not callable(dataset):
+            assert load_model(tmp_path / "model.keras", build, tmp_path).predict(images[:1], verbose=0).shape == (1, 10)
+    with pytest.raises(TrainableError, match=r"came from the function <lambda>\(\); expected it as dataset="):
+        load_model(tmp_path / "model.keras", build)
+
+
 def plain_network(
     path: Path, activation: str = "relu", units: int = 8, name: str | None = None, rate: float = 0.1
 ) -> str:

@@ -14,7 +14,7 @@ from trainables.datasets.locate import locate
 from trainables.datasets.settings import fractions_of
 from trainables.datasets.splits import TEST, VALIDATION, SplitRows, split_rows
 from trainables.errors import TrainableError
-from trainables.trial import DatasetInfo
+from trainables.trial import DatasetInfo, Origin
 
 
 def find_dataset(
@@ -90,8 +90,8 @@ def checked_split(
     return rows
 
 
-def describe(name: str, where: str, catalogue: Catalogue, rows: SplitRows) -> DatasetInfo:
-    """Return the facts about a data set with these splits."""
+def describe(name: str, where: str, catalogue: Catalogue, rows: SplitRows, *, by_function: bool = False) -> DatasetInfo:
+    """Return the facts about a data set with these splits; `by_function`: a function gives it."""
     notes = list(catalogue.notes)
     if rows.num_removed:
         notes.append(
@@ -100,6 +100,7 @@ def describe(name: str, where: str, catalogue: Catalogue, rows: SplitRows) -> Da
         )
     parts = {"train": rows.train, "validation": rows.validation, "test": rows.test}
     num_classes = len(catalogue.class_names)
+    of_files = Origin.PICTURES if catalogue.members else Origin.ARRAYS
     counts = {part: np.bincount(catalogue.labels[members], minlength=num_classes) for part, members in parts.items()}
     return DatasetInfo(
         name=name,
@@ -117,4 +118,5 @@ def describe(name: str, where: str, catalogue: Catalogue, rows: SplitRows) -> Da
         class_counts={part: tuple(count.tolist()) for part, count in counts.items()} if num_classes else {},
         input_shapes=catalogue.input_shapes,
         label_form=catalogue.label_form,
+        origin=Origin.FUNCTION if by_function else of_files,
     )

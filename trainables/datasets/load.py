@@ -25,7 +25,7 @@ from trainables.datasets.settings import (
 )
 from trainables.datasets.splits import at_most
 from trainables.errors import TrainableError
-from trainables.trial import DatasetInfo, Settings, Trial
+from trainables.trial import DatasetInfo, Origin, Settings, Trial
 
 _ENDLESS = -1
 """Number of batches that tf.data tells of a data set that repeats for ever."""
@@ -37,6 +37,7 @@ class Named(NamedTuple):
     name: str
     where: str
     catalogue: Catalogue
+    by_function: bool = False
 
 
 def load_data(config: Mapping[str, object], trial: Trial, whole: Mapping[str, object] | None = None) -> Data:
@@ -80,7 +81,7 @@ def _divided(arrays: tuple[Inputs, NDArray[Any]], found: Named, config: Mapping[
     """Return the splits of inputs and targets that lie in the catalogue's order."""
     fractions = (_fraction(config, split) for split in ("validation", "test"))
     rows = checked_split(found.name, found.catalogue, trial.split_seed, *fractions)
-    info = describe(found.name, found.where, found.catalogue, rows)
+    info = describe(found.name, found.where, found.catalogue, rows, by_function=found.by_function)
     check_data_settings({name: (value,) for name, value in config.items()}, info)
     sample_size = sample_size_of(config.get("sample_size"))
     most = sample_size_of(config.get("evaluation_size"))
@@ -97,8 +98,9 @@ def _from_function(
     given, name = call(function, whole, trial), name_of(function)
     check_no_image_size({"image_size": (config.get("image_size"),)}, name)
     if isinstance(given, Examples):
-        found = trial.facts["data_fingerprint"] = given.fingerprint()
-        return _divided((given.inputs, given.targets), Named(name, name, given.catalogue(found)), config, trial)
+        fingerprint = trial.facts["data_fingerprint"] = given.fingerprint()
+        found = Named(name, name, given.catalogue(fingerprint), by_function=True)
+        return _divided((given.inputs, given.targets), found, config, trial)
     for setting in ("sample_size", "evaluation_size", "validation_fraction", "test_fraction"):
         if config.get(setting) is not None:
             raise TrainableError(
@@ -106,7 +108,8 @@ def _from_function(
                 f"name, and read that in {name}."
             )
     num_train, num_validation, num_test = (_size_of(part) for part in given)
-    return Data(*given, DatasetInfo(name, name, "", num_train, num_validation, num_test, 0, None))
+    info = DatasetInfo(name, name, "", num_train, num_validation, num_test, 0, None, origin=Origin.FUNCTION)
+    return Data(*given, info)
 
 
 def _fraction(config: Mapping[str, object], split: str) -> float | None:

@@ -94,7 +94,7 @@ class OwnModel:
     model: keras.Model
     rebuild: Callable[[], keras.Model]
     about: Mapping[str, object]
-    """What `build` was given: `config`, and `asked` and `split_seed`, from which the data follow."""
+    """What `build` was given: `config`, and `asked`, `split_seed` and `origin`, from which the data follow."""
 
 
 def built_model(build: Build, config: Config, data: Data, trial: Trial) -> OwnModel:
@@ -126,7 +126,8 @@ def built_model(build: Build, config: Config, data: Data, trial: Trial) -> OwnMo
         )
     # The values are read as from a plain dict: a search notes what is read, and keeping settings does not use them.
     values = dict(dict.items(config)) if isinstance(config, dict) else dict(config)
-    return OwnModel(model, rebuild, {"config": values, "asked": dict(trial.asked), "split_seed": trial.split_seed})
+    origin = {"asked": dict(trial.asked), "split_seed": trial.split_seed, "origin": data.info.origin}
+    return OwnModel(model, rebuild, {"config": values, **origin})
 
 
 def _noted(config: Config) -> Collection[str]:

@@ -28,7 +28,7 @@ from trainables.own_models.keras_state import for_another_thread, keras_as_it_wa
 from trainables.own_models.reuse import check_is_new
 from trainables.settings.image import ImageSettings, of_training
 from trainables.training.outcome import finish, known_sizes
-from trainables.trial import Config, DatasetInfo, Metrics, Trial, check_loss
+from trainables.trial import Config, DatasetInfo, Metrics, Origin, Trial, check_loss
 
 Fit = Callable[..., Any]
 """Takes (config, model, x, y, validation_data=, epochs=, callbacks=); gives a History, metrics, or the metric's
@@ -147,7 +147,7 @@ def _arrays(split: Split, labels: Labels, info: DatasetInfo) -> tuple[Any, Any]:
     """
     if not isinstance(split, Split):
         raise TrainableError("the data come in their own batches, and a `fit` of its own takes x and y. Give arrays.")
-    as_they_came = info.published_validation and info.published_test and info.source.endswith(("()", ".npz"))
+    as_they_came = info.published_validation and info.published_test and info.origin is not Origin.PICTURES
     inputs, targets = split.rows(np.sort(split.index) if as_they_came else split.index)
     return as_given(inputs), labels.shaped(targets)
 
