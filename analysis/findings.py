@@ -10,6 +10,7 @@ from analysis.configurations import configurations, image_counts, verdicts
 from analysis.load import Results, states
 from analysis.wording.formats import cell
 from search.experiment.schema import shown
+from search.wording import shorten
 
 INTERVALS = (
     "95 % intervals: over its seeds where a configuration was repeated, else binomial on the images of its one run"
@@ -17,13 +18,13 @@ INTERVALS = (
 
 
 def settings(results: Results, row: pd.Series) -> str:
-    """Return the settings of a trial in words, inactive ones left out."""
+    """Return the settings of a trial in words, inactive ones left out, long values cut."""
     names = [name for name in results.varied or results.searched if pd.notna(row[name])]
     return ", ".join(f"{shown(name)}={_setting(row[name])}" for name in names) or "no settings"
 
 
 def _setting(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else cell(value)
+    return f"{value:.3g}" if isinstance(value, float) else shorten(cell(value), 60)
 
 
 @lru_cache(maxsize=8)

@@ -70,5 +70,10 @@ class _Unread:
 
 def _standard_output() -> console.Console:
     stream: Any = _Unread(sys.stdout) if sys.stdout is not None else None
-    screen = console.Console(file=stream)
-    return screen if screen.is_terminal else console.Console(file=stream, width=_WIDTH)
+    screen = as_written(file=stream)
+    return screen if screen.is_terminal else as_written(file=stream, width=_WIDTH)
+
+
+def as_written(**options: Any) -> console.Console:
+    """Return a screen of rich on which brackets and colons in names and values are no markup."""
+    return console.Console(markup=False, emoji=False, highlight=False, **options)

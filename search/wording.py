@@ -72,8 +72,13 @@ def size_text(size: int) -> str:
 
 
 def show_config(config: Mapping[str, object]) -> str:
-    """Return a configuration on one line."""
-    return ", ".join(f"{name}={show_value(value)}" for name, value in config.items())
+    """Return a configuration on one line, long values cut."""
+    return ", ".join(f"{name}={shorten(show_value(value), 60)}" for name, value in config.items())
+
+
+def shorten(text: str, length: int = 40) -> str:
+    """Return a text cut in its middle where it is longer than that."""
+    return text if len(text) <= length else f"{text[: length // 2 - 1]}…{text[-(length // 2) :]}"
 
 
 def show_value(value: object) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from analysis.command import PLACES, beside, run
 from analysis.figures import KINDS, make, save
+from analysis.figures.drawing.fonts import lacking
 from analysis.load import load
 from search.errors import SearchError
 from search.parsing import answer_shell
@@ -36,6 +37,7 @@ def figures(words: list[str] | None = None) -> None:
     results = load(*options.results)
     folder = beside(options.results[0], "figures", options.output, "--output DIR for the figures")
     results.complete()
+    boxes: set[str] = set()
     for kind in options.kind or KINDS:
         try:
             drawn = make(kind, results, options.by if options.kind or KINDS[kind].groups else ())
@@ -45,6 +47,13 @@ def figures(words: list[str] | None = None) -> None:
             print(f"no {kind}: {error}", file=sys.stderr)
             continue
         print(*save(drawn, folder, kind))
+        boxes |= lacking(drawn)
+    if boxes:
+        print(
+            f"no installed font has {' '.join(sorted(boxes))}, and boxes are drawn instead. "
+            "Install a font of that script, such as Noto Sans CJK, and draw again.",
+            file=sys.stderr,
+        )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from analysis.figures.drawing.style import (
     label,
     narrow,
     panels,
-    shorten,
     style,
     title,
 )
@@ -29,6 +28,7 @@ from analysis.load import Results
 from analysis.tables import group_table
 from analysis.wording.formats import cell
 from search.experiment.schema import shown
+from search.wording import shorten
 
 MOST = 20
 """Number of rows in one figure; more are not drawn, and the title says so."""
@@ -68,8 +68,8 @@ def draw_bars(axes: Axes, data: pd.DataFrame, measure: str, colour: str) -> None
         sides = np.clip([values[known] - low[known], high[known] - values[known]], 0, None)
         axes.errorbar(values[known], rows[known], xerr=sides, fmt="none", ecolor="#222222", capsize=3, linewidth=1.1)
         lows, ends = np.where(known, np.fmin(low, values), values), np.where(known, np.fmax(high, values), values)
-    names = [str(name) for name in data.index]
-    axes.set_yticks(rows, [textwrap.fill(name, 28) if narrow() else shorten(name, 88) for name in names], fontsize=8)
+    names = [textwrap.fill(shorten(str(name), 88), 28 if narrow() else 66) for name in data.index]
+    axes.set_yticks(rows, names, fontsize=8)
     axes.grid(visible=False, axis="y")
     axes.plot(values, rows, "o", color=colour, markersize=6)
     bottom, top = float(np.nanmin(lows)), float(np.nanmax(ends))
@@ -79,7 +79,8 @@ def draw_bars(axes: Axes, data: pd.DataFrame, measure: str, colour: str) -> None
     for row, end, value in zip(rows, ends, values, strict=True):
         if np.isfinite(value):
             annotate_bar(axes, f"{value:.{decimals}f}" if decimals else cell(float(value)), end, row)
-    axes.xaxis.set_major_locator(MaxNLocator(3 if narrow() else 6))
+    longest = max(len(line) for name in names for line in name.splitlines())
+    axes.xaxis.set_major_locator(MaxNLocator(3 if narrow() or longest > 60 else 6))
 
 
 def figure(results: Results, by: Sequence[str] = ()) -> Figure:

@@ -18,13 +18,13 @@ from analysis.figures.drawing.style import (
     annotate_bar,
     legend,
     panels,
-    shorten,
     style,
     title,
 )
 from analysis.load import Results
 from analysis.numbers.classes import Predictions, best_predictions, per_class
 from search.errors import SearchError
+from search.wording import shorten
 
 SPLITS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
 NOT_USED = "train, not used"

@@ -19,7 +19,6 @@ from analysis.figures.drawing.style import (
     group_style,
     legend,
     panels,
-    shorten,
     style,
     title,
     whole_ticks,
@@ -29,6 +28,7 @@ from analysis.numbers.by_epoch import Matrix, curves, mean_curve, spread
 from analysis.wording.formats import cell
 from search.errors import SearchError
 from search.experiment.schema import shown
+from search.wording import shorten
 
 FEW, MANY = 4, 60
 """Up to FEW trials each has its colour; beyond MANY the range of all replaces the single lines."""

@@ -12,11 +12,12 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from analysis.configurations import configurations
-from analysis.figures.drawing.style import group_style, label, legend, panels, shorten, style, title
+from analysis.figures.drawing.style import group_style, label, legend, panels, style, title
 from analysis.load import Results
 from analysis.wording.formats import cell
 from search.errors import SearchError
 from search.experiment.schema import shown
+from search.wording import shorten
 
 Values = NDArray[np.float64]
 
@@ -84,9 +85,9 @@ def draw_sample_size(axes: Axes, data: pd.DataFrame) -> None:
         colour = group_style(index)["color"]
         sides = np.nan_to_num(np.clip([group["value"] - group["low"], group["high"] - group["value"]], 0, None))
         law = fit(group["sample_size"], group["value"])
-        told = shorten(str(name)).replace("$", r"\$") or "best configuration of each size"
+        told = shorten(str(name)) or "best configuration of each size"
         if law is not None:
-            told += f": {law.limit:.4g} − {law.gain:.3g} · $n^{{−{law.rate:.2g}}}$"
+            told += f": {law.limit:.4g} − {law.gain:.3g} / n^{law.rate:.2g}"
         axes.errorbar(
             group["sample_size"], group["value"], sides, fmt="o", color=colour, capsize=3, linewidth=1, label=told
         )

@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
-from analysis.figures.drawing.style import STATES, legend, narrow, panels, shorten, style, time_unit, title
+from analysis.figures.drawing.style import STATES, legend, narrow, panels, style, time_unit, title
 from analysis.load import Results
 from search.errors import SearchError
+from search.wording import shorten
 
 MOST = 64
 """Number of workers in one figure; of more, the busiest are drawn, and the title says so."""

@@ -20,7 +20,6 @@ from analysis.figures.drawing.style import (
     legend,
     panels,
     robust_limits,
-    shorten,
     style,
     title,
 )
@@ -28,6 +27,7 @@ from analysis.load import Results
 from analysis.wording.formats import cell
 from search.errors import SearchError
 from search.experiment.schema import shown
+from search.wording import shorten
 
 COSTS = {"num_parameters": "parameters", "seconds": "seconds of training"}
 

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from rich.cells import cell_len
 
-from search.experiment.schema import headings
+from search.experiment.schema import CONFIG_PREFIX, headings
+from search.wording import shorten
 
 FORMATS = ("text", "markdown", "csv", "latex", "html")
 NOTHING = "–"
+LONGEST = 60
+"""Characters of a setting in a table for a screen; other formats have all of it."""
 _DECIMALS = {"accuracy": 4, "loss": 4, "seconds": 1}
 
 
@@ -52,6 +56,15 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(texts, dtype=object)
 
 
+def on_screen(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return every cell as text of one line, with the settings that are too long for a screen cut in their middle."""
+    texts = cells(frame).map(lambda text: text.replace("\n", " "))
+    for name, heading in headings(frame.columns).items():
+        if name.startswith(CONFIG_PREFIX):
+            texts[heading] = [shorten(text, LONGEST) for text in texts[heading]]
+    return texts
+
+
 def _texts(column: pd.Series, name: str) -> list[str]:
     decimals = next((count for word, count in _DECIMALS.items() if word in name), None)
     return [cell(value, decimals) for value in column]
@@ -75,27 +88,32 @@ def _right(frame: pd.DataFrame, texts: pd.DataFrame) -> list[bool]:
 
 
 def as_text(table: Table) -> str:
-    """Return columns padded with spaces, with the notes below."""
-    texts = cells(table.frame)
+    """Return columns padded with spaces, long settings cut in their middle, with the notes below."""
+    texts = on_screen(table.frame)
     right = _right(table.frame, texts)
     rows = [list(texts.columns), *texts.values.tolist()]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(texts.columns))]
+    widths = [max(cell_len(row[i]) for row in rows) for i in range(len(texts.columns))]
     rows.insert(1, ["-" * width for width in widths])
     lines = ["  ".join(_pad(c, w, r) for c, w, r in zip(row, widths, right, strict=True)).rstrip() for row in rows]
     return "\n".join([*lines, "", *table.notes]).rstrip() + "\n"
 
 
 def _pad(text: str, width: int, right: bool) -> str:
-    return text.rjust(width) if right else text.ljust(width)
+    room = " " * (width - cell_len(text))
+    return room + text if right else text + room
 
 
 def as_markdown(table: Table) -> str:
     """Return a pipe table, with the notes as a list below."""
-    texts = cells(table.frame).map(lambda text: text.replace("|", "\\|").replace("\n", " "))
+    texts = cells(table.frame)
     rule = ["---:" if right else "---" for right in _right(table.frame, texts)]
-    rows = [list(texts.columns), rule, *texts.values.tolist()]
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    head, *rows = ([_in_pipes(text) for text in row] for row in [list(texts.columns), *texts.values.tolist()])
+    lines = ["| " + " | ".join(row) + " |" for row in [head, rule, *rows]]
     return "\n".join([*lines, "", *(f"- {note}" for note in table.notes)]).rstrip() + "\n"
+
+
+def _in_pipes(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def as_csv(table: Table) -> str:

@@ -6,8 +6,9 @@ import textwrap
 from collections.abc import Collection
 
 import pandas as pd
+from rich.cells import cell_len
 
-from analysis.wording.formats import Table, as_text, cells
+from analysis.wording.formats import Table, as_text, on_screen
 from search.experiment.schema import CONFIG_PREFIX, headings
 
 LEFT_OUT_FIRST = (
@@ -26,7 +27,7 @@ def for_terminal(table: Table, width: int, keep: Collection[str] = ()) -> str:
     Columns of LEFT_OUT_FIRST are left out, but for those of `keep`, until the rest fits; a sentence names them. Where
     it still does not fit the texts of the last column are cut, and lines that are wider yet stay as they are.
     """
-    widths = {str(name): max(map(len, [str(name), *column])) for name, column in cells(table.frame).items()}
+    widths = {str(name): max(map(cell_len, [str(name), *column])) for name, column in on_screen(table.frame).items()}
     out: list[str] = []
     for name in LEFT_OUT_FIRST:
         has_namesake = f"{CONFIG_PREFIX}{name}" in widths  # A setting, which would then stand under this name.

@@ -6,7 +6,6 @@ import textwrap
 import time
 from collections.abc import Callable
 
-from rich.console import Console as Screen
 from rich.console import Group
 from rich.live import Live
 from rich.measure import Measurement
@@ -14,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from search.console import Console
+from search.console import Console, as_written
 from search.screen.notebook_view import NotebookView
 from search.screen.snapshot import BestTrial, FrontSoFar, RunningTrial, Snapshot
 from search.wording import counted, show_config, show_seconds
@@ -208,7 +207,7 @@ def _line(text: Text) -> Text:
 
 def _running(snapshot: Snapshot, width: int, room: int) -> list[Text | Table]:
     """Return a row for each running trial; where that would cut configurations and there is room, each on lines."""
-    table, screen = _running_table(snapshot, room), Screen(width=1000)
+    table, screen = _running_table(snapshot, room), as_written(width=1000)
     fits = Measurement.get(screen, screen.options, table).maximum <= width
     lines = [line for trial in snapshot.running for line in _trial_lines(snapshot, trial, width)]
     return [table] if fits or len(lines) > room + 1 else [_line(Text(line)) for line in lines]

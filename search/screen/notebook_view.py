@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
+
+from search.console import as_written
 
 _WIDTH = 110
 _FRAME = '<pre style="white-space:pre;overflow-x:auto;line-height:normal;font-family:monospace">{code}</pre>'
@@ -35,7 +37,7 @@ class NotebookView:
 
 def _as_data(what: RenderableType) -> dict[str, str]:
     """A table or a text as a notebook stores it: with colours, and plain."""
-    page = Console(file=io.StringIO(), record=True, width=_WIDTH, force_jupyter=False)
+    page = as_written(file=io.StringIO(), record=True, width=_WIDTH, force_jupyter=False)
     page.print(what)
     html = page.export_html(code_format=_FRAME, inline_styles=True, clear=False)
     return {"text/html": html, "text/plain": page.export_text().rstrip()}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from rich.cells import cell_len
 
 from analysis.configurations import compare, configurations, image_counts
 from analysis.figures.bars import bars
@@ -217,6 +218,18 @@ def test_every_format_holds_every_trial_and_escapes_what_it_must(tmp_path: Path,
     assert escaped.get(kind, "<b>|&_%") in text
     assert "plain" in text
     assert text.endswith("\n")
+
+
+def test_names_of_any_characters_leave_a_table_in_its_columns(tmp_path: Path) -> None:
+    rows = [trial(n, 0.9, {"a|b": f"{n}\nx" * 50, "名前": name}) for n, name in enumerate(["東京", "zzz"])]
+    table = trial_table(load(write(tmp_path / "a", rows)))
+    text, markdown = (render(table, kind).split("\n\n")[0].splitlines() for kind in ("text", "markdown"))
+    places = {cell_len(line[: line.index(word)]) for line, word in zip(text[2:4], ("東京", "zzz"), strict=True)}
+    assert len(places) == 1
+    assert len(text) == 4
+    assert max(map(cell_len, text)) < 250
+    assert {line.replace("\\|", "").count("|") for line in markdown} == {markdown[1].count("|")}
+    assert "0\nx" * 50 in render(table, "csv")
 
 
 def test_csv_keeps_the_numbers_whole(tmp_path: Path) -> None:

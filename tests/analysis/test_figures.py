@@ -1,6 +1,7 @@
 """Figures: the numbers behind them, and that every kind draws what it says."""
 
 import dataclasses
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,21 @@ def test_command_writes_into_the_experiment_and_names_the_files(
     assert (root / "figures" / "curves.png").is_file()
     assert (root / "figures" / "compare.svg").is_file()
     assert str(root / "figures" / "compare.svg") in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("error")
+def test_names_of_any_characters_are_drawn_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Dollar signs, between which others write formulas, and letters of a script for which there is no font."""
+    settings = [{"$x_1_2$": n, "\U0001f9ff": f"$a_b_{n}$" if n % 2 else "x" * 200} for n in range(9)]
+    root = write(tmp_path / "a", [trial(n, 0.9 - n / 100, config) for n, config in enumerate(settings)])
+    assert run(figures, [str(root), "--kind", "compare", "slice"]) == 0
+    assert "no installed font has \U0001f9ff, and boxes" in capsys.readouterr().err
+    drawn = make("compare", load(root))
+    save(drawn, tmp_path, "compare")
+    axes = drawn.axes[0]
+    ends = [tick.get_window_extent() for tick in axes.get_xticklabels() if tick.get_text()]
+    assert all(one.x1 < other.x0 for one, other in pairwise(ends)), "the numbers of an axis stand apart"
+    assert any(r"$x_1_2$=0" in tick.get_text() for tick in axes.get_yticklabels())
 
 
 def test_kind_without_its_data_is_refused_alone_and_passed_over_among_all(

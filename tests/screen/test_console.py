@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import rich.console
+from rich.table import Table
 
 from search.console import Console
 
@@ -31,6 +32,15 @@ def test_markup_in_a_line_is_printed_as_it_is() -> None:
     file = io.StringIO()
     Console(screen=rich.console.Console(file=file, width=10)).result("[bold]a long line[/bold] of [red]")
     assert file.getvalue() == "[bold]a long line[/bold] of [red]\n"
+
+
+def test_brackets_and_colons_of_names_are_printed_as_they_are_in_tables_too(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table("lr [log]")
+    table.add_row("[/relu] :key:")
+    Console().result(table)
+    said = capsys.readouterr().out
+    assert "lr [log]" in said
+    assert "[/relu] :key:" in said
 
 
 def test_a_reader_that_has_gone_ends_nothing() -> None:

@@ -209,3 +209,7 @@ def test_time_span_reads_as_said(seconds: float, text: str) -> None:
 
 def test_configuration_on_one_line_has_few_digits() -> None:
     assert show_config({"a": 0.123456, "b": "x", "c": None, "d": 3}) == "a=0.1235, b=x, c=None, d=3"
+
+
+def test_long_value_of_a_configuration_is_cut_where_it_says_least() -> None:
+    assert show_config({"prompt": "a" * 40 + "b" * 40, "x": 1}) == f"prompt={'a' * 29}…{'b' * 30}, x=1"

@@ -66,7 +66,7 @@ ORDER_INSIDE = {
     "analysis.numbers": "importance expected by_epoch classes",
     "analysis.stored": "source casts manifest journal",
     "analysis.figures.parameters": "parallel settings contour important slices",
-    "analysis.figures.drawing": "scales surface style",
+    "analysis.figures.drawing": "scales surface style fonts",
     "benchmarks": "start crashes scale profile_driver one_process real overhead simulator samplers transfer analysis "
     "stopping_rules epoch fidelity objectives measuring peers spaces",
     "benchmarks.measuring": "scale_cell where command printed contestants data",

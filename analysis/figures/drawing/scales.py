@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from analysis.figures.drawing.style import shorten
 from analysis.load import Results
 from analysis.wording.formats import NOTHING, cell
+from search.wording import shorten
 
 FEW_VALUES = 8
 """Number of values up to which a column of numbers without a declared range is shown as a choice."""

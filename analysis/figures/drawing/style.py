@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,6 +17,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike
+
+from analysis.figures.drawing.fonts import families
 
 # These are the palette of Okabe and Ito, "Color Universal Design" (2008), and two greys.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
@@ -54,6 +57,7 @@ _SETTINGS: dict[str, Any] = {
     "legend.fontsize": 8,
     "lines.linewidth": 1.6,
     "svg.fonttype": "path",
+    "text.parse_math": False,  # A name may hold dollar signs.
     "svg.hashsalt": "analysis",
     "figure.facecolor": "white",
     "savefig.dpi": 150,
@@ -78,7 +82,9 @@ class Drawing(Figure):
 @contextmanager
 def style() -> Iterator[None]:
     """Give figures made in the block the look of this package, and leave the user's own settings alone."""
-    with mpl.rc_context(_SETTINGS):  # type: ignore[arg-type]  # the stubs list every name as a literal
+    chosen = {**_SETTINGS, "font.family": families()}
+    with mpl.rc_context(chosen), warnings.catch_warnings():  # type: ignore[arg-type]  # the stubs list every name as a literal
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)  # One line tells of all.
         yield
 
 
@@ -179,11 +185,6 @@ def cost_axis(axes: Axes, low: float, high: float) -> None:
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 60 * low else (1,)))
         axes.xaxis.set_major_formatter(lambda value, _: compact(value))
         axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-def shorten(text: str, length: int = 40) -> str:
-    """Return a text cut in its middle where it is too long to stand beside a figure."""
-    return text if len(text) <= length else f"{text[: length // 2 - 1]}…{text[-(length // 2) :]}"
 
 
 def focus(values: ArrayLike, mode: str) -> tuple[float, float] | None:

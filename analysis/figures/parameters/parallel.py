@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from analysis.configurations import configurations, runs_told
 from analysis.figures.drawing.scales import Scale, scale
-from analysis.figures.drawing.style import BLACK, colours, focus, label, narrow, panels, shorten, style, title
+from analysis.figures.drawing.style import BLACK, colours, focus, label, narrow, panels, style, title
 from analysis.figures.parameters.slices import varied
 from analysis.findings import constants
 from analysis.load import Results
 from analysis.numbers.expected import expected
 from search.experiment.schema import shown
+from search.wording import shorten
 
 MOST = 500
 """Number of lines in one figure; of more configurations the best are drawn, and the title says so."""
