@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
 from numpy.typing import NDArray
 
 from tests.support.photo_folders import write_folder
@@ -77,6 +78,8 @@ def test_numbers_to_come_near_to_are_no_classes(tmp_path: Path) -> None:
         (CLASSES[:, None], ("0", "1", "2")),
         (np.eye(3)[CLASSES], ("0", "1", "2")),
         (np.array(["ash", "oak", "elm"])[CLASSES], ("ash", "elm", "oak")),
+        (np.array([b"ash", b"\xc3\xb6k", b"elm"])[CLASSES], ("ash", "elm", "\xf6k")),
+        (CLASSES.astype(object), ("0", "1", "2")),
         (CLASSES == 1, ("0", "1")),
         (CLASSES.astype(np.uint64), ("0", "1", "2")),
     ],
@@ -87,6 +90,23 @@ def test_classes_may_be_written_in_several_ways(targets: NDArray[Any], names: tu
     assert data.train.targets.shape == (90,)
 
 
+def test_columns_of_numbers_and_of_truths_are_numbers() -> None:
+    columns = np.column_stack([TABLE, CLASSES == 1]).astype(object)
+    columns[:, 4] = columns[:, 4].astype(bool)
+    inputs = load(lambda config, trial: (columns, CLASSES)).train.images
+    assert inputs.dtype == np.float32
+    assert np.array_equal(inputs, np.column_stack([TABLE, CLASSES == 1]).astype(np.float32))
+
+
+def test_arrays_that_are_not_read_are_told(tmp_path: Path) -> None:
+    known = {"x_train": TABLE[:60], "y_train": CLASSES[:60], "x_valid": TABLE[60:], "y_valid": CLASSES[60:]}
+    assert (find_dataset(saved(tmp_path / "a.npz", **known), None, 0)).notes == ()
+    assert len(load(str(tmp_path / "a.npz")).validation) == 30
+    others = {"x_dev": TABLE, "y_dev": CLASSES, "x_test": TABLE, "y_train_b": CLASSES, "sample_weight": NUMBERS}
+    (note,) = find_dataset(saved(tmp_path / "b.npz", **known, **others), None, 0).notes
+    assert "b.npz: x_dev, y_dev, x_test, y_train_b, sample_weight (read are x_train, y_train and" in note
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
@@ -95,6 +115,11 @@ def test_classes_may_be_written_in_several_ways(targets: NDArray[Any], names: tu
         ({"x_train": TABLE, "x_train_more": TABLE, "y_train": CLASSES}, r"several inputs as x_train_NAME"),
         ({"x_train": TABLE[:80], "y_train": CLASSES}, r"inputs \(80, 4\), targets \(90,\); expected the same number"),
         ({"x_train": TABLE, "y_train": CLASSES + 17}, r"whole numbers from 17 to 19, of which some have no example"),
+        ({"x_train": TABLE, "y_train": np.eye(5)[CLASSES]}, r"one-hot rows of 5 classes, of which 2 have no example"),
+        (
+            {f"{a}_{split}": TABLE for a in "xy" for split in ("train", "val", "valid")},
+            r"has the arrays x_train",
+        ),
         ({"x_train": TABLE.astype(complex), "y_train": CLASSES}, r"the inputs of .* are complex128"),
         (
             {"x_train": TABLE[:2], "y_train": NUMBERS[:2]},
@@ -148,10 +173,21 @@ def test_function_may_divide_by_itself() -> None:
         (TABLE, {}, r"\(\) gave a ndarray; expected \(x, y\)"),
         ((TABLE,), {}, r"\(\) gave a tuple of 1 \(ndarray\); expected"),
         (((TABLE, CLASSES), TABLE), {}, r"\(\) gave a tuple of 2 \(a tuple of 2, ndarray\)"),
-        ((TABLE, [None] * 90), {}, r"the targets of .*\(\) are object"),
+        (
+            (TABLE, [None] * 90),
+            {},
+            r"the targets of .*\(\) are values of NoneType; expected an array",
+        ),
+        (([[1.5, "red"]] * 90, CLASSES), {}, r"the inputs of .*\(\) are values of float and str"),
+        ((TABLE, [0, 1, "unknown"] * 30), {}, r"the targets of .*\(\) are values of int and str"),
+        ((np.ma.masked_greater(TABLE, 1), CLASSES), {}, r"the inputs of .*\(\) are partly hidden by a mask"),
+        ((scipy.sparse.csr_matrix(TABLE), CLASSES), {}, r"the inputs of .*\(\) are a csr_matrix; expected an array"),
+        (((row for row in TABLE), CLASSES), {}, r"the inputs of .*\(\) are a generator; expected an array"),
+        (([TABLE, CLASSES],) * 3, {}, r"gave a tuple of 3 \(list, list, list\); expected \(x, y\)"),
+        (([1], None, [1]), {}, r"gave a tuple of 3 \(list, NoneType, list\); expected \(x, y\)"),
         ((TABLE, CLASSES), {"image_size": 8}, r"image_size is set and '.*\(\)' gives arrays"),
         ((TABLE, CLASSES), {"sample_size": 90}, r"sample_size is 90 and '.*\(\)' has 54 training images"),
-        (([1], [2], [3]), {"sample_size": 2}, r"sample_size is set and .*\(\) gives no arrays that could be divided"),
+        ((range(1),) * 3, {"sample_size": 2}, r"sample_size is set and .*\(\) gives no arrays that could be divided"),
     ],
 )
 def test_function_that_gives_something_else_is_one_line(given: Any, settings: dict[str, Any], message: str) -> None:

@@ -160,6 +160,12 @@ class Counting(Batches):
         self.epochs += 1
 
 
+class Endless(Batches):
+    """Batches of which it tells no number, as Keras has it for a data set without an end."""
+
+    num_batches = None
+
+
 def test_a_py_dataset_has_the_order_and_the_epochs_that_one_call_of_fit_gives_it() -> None:
     def build(*_: Any) -> keras.Model:
         model = keras.Sequential([ROW, layers.Dense(4, "softmax")])
@@ -216,6 +222,9 @@ def test_a_py_dataset_that_is_made_anew_counts_on_where_its_trial_was_cut_off(tm
             "engine is 'compiled', and this model needs 'fit'",
         ),
         ((tf_data(0, 9).repeat(), tf_data(0, 9), tf_data(0, 9)), {}, "is endless; expected an end"),
+        ((Endless(0, 9), Batches(0, 40), Batches(0, 40)), {}, "gives a Endless that is endless; expected an end"),
+        ((tf_data(0, 9).unbatch(), tf_data(0, 9), tf_data(0, 9)), {}, "of single examples; expected batches of them"),
+        ((tf_data(0, 9), tf_data(0, 9)), {}, r"gave a tuple of 2 \(_BatchDataset, _BatchDataset\); expected \(x, y\)"),
         ((tf_data(0, 9).take(0), tf_data(0, 9), tf_data(0, 9)), {}, "gives a _TakeDataset without a batch"),
         ((Batches(0, 40), Batches(0, 40), Batches(0, 9)), {}, "gives a Batches without a batch"),
         ((tf_data(0, 9), tf_data(0, 9), tf_data(0, 9)), {}, "gives no classes, and the model that build gave"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -120,20 +120,40 @@ def _fraction(config: Mapping[str, object], split: str) -> float | None:
 def _size_of(part: Any) -> int:
     """Return how many batches a data set of Keras' says it has, 0 where it does not know.
 
-    Raises TrainableError for an endless one, and for an empty one, on which Keras trains nothing and says so nowhere.
+    Raises TrainableError for an endless one, for one of single examples, and for an empty one, on which Keras trains
+    nothing and says so nowhere.
     """
-    if hasattr(part, "cardinality") and int(part.cardinality()) == _ENDLESS:
-        raise TrainableError("the tf.data that the function gives is endless; expected an end. Leave `repeat` out.")
+    told = getattr(part, "num_batches", 0)  # None where a PyDataset has no end.
+    if told is None or (hasattr(part, "cardinality") and int(part.cardinality()) == _ENDLESS):
+        raise TrainableError(
+            f"the function gives a {type(part).__name__} that is endless; expected an end. Leave `repeat` out."
+        )
+    spec = getattr(part, "element_spec", ())
+    if any(getattr(one, "shape", None) == () for one in _leaves(spec[:2] if isinstance(spec, tuple) else spec)):
+        raise TrainableError(
+            f"the function gives a {type(part).__name__} of single examples; expected batches of them. End it with "
+            "`.batch(32)`, for example."
+        )
     try:
         size = len(part)
     except TypeError:
-        return 0
+        return int(told)
     if size == 0:
         raise TrainableError(
             f"the function gives a {type(part).__name__} without a batch; expected some for training, validation and "
             "test."
         )
     return size
+
+
+def _leaves(spec: Any) -> Iterator[Any]:
+    """Yield what tf.data says of each of the arrays in a batch."""
+    inner = spec.values() if isinstance(spec, Mapping) else spec if isinstance(spec, tuple | list) else None
+    if inner is None:
+        yield spec
+    else:
+        for one in inner:
+            yield from _leaves(one)
 
 
 def _size(source: Source, catalogue: Catalogue, asked: Size | None) -> Size:

@@ -137,31 +137,73 @@ def _is_list_of_arrays(given: object) -> TypeGuard[list[Any]]:
 
 
 def _length(given: Any) -> int:
-    return len(given) if np.iterable(given) and isinstance(given, Sized) else 0
+    try:
+        return len(given) if np.iterable(given) and isinstance(given, Sized) else 0
+    except TypeError:  # A sparse matrix of SciPy has rows, and no length.
+        return 0
 
 
 def _array(value: object, what: str, where: str) -> NDArray[Any]:
     """Return the value as an array of single-precision numbers, whole numbers or text."""
+    array = _as_given(value, what, where)
+    return array.astype(np.float32) if array.dtype.kind in "fb" else array
+
+
+def _as_given(value: object, what: str, where: str) -> NDArray[Any]:
+    """Return the value as an array of numbers, True and False, or text.
+
+    Raises TrainableError for anything else, and where NumPy would change it: values behind a mask, numbers among text.
+    """
+    if np.ma.is_masked(value):
+        raise TrainableError(f"{what} of {where} are partly hidden by a mask; expected all. Fill or drop them.")
     try:
         array = np.asarray(value)
+        if array.dtype.kind in "OUS":
+            array = _of_objects(array if hasattr(value, "dtype") else np.asarray(value, object))
     except ValueError:
         raise TrainableError(
             f"{what} of {where} are rows of different lengths, or no array; expected an array, one row an example."
         ) from None
-    if array.dtype.kind == "O" and array.size and all(isinstance(item, str) for item in array.flat):
-        array = array.astype(str)
     if array.dtype.kind not in _INPUT_KINDS or array.ndim == 0:
         raise TrainableError(
-            f"{what} of {where} are {array.dtype} of shape {array.shape}; expected an array of numbers or text, one "
-            "row an example. Turn categories and dates into numbers first."
+            f"{what} of {where} are {_kinds_of(value, array)}; expected an array of numbers or text, one row an "
+            "example. Turn categories and dates into numbers first."
         )
-    return array.astype(np.float32) if array.dtype.kind in "fb" else array
+    return array
+
+
+_ALIKE: tuple[tuple[Any, type | None], ...] = (
+    (str, str),
+    (bytes, bytes),
+    (int | float | np.number | np.bool_, None),
+)
+"""Kinds of Python's objects that make an array where all are of one, and its type, or None for that of the numbers."""
+
+
+def _of_objects(array: NDArray[Any]) -> NDArray[Any]:
+    """Return Python's objects as numbers or as text, where all of them are; any other array stays as it is."""
+    if array.dtype.kind == "O" and array.size:
+        for kinds, wanted in _ALIKE:
+            if all(isinstance(item, kinds) for item in array.flat):
+                return np.asarray(array.tolist(), wanted)
+    return array
+
+
+def _kinds_of(value: object, array: NDArray[Any]) -> str:
+    """Return in words what was given in place of numbers or text."""
+    if array.dtype.kind != "O":
+        return f"{array.dtype} of shape {array.shape}"
+    if array.ndim == 0:
+        return f"a {type(value).__name__}"
+    return f"values of {' and '.join(sorted({type(item).__name__ for item in array.flat}))}"
 
 
 def _as_numbers(targets: object, where: str) -> NDArray[Any]:
-    """Return the targets with 0 and 1 for False and True, which are classes."""
-    array = _array(targets, "the targets", where)
-    return array.astype(np.int64) if np.asarray(targets).dtype == np.bool_ else array
+    """Return the targets with 0 and 1 for False and True, which are classes, and bytes as the text that they encode."""
+    array = _as_given(targets, "the targets", where)
+    if array.dtype.kind == "S":
+        return np.char.decode(array, "utf-8", "surrogateescape")
+    return array.astype({"b": np.int64, "f": np.float32}.get(array.dtype.kind, array.dtype))
 
 
 def _check_lengths(named: Mapping[str, NDArray[Any]], y: NDArray[Any], where: str) -> None:
@@ -189,6 +231,7 @@ def _classes(targets: NDArray[Any], where: str) -> tuple[NDArray[Any], tuple[str
     if targets.dtype.kind in "US":
         raise TrainableError(f"the targets of {where} are text of shape {targets.shape}; expected one class a row.")
     if _is_one_hot(targets):
+        _check_every_unit(targets, where)
         targets = targets.argmax(axis=1)
     if targets.dtype.kind not in "iu" or targets.ndim != 1:
         return targets, ()
@@ -201,6 +244,16 @@ def _classes(targets: NDArray[Any], where: str) -> tuple[NDArray[Any], tuple[str
             "floating point."
         )
     return targets, tuple(str(number) for number in range(len(counts)))
+
+
+def _check_every_unit(targets: NDArray[Any], where: str) -> None:
+    """Raise TrainableError for one-hot rows in which a class has no example."""
+    empty = np.flatnonzero(~targets.any(axis=0))
+    if len(empty):
+        raise TrainableError(
+            f"the targets of {where} are one-hot rows of {targets.shape[1]} classes, of which {len(empty)} have no "
+            f"example, the first of them class {empty[0]}; expected examples of each. Leave such columns out."
+        )
 
 
 def _form_of(targets: NDArray[Any]) -> LabelForm:

@@ -29,7 +29,7 @@ def call(function: DataFunction, config: Mapping[str, object], trial: Trial) -> 
     if len(given) == 3 and not any(isinstance(part, tuple) for part in given):
         _check_batches(given, name)
         return given
-    if len(given) == 2 and not any(isinstance(part, tuple) for part in given):
+    if len(given) == 2 and not any(isinstance(part, tuple) or hasattr(part, "element_spec") for part in given):
         return joined({TRAIN: given}, name)
     if len(given) not in (2, 3) or not all(isinstance(part, tuple) and len(part) == 2 for part in given):
         hint = f" {_WEIGHTS}" if any(isinstance(part, tuple) and len(part) == 3 for part in given) else ""
@@ -43,6 +43,8 @@ def _check_batches(given: tuple[Any, ...], name: str) -> None:
     for part in given:
         if hasattr(part, "shape") or isinstance(part, Mapping):
             raise TrainableError(f"{name} gave {_described(given)}; {_EXPECTED}. {_WEIGHTS}")
+        if isinstance(part, list | str) or not (hasattr(part, "__iter__") or hasattr(part, "__getitem__")):
+            raise TrainableError(f"{name} gave {_described(given)}; {_EXPECTED}.")
         if hasattr(part, "__next__"):
             raise TrainableError(
                 f"{name} gave a {type(part).__name__}, which is empty after one epoch; {_EXPECTED}. Wrap it in "

@@ -6,7 +6,7 @@ import gzip
 import importlib.util
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -24,7 +24,7 @@ from trainables.datasets.splits import TEST, TRAIN, VALIDATION
 from trainables.errors import TrainableError
 from trainables.trial import LabelForm
 
-_ROLES = {"train": TRAIN, "validation": VALIDATION, "val": VALIDATION, "test": TEST}
+_ROLES = {"train": TRAIN, "validation": VALIDATION, "val": VALIDATION, "valid": VALIDATION, "test": TEST}
 _NAME = re.compile(rf"([xy])_({'|'.join(_ROLES)})(?:_(.+))?")
 _LAYOUT = (
     "x_train, y_train and, where published, x_validation, y_validation, x_test, y_test; several inputs as x_train_NAME"
@@ -60,32 +60,36 @@ class NpzSource:
 
     def catalogue(self) -> Catalogue:
         """Return the catalogue; reads the whole file once, to know which images are identical."""
-        parts = self._parts()
+        parts, notes = self._read()
         if not _are_images(parts):
-            return joined(parts, self.where).catalogue(self.identity())
+            return replace(joined(parts, self.where).catalogue(self.identity()), notes=notes)
         found = array_catalogue(self.name, *_joined_images(self.where, parts), self.identity())
         is_column = all(y.ndim == 2 for _, y in parts.values())
-        return replace(found, label_form=LabelForm.COLUMN if is_column else LabelForm.NUMBERS)
+        return replace(found, label_form=LabelForm.COLUMN if is_column else LabelForm.NUMBERS, notes=notes)
 
     def images(self, catalogue: Catalogue, size: Size) -> Iterator[tuple[int, Image]]:
         """Yield the images in the order of their rows."""
-        images, _, _ = _joined_images(self.where, self._parts())
+        images, _, _ = _joined_images(self.where, self._read()[0])
         return ((row, resized(image, size)) for row, image in enumerate(images))
 
     def examples(self) -> Examples:
         """Return all arrays, where they are not images."""
-        return joined(self._parts(), self.where)
+        return joined(self._read()[0], self.where)
 
-    def _parts(self) -> dict[int, tuple[Any, Any]]:
-        """Return inputs and targets by role."""
+    def _read(self) -> tuple[dict[int, tuple[Any, Any]], tuple[str, ...]]:
+        """Return inputs and targets by role, and a note that names the arrays which are none of them."""
         with self._told(), self.path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files if _NAME.fullmatch(name)}
             names = list(file.files)
-        parts = {role: _part(split, arrays) for split, role in _ROLES.items() if f"y_{split}" in arrays}
-        if TRAIN not in parts or not all(_is_given(x) for x, _ in parts.values()):
-            there = ", ".join(shown(name) for name in names) or "none"
-            raise TrainableError(f"{self.where} has the arrays {there}; expected {_LAYOUT}.")
-        return parts
+            splits = [split for split in _ROLES if f"y_{split}" in names]
+            used = [name for name in names if (found := _NAME.fullmatch(name)) and _is_used(found, splits)]
+            arrays = {name: file[name] for name in used}
+        roles = [_ROLES[split] for split in splits]
+        parts = {role: _part(split, arrays) for split, role in zip(splits, roles, strict=True)}
+        told = ", ".join(shown(name) for name in names) or "none"
+        if TRAIN not in parts or len(parts) < len(splits) or not all(_is_given(x) for x, _ in parts.values()):
+            raise TrainableError(f"{self.where} has the arrays {told}; expected {_LAYOUT}.")
+        unread = ", ".join(shown(name) for name in names if name not in used)
+        return parts, (f"not read in {self.where}: {unread} (read are {_LAYOUT})",) if unread else ()
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -96,6 +100,11 @@ class NpzSource:
             raise TrainableError(
                 f"cannot read {self.where}: {reason(error)}. Expected an .npz file with {_LAYOUT}."
             ) from error
+
+
+def _is_used(name: re.Match[str], splits: Sequence[str]) -> bool:
+    """Return whether an array of this name is read: the targets of these splits, and their inputs."""
+    return name[2] in splits and (name[1] == "x" or name[3] is None)
 
 
 def _part(split: str, arrays: Mapping[str, NDArray[Any]]) -> tuple[Any, NDArray[Any]]:
