@@ -94,14 +94,19 @@ class _Plateau(_Plainly, keras.callbacks.ReduceLROnPlateau):
     pass
 
 
+def followed_metric(config: Config) -> tuple[str, str]:
+    """Return the metric by which the epochs of a trial are compared, and `max` or `min`, whichever is better."""
+    metric = str(config.get("metric", "val_accuracy"))
+    return metric, str(config.get("mode") or ("min" if metric.endswith("loss") else "max"))
+
+
 _STATE = ("monitor", "mode", "wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
 
 
 def _callbacks(settings: ImageSettings, config: Config) -> tuple[Any, list[Any]]:
     """Return the early stopping, which keeps the best weights even where it never stops, and all callbacks."""
-    monitor = str(config.get("metric", "val_accuracy"))
+    monitor, mode = followed_metric(config)
     monitor = "val_accuracy" if monitor in _OF_THE_EPOCH else monitor
-    mode = str(config.get("mode") or ("min" if monitor.endswith("loss") else "max"))
     longest = max(settings.epochs, settings.second_epochs)  # Patience as long as a stage never ends.
     patience = longest if settings.patience is None else settings.patience
     stopper = _Stopper(monitor, mode=mode, patience=patience, restore_best_weights=True)

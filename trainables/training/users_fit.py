@@ -27,6 +27,7 @@ from trainables.own_models.choice import Build, OwnModel, built_model, fit_engin
 from trainables.own_models.keras_state import for_another_thread, keras_as_it_was
 from trainables.own_models.reuse import check_is_new
 from trainables.settings.image import ImageSettings, of_training
+from trainables.training.early_stopping import followed_metric
 from trainables.training.outcome import finish, known_sizes
 from trainables.trial import Config, DatasetInfo, Metrics, Origin, Trial, check_loss
 
@@ -96,7 +97,7 @@ def _train(
     )
     for own_default in ("fit", "compile"):
         vars(model).pop(own_default, None)
-    metric, returned = str(told.get("metric", "val_accuracy")), Metrics()
+    (metric, _), returned = followed_metric(told), Metrics()
     if reporter.epochs:
         returned = _besides(result, metric, reporter.epochs)
     else:
@@ -183,8 +184,7 @@ def _callbacks(settings: ImageSettings, config: Config, is_theirs: Callable[[str
 
     They do nothing where `is_theirs` says by then that the user's own code has asked for their setting.
     """
-    monitor = str(config.get("metric", "val_accuracy"))
-    mode = str(config.get("mode") or ("min" if monitor.endswith("loss") else "max"))
+    monitor, mode = followed_metric(config)
     callbacks: list[Any] = []
     if settings.patience is not None:
         callbacks.append(_Stopping(monitor, mode=mode, patience=settings.patience))
@@ -202,8 +202,8 @@ class _Reporter(keras.callbacks.Callback):
     def __init__(self, report: Callable[[Metrics], None], config: Config) -> None:
         super().__init__()
         self.epochs: list[Metrics] = []
-        self._report, self._metric = report, str(config.get("metric", "val_accuracy"))
-        mode = config.get("mode") or ("min" if self._metric.endswith("loss") else "max")
+        self._report = report
+        self._metric, mode = followed_metric(config)
         self._sign = 1 if mode == "max" else -1
         self._best: tuple[float, list[Any], Metrics] | None = None
         self._first_loss: float | None = None
