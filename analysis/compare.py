@@ -27,7 +27,7 @@ from search.parsing import answer_shell
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m analysis.compare", description=__doc__.split("\n", maxsplit=1)[0])
+    parser = argparse.ArgumentParser(prog="python -m analysis.compare", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "results", nargs="*", metavar="RESULTS", help=f"{PLACES}; one folder of several, or none: list what is there"
     )

@@ -26,7 +26,7 @@ from search.parsing import answer_shell
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m analysis.export", description=__doc__.split("\n", maxsplit=1)[0])
+    parser = argparse.ArgumentParser(prog="python -m analysis.export", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("results", nargs="+", metavar="RESULTS", help=PLACES)
     parser.add_argument("--to", required=True, choices=TRACKERS)
     parser.add_argument(

@@ -20,7 +20,7 @@ from search.parsing import answer_shell
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m analysis.figures", description=__doc__.split("\n", maxsplit=1)[0])
+    parser = argparse.ArgumentParser(prog="python -m analysis.figures", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("results", nargs="+", metavar="RESULTS", help=PLACES)
     kinds = f"one or more of {', '.join(KINDS)} (default: all)"
     parser.add_argument("--kind", action="extend", nargs="+", choices=list(KINDS), metavar="KIND", help=kinds)

@@ -20,7 +20,7 @@ from search.parsing import answer_shell
 
 def report(words: list[str] | None = None) -> None:
     """Parse the words of the command line and write the page that they ask for; raises SearchError."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.report", description=__doc__.split("\n", maxsplit=1)[0])
+    parser = argparse.ArgumentParser(prog="python -m analysis.report", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("results", nargs="+", metavar="RESULTS", help=PLACES)
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: report.html in the (first) experiment")
     parser.add_argument(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import socket
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def checked(plan: Plan) -> Plan:
 
     Raises SearchError, which says what to do, for the first thing that cannot work.
     """
+    _check_interpreter()
     _check_stopping(plan)
     _check_population(plan)
     files = _check_trainable(plan)
@@ -43,6 +45,14 @@ def checked(plan: Plan) -> Plan:
     _check_function(plan)
     _check_resources(plan)
     return dataclasses.replace(plan, files=files)
+
+
+def _check_interpreter() -> None:
+    if sys.flags.optimize > 1:
+        raise SearchError(
+            "Python runs without docstrings (-OO, or PYTHONOPTIMIZE=2), and Ray's code needs its own; expected python "
+            "without it. -O is fine."
+        )
 
 
 def remarks(plan: Plan) -> Sequence[str]:

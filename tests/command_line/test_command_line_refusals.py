@@ -210,3 +210,16 @@ def test_refused_command_ends_with_two_and_one_line_and_without_a_training_frame
     )
     done = subprocess.run([sys.executable, "-c", code, "given.py"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (USER_ERROR, "set()\n", 1)
+
+
+def test_python_without_docstrings_is_refused_where_ray_needs_them_and_shows_help_elsewhere() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(SPACES.parent)}
+    ended = [
+        subprocess.run(
+            [sys.executable, "-OO", "-m", *words], env=environment, capture_output=True, text=True, check=False
+        )
+        for words in (["search.run", BRANIN, "--dry-run"], ["analysis.compare", "--help"])
+    ]
+    assert [one.returncode for one in ended] == [USER_ERROR, 0], ended[1].stderr
+    assert ended[0].stderr.startswith("Python runs without docstrings (-OO")
+    assert ended[0].stderr.count("\n") == 1
