@@ -99,7 +99,7 @@ def _fork_server(plan: Plan, forks: Forks | None) -> Iterator[None]:
 
     The nodes of a cluster, where Ray runs already, are told later.
     """
-    if forks is None or plan.options.address != "local":
+    if forks is None or not plan.options.is_local:
         yield
         return
     server = ForkServer(forks, training_environment(import_path(), ProcessResources(forks.address.cpus)))

@@ -72,12 +72,12 @@ def executed(
     with experiment.writing():
         search = open_search(plan, experiment)
         (experiment.root / CLOSING).unlink(missing_ok=True)
+    local = plan.options.is_local
     with Interrupts() as interrupts, connected(plan.options.address) as nodes:
-        shapes = shapes_of(plan)
-        autoscaler = autoscaler_config(shapes, plan.options.max_concurrent) if plan.options.address != "local" else {}
+        shapes = _shapes_of(plan)
+        autoscaler = {} if local else autoscaler_config(shapes, plan.options.max_concurrent)
         slots = fitting_slots([*nodes, *addable(autoscaler, alive_nodes())], shapes, plan.options.max_concurrent)
         slots = max(1, min(slots, plan.trials * plan.space.repeats))
-        local = plan.options.address == "local"
         servers = start_fork_servers(forks) if forks is not None and not local else []
         checked = None if local else check_nodes(plan, experiment, console.warning)
         run = _Run(search, experiment, slots, watch, interrupts, console=console)
@@ -95,7 +95,7 @@ def uncounted() -> AbstractContextManager[None]:
     return replaced(usage, {"tag_callbacks": lambda callbacks: False})
 
 
-def shapes_of(plan: Plan) -> tuple[Shape, ...]:
+def _shapes_of(plan: Plan) -> tuple[Shape, ...]:
     """All the shapes that trials of the search may have."""
     shapes = plan.space.shapes()
     if plan.options.oom_retry:
@@ -111,7 +111,7 @@ def _storage_error(error: BaseException | None) -> OSError | StorageLost | None:
     return error
 
 
-class Silent(tune.ProgressReporter):
+class _Silent(tune.ProgressReporter):
     """Shows nothing: the live view does; in a notebook, Tune's own would clear the cell."""
 
     def should_report(self, trials: list[object], done: bool = False) -> bool:
@@ -165,16 +165,16 @@ class _Run:
                 name="search",
                 storage_path=scratch,
                 verbose=0,
-                progress_reporter=Silent(),
+                progress_reporter=_Silent(),
                 stop=SearchStopper(self._is_over),
                 callbacks=[StepCallback(self._step), StepCallback(dispatcher.propose_ahead)],
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )
-        local = self._plan.options.address == "local"
+        environment = inherited_environment() if self._plan.options.is_local else nullcontext()
         try:
-            with self._watchdog, tune_left_out(), uncounted(), inherited_environment() if local else nullcontext():
+            with self._watchdog, tune_left_out(), uncounted(), environment:
                 tuner.fit()
             self._search.recorder.close()
         except Exception as error:
@@ -208,9 +208,9 @@ class _Run:
     def _close(self) -> None:
         """No new trials; those that run save at the end of their epoch, and are cut off when the grace is over."""
         self._search.queue.close()
-        self._halt_at = time.monotonic() + (GRACE_S if self._plan.options.address == "local" else CLUSTER_GRACE_S)
+        self._halt_at = time.monotonic() + (GRACE_S if self._plan.options.is_local else CLUSTER_GRACE_S)
         (self._experiment.root / CLOSING).touch()
-        if self._plan.options.address != "local":
+        if not self._plan.options.is_local:
             self._sign = raise_sign(self._experiment.token)
 
     def _is_over(self) -> bool:

@@ -149,10 +149,10 @@ def _check_resources(plan: Plan) -> None:
             "--oom-retry runs a trial that ran out of memory once more, alone on a whole GPU; expected trials that "
             "share one, like --gpus-per-trial 0.5."
         )
-    if plan.options.address != "local":
-        _check_address(plan.options.address)
-    else:
+    if plan.options.is_local:
         slots(local_resources(), shapes, plan.options.max_concurrent)
+    else:
+        _check_address(plan.options.address)
 
 
 def _check_address(address: str) -> None:

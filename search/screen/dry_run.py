@@ -95,7 +95,7 @@ def _lines(plan: Plan) -> list[tuple[str, str]]:
     else:
         lines.append(("stopping", _stopping(space.stopping, rule)))
     count = None
-    if plan.options.address == "local":
+    if plan.options.is_local:
         count = slots(local_resources(), space.shapes(), plan.options.max_concurrent)
     lines += _expected(plan, rule, count)
     if count is not None:

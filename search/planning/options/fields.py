@@ -243,6 +243,11 @@ class Options:
         bool, _shown("--list", "show the experiments that there are; needs no SPACE", **_given)
     ] = False
 
+    @property
+    def is_local(self) -> bool:
+        """Whether Ray is started on this machine for the search alone, and no cluster is joined."""
+        return self.address == "local"
+
     def deciding(self) -> dict[str, object]:
         """Return the options on which results depend, by flag, as a manifest records them; None is: not given."""
         pins = {name: text_of(value) for name, value in self.pins.items()}
