@@ -139,7 +139,7 @@ def test_a_search_that_outlives_its_store_says_when_it_is_back(tmp_path: Path, s
         s3.start()
     assert experiment.copy.settle(patience_s=0.0) is None  # One more try, however long it was away.
     assert len(told) == 1
-    assert [line for line in experiment.copy.news() if "answers again" in line]
+    assert [line for line in experiment.copy.news() if line.endswith("answers again")]
     experiment.close()
 
 

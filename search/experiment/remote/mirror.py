@@ -55,19 +55,28 @@ class Mirror:
     def __init__(self, root: Path, store: Store) -> None:
         self._root, self._store = root, store
         self._sent: dict[str, Signature] = {}
+        """Files that the store has, as they were when they were sent."""
         self._tried: set[str] = set()
+        """Files that the store may have, whole or not."""
         self._gone: dict[str, None] = {}
+        """Files that are to be removed from the store, in the order in which they were removed from the folder."""
         self._ended: set[str] = set()
+        """Trials whose checkpoints are to be removed from the store."""
         self._guard = threading.Lock()
+        """Held where both threads change what is to be removed, and what there is to tell."""
         self._wake, self._over = threading.Event(), threading.Event()
-        self._whole = threading.Event()
-        self._asked = False
+        """Set to have the thread look at once, and to end it."""
+        self._asked, self._whole = False, threading.Event()
+        """Whether `settle` waits, and what is set for it once everything is in the store."""
         self._trouble: str | None = None
-        self._troubled_at = self._failed_try = 0.0
+        """Why the store does not answer; None while it does."""
+        self._troubled_at = self._failed_try = self._progress = 0.0
+        """When it ceased to answer, when the latest failed try was begun, and when the store last took something."""
         self._told = False
+        """Whether the user was told that it does not answer."""
         self._news: list[str] = []
-        self._progress = 0.0
         self._checkpoints_at = time.monotonic()
+        """When checkpoints were last sent."""
         self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
 
     def start(self, there: Iterable[str] = ()) -> None:
@@ -265,7 +274,7 @@ class Mirror:
     def _answers(self) -> None:
         with self._guard:
             if self._told:
-                self._news.append(f"{self._store.plain} answers again, and has everything")
+                self._news.append(f"{self._store.plain} answers again")
             self._trouble, self._told = None, False
 
 
