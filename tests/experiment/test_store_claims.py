@@ -181,5 +181,7 @@ def test_a_damaged_manifest_in_a_store_hides_no_other_experiment(tmp_path: Path,
 def test_a_local_path_is_no_store(tmp_path: Path) -> None:
     assert parse_results_path(str(tmp_path)) == tmp_path
     assert parse_results_path(f"file://{tmp_path}") == tmp_path
+    assert parse_results_path((tmp_path / "a b#1?").as_uri()) == tmp_path / "a b#1?"
     assert parse_results_path("s3://bucket/a/") == Store("s3", "bucket/a")
+    assert parse_results_path("s3://bucket/a#1?region=x") == Store("s3", "bucket/a#1", "region=x")
     assert str(parse_store("s3://bucket/a?region=x").child("e")) == "s3://bucket/a/e?region=x"

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -135,7 +135,7 @@ ResultsPath = Path | Store
 
 def parse_store(address: str) -> Store:
     """Return the store of an address with `://`; raises SearchError for an address that no store can have."""
-    parts = urlsplit(address)
+    parts = urlsplit(address, allow_fragments=False)  # An object's name may hold a `#`.
     if "@" in parts.netloc:
         raise SearchError(
             "the address of results holds a user or a key, which would be stored with them; give it without, and put "
@@ -150,7 +150,7 @@ def parse_store(address: str) -> Store:
 def parse_results_path(address: str) -> ResultsPath:
     """Return the location that an address names, `file://` included; raises SearchError as `parse_store` does."""
     if address.startswith("file://"):
-        return Path(urlsplit(address).path)
+        return Path("/" + unquote(address.removeprefix("file://").partition("/")[2]))
     return parse_store(address) if "://" in address else Path(address).expanduser()
 
 
