@@ -1,8 +1,10 @@
 """Photographs as cameras, scanners and programs write them: each is read as one sees it, or told."""
 
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.features
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from tests.support.photo_folders import load, photo, write_folder
 from trainables.datasets.find import find_dataset
 from trainables.datasets.photos.picture import look, picture, silent_pillow
+from trainables.errors import TrainableError
 
 ORIENTATION = 0x0112
 STORED: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
@@ -96,11 +99,18 @@ def palette_with_a_hole() -> PIL.Image.Image:
     return image
 
 
+def hole_in_16_bits() -> PIL.Image.Image:
+    image = PIL.Image.fromarray(np.full((12, 16), 0x8012, np.uint16))
+    image.info["transparency"] = 0x8012
+    return image
+
+
 ODD_PICTURES: dict[str, tuple[PIL.Image.Image, str, object]] = {
     "16 bits": (PIL.Image.fromarray(np.full((12, 16), 0x80FF, np.uint16)), "png", [128] * 3),
     "16 bits of a scanner": (PIL.Image.fromarray(np.full((12, 16), 0x80FF, np.uint16)), "tif", [128] * 3),
     "four inks": (PIL.Image.new("CMYK", (16, 12), (0, 255, 255, 0)), "tif", [255, 0, 0]),
     "a hole in a palette": (palette_with_a_hole(), "png", [255] * 3),
+    "a hole in 16 bits": (hole_in_16_bits(), "png", [255] * 3),
     "a hole in grey": (PIL.Image.new("LA", (16, 12), (7, 0)), "png", [255] * 3),
     "half transparent": (PIL.Image.new("RGBA", (16, 12), (0, 0, 0, 128)), "png", [127] * 3),
     "one bit": (PIL.Image.new("1", (16, 12), 1), "png", [255] * 3),
@@ -120,6 +130,35 @@ def test_every_kind_of_pixel_becomes_colours(tmp_path: Path, kind: str) -> None:
     assert (data.train.images[0] == expected).all()
 
 
+def test_picture_turned_by_words_of_its_metadata_is_upright(tmp_path: Path) -> None:
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+    )
+    path = tmp_path / "000.tif"
+    stored(6).save(path, tiffinfo={700: xmp})
+    assert look((path.name, path.read_bytes)).size == (12, 16)
+    assert np.array_equal(np.asarray(picture(path.read_bytes(), grey=False)), photo(0))
+
+
+def deep(root: Path, factor: int, suffix: str = "png", dtype: type = np.uint16) -> Path:
+    """A data set of grey pictures, of which the values are multiplied and written with more than 8 bits."""
+    for path in sorted(write_folder(root).rglob("*.png")):
+        values: NDArray[Any] = np.asarray(PIL.Image.open(path).convert("L")).astype(dtype) * factor
+        path.unlink()
+        PIL.Image.fromarray(values).save(path.with_suffix(f".{suffix}"))
+    return root
+
+
+def test_values_that_leave_the_upper_bits_empty_are_refused_or_told(tmp_path: Path) -> None:
+    assert load(deep(tmp_path / "full", 257)).info.notes == ()
+    (note,) = load(deep(tmp_path / "twelve", 16)).info.notes
+    assert re.search(r"40 images of .* have 16 bits a pixel and values up to [34],\d+ only: .* hold 1[56] shades", note)
+    for root in (deep(tmp_path / "eight", 1), deep(tmp_path / "long", 1, "tif", np.int32)):
+        with pytest.raises(TrainableError, match=r"up to 2\d\d only: all black, since the upper 8 bits are read"):
+            load(root)
+
+
 def test_first_frame_of_an_animation_is_taken(tmp_path: Path) -> None:
     path = with_first(tmp_path / "pets", "000.gif")
     grey(10).save(path, save_all=True, append_images=[grey(200)])
@@ -137,11 +176,13 @@ def test_what_no_picture_can_be_made_of_costs_itself(tmp_path: Path) -> None:
     root = write_folder(tmp_path / "pets", num=60)
     PIL.Image.fromarray(np.zeros((12, 16), np.float32)).save(root / "cat" / "float.tif")
     PIL.Image.fromarray(np.full((12, 16), 1 << 20, np.int32)).save(root / "dog" / "deep.tif")
+    PIL.Image.fromarray(np.full((12, 16), -1000, np.int32)).save(root / "dog" / "ct.tif")
     (root / "dog" / "script.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
     note = load(root).info.notes[0]
-    assert note.startswith("3 of 123 images")
+    assert note.startswith("4 of 124 images")
     for told in (
         "cat/float.tif (floating",
+        "dog/ct.tif (pixels below zero)",
         "dog/deep.tif (more than 16 bits",
         "dog/script.jpg (no known image format)",
     ):

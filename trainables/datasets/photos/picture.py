@@ -47,6 +47,8 @@ class Sight:
     size: Size
     """Height and width of the upright picture."""
     grey: bool
+    brightest: int | None = None
+    """Largest value of a pixel of 16 bits; None where pixels have 8 bits, or are read as such."""
     unreadable: str = ""
     """Reason why it cannot be read; empty when it can."""
 
@@ -71,15 +73,20 @@ def look(item: tuple[str, Read]) -> Sight:
         data = read()
         content = blake2b(data, digest_size=16).digest()
         with PIL.Image.open(io.BytesIO(data), formats=_formats()) as opened:
-            grey = opened.mode in _GREY_MODES or opened.mode.startswith("I")
-            width, height = opened.size
+            deep = opened.mode.startswith("I")
+            grey = deep or opened.mode in _GREY_MODES
+            width, height = whole = opened.size
             opened.draft(None, (1, 1))
-            _plain(opened, grey=grey)
-            if _orientation(opened) >= 5:  # The picture is turned by a quarter.
+            is_draft = opened.size != whole
+            found = _plain(opened, grey=grey)
+            if not is_draft:  # Turned as it is by whatever the file says, also in ways that only Pillow reads.
+                width, height = found.size
+            elif _orientation(opened) >= 5:  # The picture is turned by a quarter.
                 width, height = height, width
+            brightest = int(np.asarray(opened).max()) if deep else None
     except Exception as error:  # Files, archives and Pillow's decoders raise dozens of types for what is broken.
-        return Sight(member, content, (0, 0), False, why_unreadable(error))
-    return Sight(member, content, (height, width), grey)
+        return Sight(member, content, (0, 0), False, unreadable=why_unreadable(error))
+    return Sight(member, content, (height, width), grey, brightest)
 
 
 def why_unreadable(error: Exception) -> str:
@@ -132,8 +139,11 @@ def _plain(opened: PIL.Image.Image, *, grey: bool) -> PIL.Image.Image:
 
 
 def _upper_bits(found: PIL.Image.Image) -> PIL.Image.Image:
-    """Return the upper 8 of 16 bits of each pixel."""
+    """Return the upper 8 of 16 bits of each pixel; those of the value that the file calls transparent are white."""
     values = np.asarray(found).astype(np.int64)
     if values.max(initial=0) > 0xFFFF:
         raise ValueError("more than 16 bits a pixel")
-    return PIL.Image.fromarray((values >> 8).clip(0, 255).astype(np.uint8))
+    if values.min(initial=0) < 0:
+        raise ValueError("pixels below zero")
+    transparent = found.info.get("transparency")
+    return PIL.Image.fromarray(np.where(values == transparent, 0xFF, values >> 8).astype(np.uint8))

@@ -22,6 +22,8 @@ from trainables.errors import TrainableError
 MOST_UNREADABLE = 0.05
 """Share of unreadable images beyond which a data set is refused."""
 _NUM_LISTED = 10
+_WELL_USED = 1 << 14
+"""Value of 16 bits from which on the upper 8 hold enough shades: a quarter of them."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ def _catalogue(name: str, layout: Layout, sights: list[Sight]) -> Catalogue:
             f"{counted}; expected at most {MOST_UNREADABLE:.0%}. Get the files again, or remove them: {listed}."
         )
     rows = [row for row, sight in enumerate(sights) if not sight.unreadable]
+    notes = [*layout.notes, *([f"{counted} and are skipped: {listed}"] if unreadable else []), *_depth(name, sights)]
     heights, widths = zip(*(sights[row].size for row in rows), strict=True)
     return Catalogue(
         fingerprint=digest(*(part for row in rows for part in (layout.paths[row], sights[row].content))),
@@ -100,6 +103,25 @@ def _catalogue(name: str, layout: Layout, sights: list[Sight]) -> Catalogue:
         channels=1 if all(sights[row].grey for row in rows) else 3,
         smallest=(min(heights), min(widths)),
         largest=(max(heights), max(widths)),
-        notes=(*layout.notes, *([f"{counted} and are skipped: {listed}"] if unreadable else [])),
+        notes=tuple(notes),
         members=tuple(layout.members[row] for row in rows),
     )
+
+
+def _depth(name: str, sights: list[Sight]) -> list[str]:
+    """Return a note where images of 16 bits a pixel use few of them, since the upper 8 are read.
+
+    Raises TrainableError where those leave nothing, as of 8 bits that are written as 16.
+    """
+    deep = {sight.member: sight.brightest for sight in sights if sight.brightest is not None}
+    brightest = max(deep.values(), default=0)
+    if not brightest or brightest >= _WELL_USED:
+        return []
+    which = f"{len(deep):,} images of '{name}', as {shown(min(deep))},"
+    told = f"{which} have 16 bits a pixel and values up to {brightest:,} only"
+    if brightest < 1 << 8:
+        raise TrainableError(
+            f"{told}: all black, since the upper 8 bits are read. Expected values up to 65,535. Write 8 bits a "
+            "pixel, or multiply by 257."
+        )
+    return [f"{told}: the upper 8 bits, which are read, hold {(brightest >> 8) + 1} shades of grey"]
