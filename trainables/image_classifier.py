@@ -163,6 +163,7 @@ def train_with(
         check_change=Declaration.check_change if fit or callbacks else check_own_change,
         check_names=check_names_with_fit if fit else check_names,
         grows=fit is None,
+        refits=True,
     )
     return train_own
 
@@ -210,4 +211,5 @@ train.declaration = Declaration(  # type: ignore[attr-defined]
     check_change=check_image_change,
     remarks=remarks_on_normalization,
     grows=True,
+    refits=True,
 )

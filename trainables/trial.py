@@ -254,6 +254,8 @@ class Declaration:
     be trained and yet may not do what is wanted."""
     grows: bool = False
     """Whether it follows `Trial.growth`, and then yields `train_images` with every epoch."""
+    refits: bool = False
+    """Whether it follows `Trial.refits`, and sets `Trial.save_model`."""
 
 
 def declaration_of(trainable: object) -> Declaration:

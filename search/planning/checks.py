@@ -6,7 +6,7 @@ import dataclasses
 import os
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -31,19 +31,29 @@ _LATEST = Path("/tmp/ray/ray_current_cluster")
 _WAYS = "start one with `ray start --head`, or leave --address out to search on this machine."
 
 
-def checked(plan: Plan) -> Plan:
-    """The plan with the digests of the files that its trials read.
-
-    Raises SearchError, which says what to do, for the first thing that cannot work.
-    """
+def check_search(plan: Plan) -> None:
+    """Raise SearchError, which says what to do, for the first thing of a search that cannot work."""
     _check_interpreter()
     _check_stopping(plan)
     _check_population(plan)
-    files = _check_trainable(plan)
     _check_sampler(plan)
     check_ready(plan.options.log)
     _check_function(plan)
     _check_resources(plan)
+
+
+def with_files(plan: Plan) -> Plan:
+    """The plan with the digests of the files that its trials read; raises SearchError where they cannot be trained.
+
+    What a trainable does not declare is seen at its first report.
+    """
+    space, declaration = plan.space, declaration_of(plan.space.trainable)
+    check_known(space.goals, declaration.metrics)
+    try:
+        declaration.check(space.settings(), plan.dataset)
+        files = declaration.check_files(space.settings(), plan.dataset, plan.data_dir)
+    except TrainableError as error:
+        raise SearchError(str(error)) from None
     return dataclasses.replace(plan, files=files)
 
 
@@ -111,17 +121,6 @@ def _check_population(plan: Plan) -> None:
         declaration_of(space.trainable).check_change(population.change, space.settings())
     except TrainableError as error:
         raise SearchError(f"population: {error}") from None
-
-
-def _check_trainable(plan: Plan) -> Mapping[str, str]:
-    """The digests of the files that trials read; what a trainable does not declare is seen at its first report."""
-    space, declaration = plan.space, declaration_of(plan.space.trainable)
-    check_known(space.goals, declaration.metrics)
-    try:
-        declaration.check(space.settings(), plan.dataset)
-        return declaration.check_files(space.settings(), plan.dataset, plan.data_dir)
-    except TrainableError as error:
-        raise SearchError(str(error)) from None
 
 
 def _check_sampler(plan: Plan) -> None:

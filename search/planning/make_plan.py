@@ -11,7 +11,7 @@ from pathlib import Path
 from search.errors import SearchError
 from search.experiment.remote.resumable import check_free
 from search.experiment.remote.store import Store
-from search.planning.checks import checked, remarks
+from search.planning.checks import check_search, remarks, with_files
 from search.planning.dataset import choose_dataset, data_folder
 from search.planning.options import Options
 from search.planning.overrides import notes_on_options, with_options
@@ -24,12 +24,17 @@ from search.wording import counted
 
 
 def make_plan(
-    given: Options, command: tuple[str, ...], warn: Callable[[str], None], space_file: SpaceFile | None = None
+    given: Options,
+    command: tuple[str, ...],
+    warn: Callable[[str], None],
+    space_file: SpaceFile | None = None,
+    searches: bool = True,
 ) -> Plan:
     """Load the space, apply the options and check everything; raises SearchError.
 
     `warn` is told where what will be searched differs from what the space file says. `space_file`: what is searched,
-    in place of the file that the options name.
+    in place of the file that the options name. `searches`: whether there will be a search; a stored trial is trained
+    again also where its sampler, trackers, cluster, or the earlier searches that were learned from, are not at hand.
     """
     space_file = space_file or read_space(given.space)
     space = space_of(space_file, warn)
@@ -58,7 +63,10 @@ def make_plan(
         command=command,
         options=options,
     )
-    plan = _with_known(checked(plan), warn)
+    plan = with_files(plan)
+    if searches:
+        check_search(plan)
+        plan = _with_known(plan, warn)
     if manifest is not None:
         check_unchanged(plan, manifest)
     else:

@@ -20,7 +20,7 @@ from search.use.ensemble import join
 from search.use.reproduce import plan_of, spec_of, train_line
 from search.use.stored_trial import StoredTrial
 from search.wording import counted, show_value
-from trainables.trial import ALL_AT_ONCE
+from trainables.trial import ALL_AT_ONCE, declaration_of
 
 Row = dict[str, float]
 
@@ -51,6 +51,11 @@ def _plan(trial: StoredTrial, data_dir: Path | None, console: Console) -> Plan:
     if any(row.get("stage") == 2 for row in trial.epochs):
         raise SearchError(f"trial {trial.trial_id} trained in two stages; refit takes trainings of one. Use its model.")
     plan = plan_of(trial, data_dir, console)
+    if not declaration_of(plan.space.trainable).refits:
+        raise SearchError(
+            f"the trainable of {trial.experiment.path} does not declare that it can train on the validation data too "
+            "(`refits`); expected the image classifier, or a model or HyperModel of yours."
+        )
     _line(trial, plan)
     return plan
 

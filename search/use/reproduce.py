@@ -78,7 +78,7 @@ def plan_of(trial: StoredTrial, data_dir: Path | None, console: Console) -> Plan
     """The plan of its search, with data and files that are checked to be those of then."""
     path = trial.experiment.path.absolute()
     options = Options(name=path.name, results=path.parent, resume=True, data_dir=data_dir)
-    return make_plan(options, (), warn=console.warning, space_file=trial.experiment.searched())
+    return make_plan(options, (), console.warning, trial.experiment.searched(), searches=False)
 
 
 def spec_of(trial: StoredTrial, plan: Plan) -> TrialSpec:

@@ -134,6 +134,12 @@ def test_batches_of_a_function_of_the_users_go_to_fit(tmp_path: Path, kind: Any)
     assert saved(trial, tmp_path / "model.keras").predict(TABLE, verbose=0).shape == (300, 4)
 
 
+def test_batches_of_a_function_are_not_joined_where_a_model_is_to_train_on_both() -> None:
+    config = {"dataset": lambda *_: (tf_data(0, 200), tf_data(200, 260), tf_data(260, 300)), "epochs": 1}
+    with pytest.raises(TrainableError, match="which are not joined here; expected arrays"):
+        next(train_with(lambda *_: pytest.fail("it is trained"))(config, Trial(refits=True)))
+
+
 def test_a_metric_that_trials_share_begins_each_of_them_at_nothing() -> None:
     shared = keras.metrics.SparseCategoricalAccuracy("shared")
 

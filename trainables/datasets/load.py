@@ -107,6 +107,11 @@ def _from_function(
                 f"{setting} is set and {name} gives no arrays that could be divided; expected none. Give it another "
                 f"name, and read that in {name}."
             )
+    if trial.refits:
+        raise TrainableError(
+            f"{name} gives batches for training and for validation, which are not joined here; expected arrays. "
+            "Train its model on both by a program of your own."
+        )
     num_train, num_validation, num_test = (_size_of(part) for part in given)
     info = DatasetInfo(name, name, "", num_train, num_validation, num_test, 0, None, origin=Origin.FUNCTION)
     return Data(*given, info)
