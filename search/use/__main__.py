@@ -54,7 +54,7 @@ def _run(given: argparse.Namespace, console: Console) -> int:
         return card(trial, given.output, console)
     data_dir = data_folder(Options(data_dir=given.data_dir))
     if given.command == "export":
-        return export(trial, given.format, given.output, data_dir, console)
+        return export(trial, given.format, given.output, data_dir, console, model=given.model)
     if given.command == "refit":
         if given.trial is not None and given.leading > 1:
             raise SearchError("--trial names one trial, and --leading several; expected one of the two.")
@@ -68,13 +68,12 @@ def parser() -> argparse.ArgumentParser:
     whole = Parser(prog="python -m search.use", description="Use what a search found.", allow_abbrev=False)
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     predicts = _command(commands, "predict", "classify image files")
-    predicts.add_argument(
-        "--model", type=folder, metavar="FILE", help="another .keras file of it (default: the trial's)"
-    )
+    _model(predicts)
     predicts.add_argument("files", nargs="+", type=folder, metavar="FILE", help="image files, or folders of them")
     _output(predicts, "a .csv or .parquet file (default: csv on standard output)")
     exports = _command(commands, "export", "write the model in another format, checked on the test images")
     exports.add_argument("--format", required=True, choices=NAMES)
+    _model(exports)
     _output(exports, "where it is written (default: RESULTS/exports)")
     _data_dir(exports)
     _output(
@@ -99,6 +98,15 @@ def _command(commands: argparse._SubParsersAction[Parser], name: str, text: str)
     )
     command.add_argument("--trial", metavar="N", help="number or id of a trial (default: the best)")
     return command
+
+
+def _model(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model",
+        type=folder,
+        metavar="FILE",
+        help="another .keras file of it, like one of refit/ (default: the trial's)",
+    )
 
 
 def _output(command: argparse.ArgumentParser, text: str) -> None:

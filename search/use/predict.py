@@ -9,10 +9,9 @@ import pandas as pd
 
 from search.console import Console
 from search.errors import SearchError
-from search.planning.resources import usable_cpus
 from search.use.stored_trial import StoredTrial
 from search.wording import counted
-from trainables.finished.classifier import Classified, classified, open_classifier, pictures_in
+from trainables.finished.classifier import Classified, classified, pictures_in
 
 _SHOWN = 5
 
@@ -28,16 +27,9 @@ def predict(
     files = _files(given, console)
     if output is not None and output.suffix not in (".csv", ".parquet"):
         raise SearchError(f"--output {output} names no format; expected a name that ends in .csv or .parquet.")
-    if model is not None and not model.is_file():
-        raise SearchError(f"{model} is not there; expected a .keras file of the experiment, like one of refit/.")
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)  # What cannot be written is told before the work.
-    classifier = open_classifier(model or trial.model, trial.load, usable_cpus(), trial.image_size)
-    if classifier.classes != len(trial.class_names):
-        raise SearchError(
-            f"{model or trial.model} tells {classifier.classes} classes apart, and the data of {trial.experiment.path} "
-            f"have {len(trial.class_names)}; expected as many."
-        )
+    classifier = trial.classifier(model)
     found = list(classified(classifier, files))
     table = as_table(found, trial.class_names)
     if output is None:

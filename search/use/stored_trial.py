@@ -15,8 +15,10 @@ from search.experiment.schema import CONFIG_PREFIX, read_epochs, read_trials
 from search.experiment.states import TrialState
 from search.from_python import Experiment
 from search.goals import Goals
+from search.planning.resources import usable_cpus
 from search.space.values import literal
 from search.wording import counted
+from trainables.finished.classifier import Classifier, open_classifier
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,19 @@ class StoredTrial:
     def load(self, path: Path) -> Any:
         """The Keras model of a `.keras` file of this experiment."""
         return self.experiment.load_model(path)
+
+    def classifier(self, model: Path | None = None) -> Classifier:
+        """Its model, or that of another file of the experiment, as it tells classes apart; raises SearchError."""
+        if model is not None and not model.is_file():
+            raise SearchError(f"{model} is not there; expected a .keras file of the experiment, like one of refit/.")
+        path = model or self.model
+        found = open_classifier(path, self.load, usable_cpus(), self.image_size)
+        if found.classes != len(self.class_names):
+            raise SearchError(
+                f"{path} tells {found.classes} classes apart, and the data of {self.experiment.path} have "
+                f"{len(self.class_names)}; expected as many."
+            )
+        return found
 
     @cached_property
     def epochs(self) -> list[dict[str, Any]]:
