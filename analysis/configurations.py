@@ -88,7 +88,7 @@ def _summary(runs: pd.DataFrame, metric: str, images: pd.Series | None) -> pd.Da
     return table
 
 
-def runs_told(table: pd.DataFrame) -> str:
+def describe_runs(table: pd.DataFrame) -> str:
     """Return in words what the numbers of some configurations are: single runs, or means over how many seeds."""
     most, several = int(table["runs"].max()), int((table["runs"] > 1).sum())
     if not several:

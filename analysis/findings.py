@@ -30,7 +30,7 @@ def _setting(value: object) -> str:
 @lru_cache(maxsize=8)
 def notes(results: Results) -> tuple[str, ...]:
     """Return the sentences that stand below every table."""
-    said = [f"{results.told}: {states(results.trials)}."]
+    said = [f"{results.names}: {states(results.trials)}."]
     done = (results.trials["state"] == "complete") & ~results.violating
     if results.metric in results.trials and results.trials.loc[done, results.metric].notna().any():
         table = configurations(results)

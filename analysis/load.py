@@ -116,7 +116,7 @@ class Results:
                 return done
             kept = " that keeps the constraints" if self.violating.any() else ""
         raise SearchError(
-            f"{self.told} has no finished trial yet{kept} ({states(trials)}); wait for one, or see its logs."
+            f"{self.names} has no finished trial yet{kept} ({states(trials)}); wait for one, or see its logs."
         )
 
     @cached_property
@@ -141,8 +141,8 @@ class Results:
         return self.trials["violates"].notna()
 
     @property
-    def told(self) -> str:
-        """The sources by name, for a message."""
+    def names(self) -> str:
+        """The names of the experiments, for a message."""
         return ", ".join(source.name for source in self.sources)
 
     def parameter(self, name: str) -> Mapping[str, Any]:

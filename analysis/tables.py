@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from analysis.configurations import configurations, image_counts, runs_told, with_configuration
+from analysis.configurations import configurations, describe_runs, image_counts, with_configuration
 from analysis.findings import INTERVALS, notes
 from analysis.load import Results
 from analysis.statistics import Array, bootstrap, wilson
@@ -33,7 +33,7 @@ def trial_table(results: Results, sort: str | None = None, top: int | None = Non
     """
     trials, metric = results.trials, results.metric
     if trials.empty:
-        raise SearchError(f"{results.told} has no trials yet; wait for the first, or see the search's own output.")
+        raise SearchError(f"{results.names} has no trials yet; wait for the first, or see the search's own output.")
     trials = _with_front(results, trials)
     order = pd.Categorical(trials["state"], _STATES, ordered=True)
     columns = _trial_columns(results, trials)
@@ -141,7 +141,7 @@ def configuration_table(results: Results, top: int | None = None) -> Table:
 
 
 def _of_what(table: pd.DataFrame) -> str:
-    return f"All measured values: {runs_told(table)}."
+    return f"All measured values: {describe_runs(table)}."
 
 
 def group_table(results: Results, by: Sequence[str], sort: str | None = None) -> Table:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.configurations import configurations, runs_told
+from analysis.configurations import configurations, describe_runs
 from analysis.figures.drawing.style import (
     GREY,
     TEST,
@@ -26,7 +26,7 @@ from analysis.figures.drawing.style import (
 from analysis.findings import INTERVALS, settings
 from analysis.load import Results
 from analysis.tables import group_table
-from analysis.wording.formats import cell
+from analysis.wording.formats import cell, group_name
 from search.experiment.schema import shown
 from search.wording import shorten
 
@@ -43,7 +43,7 @@ def bars(results: Results, by: Sequence[str] = ()) -> pd.DataFrame:
     if by:
         frame = group_table(results, by).frame
         columns = [name for name in frame.columns if shown(name) in {shown(one) for one in by}]
-        names = [", ".join(f"{shown(c)}={cell(row[c])}" for c in columns) for _, row in frame.iterrows()]
+        names = [group_name(columns, row[columns]) for _, row in frame.iterrows()]
         metric = results.metric
         found = {"validation": f"best {metric}", "test": "test_accuracy", "test_low": "test_accuracy low"}
         found.update({"test_high": "test_accuracy high", "test_loss": "test_loss"})
@@ -100,7 +100,8 @@ def figure(results: Results, by: Sequence[str] = ()) -> Figure:
         axes[-1].tick_params(axis="y", length=0)
         more = f", first {MOST} of {len(data)}" if len(data) > MOST else ""
         kinds = "groups by their best configuration" if by else "configurations"
-        told = f"{kinds.capitalize()}, best {label(results.metric)} on top{more}; {runs_told(configurations(results))}"
+        runs = describe_runs(configurations(results))
+        told = f"{kinds.capitalize()}, best {label(results.metric)} on top{more}; {runs}"
         low = data.get(f"{measures[0][0]}_low")
         title(whole, told, INTERVALS if low is not None and low.notna().any() else "")
     return whole

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -35,9 +37,10 @@ def draw_confusion(axes: Axes, counts: NDArray[np.int64], names: tuple[str, ...]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     drawn = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     shown = [shorten(name, 16) for name in names]
-    axes.set_xticks(range(len(names)), shown, rotation=45 if max(map(len, shown)) > 2 else 0, ha="center")
-    if max(map(len, shown)) > 2:
-        axes.set_xticks(range(len(names)), shown, rotation=40, ha="right", rotation_mode="anchor")
+    slanted: dict[str, Any] = (
+        {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if max(map(len, shown)) > 2 else {}
+    )
+    axes.set_xticks(range(len(names)), shown, **slanted)
     axes.set_yticks(range(len(names)), shown)
     axes.grid(visible=False)
     if len(names) <= 20:
@@ -66,7 +69,7 @@ def confusion_figure(results: Results) -> Figure:
 def _confusion_title(predictions: Predictions, counts: NDArray[np.int64]) -> str:
     scores = per_class(predictions)
     worst = scores.sort_values("recall").iloc[0]
-    title = f"{predictions.told.capitalize()}: {np.trace(counts):,} of {counts.sum():,} test images right"
+    title = f"{predictions.heading.capitalize()}: {np.trace(counts):,} of {counts.sum():,} test images right"
     return f"{title}\nleast recall: {shorten(str(worst['class']), 24)}, {worst['recall']:.3f}"
 
 
@@ -119,7 +122,7 @@ def images_figure(results: Results) -> Figure:
     """Return how many images each class has, by split where that is known."""
     data = images_per_class(results)
     if len(data) > 60:
-        raise SearchError(f"{results.told} has {len(data)} classes, too many for one figure.")
+        raise SearchError(f"{results.names} has {len(data)} classes, too many for one figure.")
     with style():
         whole, (axes,) = panels(width=6.0, height=1.3 + 0.25 * len(data))
         draw_images(axes, data)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from analysis.configurations import configurations, runs_told, with_configuration
+from analysis.configurations import configurations, describe_runs, with_configuration
 from analysis.figures.drawing.style import (
     BEST,
     LIGHT,
@@ -25,9 +25,8 @@ from analysis.figures.drawing.style import (
 )
 from analysis.load import Results
 from analysis.numbers.by_epoch import Matrix, curves, mean_curve, spread
-from analysis.wording.formats import cell
+from analysis.wording.formats import group_name
 from search.errors import SearchError
-from search.experiment.schema import shown
 from search.wording import shorten
 
 FEW, MANY = 4, 60
@@ -39,12 +38,8 @@ def group_curves(results: Results, metric: str, by: Sequence[str]) -> list[tuple
     keys, matrix = curves(results, metric)
     trials = results.trials.set_index("key").loc[keys]
     groups = trials.reset_index().groupby(list(by), sort=True, dropna=False, observed=True).indices
-    return [(_name(by, values), matrix[rows]) for values, rows in groups.items()]
-
-
-def _name(by: Sequence[str], values: object) -> str:
-    several = values if isinstance(values, tuple) else (values,)
-    return ", ".join(f"{shown(name)}={cell(value)}" for name, value in zip(by, several, strict=True))
+    several = ((values if isinstance(values, tuple) else (values,), rows) for values, rows in groups.items())
+    return [(group_name(by, values), matrix[rows]) for values, rows in several]
 
 
 def draw_lines(axes: Axes, matrix: Matrix, **look: object) -> None:
@@ -120,11 +115,11 @@ def _measures(results: Results) -> list[str]:
     """Return the metric that chooses, and the loss, where they are stored by epoch."""
     stored = [name for name in results.epochs.columns if results.epochs[name].notna().any()]
     if stored and results.epochs["epoch"].max() < 2:
-        raise SearchError(f"{results.told} has no curves: every trial had one epoch.")
+        raise SearchError(f"{results.names} has no curves: every trial had one epoch.")
     wanted = dict.fromkeys([results.metric, "val_accuracy", "val_loss"])
     found = [name for name in wanted if name in stored]
     if not found:
-        raise SearchError(f"{results.told} has no curves: no {results.metric} by epoch is stored.")
+        raise SearchError(f"{results.names} has no curves: no {results.metric} by epoch is stored.")
     return found
 
 
@@ -143,7 +138,7 @@ def _draw(axes: Axes, results: Results, measure: str) -> None:
         return
     draw_crowd(axes, matrix)
     best = configurations(results).head(1)
-    name = f"best: trial {best['number'].iloc[0]}, {runs_told(best)}"
+    name = f"best: trial {best['number'].iloc[0]}, {describe_runs(best)}"
     own = _mean_curve(results, measure, str(best.index[0]))
     draw_pair(
         axes, None if train is None else _mean_curve(results, counterpart, str(best.index[0])), own,

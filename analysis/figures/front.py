@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.configurations import configurations, runs_told
+from analysis.configurations import configurations, describe_runs
 from analysis.figures.drawing.style import (
     BLACK,
     BLUE,
@@ -30,10 +30,10 @@ def objectives(results: Results) -> pd.DataFrame:
     """
     names = [*results.goals.objectives]
     if not names:
-        raise SearchError(f"{results.told} has one metric, and a front takes several objectives.")
+        raise SearchError(f"{results.names} has one metric, and a front takes several objectives.")
     table = configurations(results)
     if "on_front" not in table:
-        raise SearchError(f"{results.told} has no configuration with all of: {', '.join(names)}.")
+        raise SearchError(f"{results.names} has no configuration with all of: {', '.join(names)}.")
     kept = table[[*names, "on_front"]].assign(violates=False)
     out = results.first_runs[results.violating.loc[results.first_runs.index]]
     left = out[[name for name in names if name in out]].assign(on_front=False, violates=True)
@@ -69,5 +69,5 @@ def figure(results: Results) -> Figure:
         legend(whole, axes, columns=3)
         table = configurations(results)
         on = f"{int(table['on_front'].sum())} of {len(table)} configurations are on the Pareto front"
-        title(whole, f"{on}: {runs_told(table)}")
+        title(whole, f"{on}: {describe_runs(table)}")
     return whole

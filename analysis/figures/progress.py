@@ -55,7 +55,7 @@ def survivors(results: Results) -> pd.DataFrame:
     """
     trials = results.first_runs
     if "epochs" not in trials or not trials["epochs"].notna().any():
-        raise SearchError(f"{results.told} does not say how many epochs its trials went.")
+        raise SearchError(f"{results.names} does not say how many epochs its trials went.")
     lengths = trials["epochs"].fillna(0).astype(int)
     epochs = np.arange(1, max(int(lengths.max()), 1) + 1)
     reached = (lengths.to_numpy()[:, None] >= epochs).sum(axis=0)
@@ -115,7 +115,7 @@ def figure(results: Results) -> Figure:
     """Return the best so far against trials and against time, and how far trials went before a rung stopped them."""
     data = progress(results)
     if data["value"].isna().all():
-        raise SearchError(f"{results.told} has no finished trial with {results.metric}.")
+        raise SearchError(f"{results.names} has no finished trial with {results.metric}.")
     timed = "seconds" in data and bool(data["seconds"].notna().any())
     reached = survivors(results) if "epochs" in results.trials and results.trials["epochs"].max() > 1 else None
     with style():

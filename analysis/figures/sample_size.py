@@ -14,9 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from analysis.configurations import configurations
 from analysis.figures.drawing.style import group_style, label, legend, panels, style, title
 from analysis.load import Results
-from analysis.wording.formats import cell
+from analysis.wording.formats import group_name
 from search.errors import SearchError
-from search.experiment.schema import shown
 from search.wording import shorten
 
 Values = NDArray[np.float64]
@@ -68,10 +67,10 @@ def by_sample_size(results: Results, by: Sequence[str] = ()) -> tuple[str, pd.Da
     table = configurations(results)
     column = "sample_size" if "sample_size" in table else "config.sample_size"
     if column not in table or table[column].dropna().nunique() < 2:
-        raise SearchError(f"{results.told} has no two sample sizes among its finished trials.")
+        raise SearchError(f"{results.names} has no two sample sizes among its finished trials.")
     tested = "test" in table and bool(table["test"].notna().any())
     measure = ["test", "test_low", "test_high"] if tested else ["mean", "low", "high"]
-    groups = [", ".join(f"{shown(n)}={cell(row[n])}" for n in by) for _, row in table.iterrows()]
+    groups = [group_name(by, row[list(by)]) for _, row in table.iterrows()]
     frame = table[measure].set_axis(["value", "low", "high"], axis=1)
     frame = frame.assign(group=groups, sample_size=table[column].astype(float)).dropna(subset=["sample_size", "value"])
     frame["configurations"] = frame.groupby(["group", "sample_size"])["value"].transform("size")

@@ -30,7 +30,7 @@ def segments(results: Results) -> pd.DataFrame:
     """
     trials = results.trials.set_index("key")
     if "parent" not in trials or not trials["parent"].notna().any():
-        raise SearchError(f"{results.told} has no population: no trial goes on with the training of another.")
+        raise SearchError(f"{results.names} has no population: no trial goes on with the training of another.")
     alone = len(results.sources) == 1
     names = [key if alone else key.rsplit("/", 1)[0] for key in trials.index]
     parents = [

@@ -25,7 +25,7 @@ def timeline(results: Results) -> pd.DataFrame:
     needed = ["worker", "started_at", "finished_at"]
     trials = results.trials
     if not set(needed) <= set(trials) or trials[needed].dropna().empty:
-        raise SearchError(f"{results.told} does not say which worker ran its trials when.")
+        raise SearchError(f"{results.names} does not say which worker ran its trials when.")
     known = trials.dropna(subset=needed)
     begin = known["started_at"].min()
     start, end = ((known[name] - begin).dt.total_seconds() for name in needed[1:])

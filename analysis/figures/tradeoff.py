@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analysis.configurations import configurations, runs_told
+from analysis.configurations import configurations, describe_runs
 from analysis.figures.drawing.style import (
     BLACK,
     BLUE,
@@ -24,9 +24,8 @@ from analysis.figures.drawing.style import (
     title,
 )
 from analysis.load import Results
-from analysis.wording.formats import cell
+from analysis.wording.formats import group_name
 from search.errors import SearchError
-from search.experiment.schema import shown
 from search.wording import shorten
 
 COSTS = {"num_parameters": "parameters", "seconds": "seconds of training"}
@@ -52,10 +51,10 @@ def tradeoff(results: Results, by: Sequence[str] = ()) -> pd.DataFrame:
     table = configurations(results)
     known = [name for name in COSTS if name in table and table[name].dropna().nunique() > 1]
     if not known:
-        raise SearchError(f"{results.told} stores neither times nor numbers of parameters that differ.")
+        raise SearchError(f"{results.names} stores neither times nor numbers of parameters that differ.")
     data = table[known].astype(float).assign(value=table["mean"].astype(float), number=table["number"], group="")
     if by:
-        data["group"] = [", ".join(f"{shown(n)}={cell(row[n])}" for n in by) for _, row in table.iterrows()]
+        data["group"] = [group_name(by, row[list(by)]) for _, row in table.iterrows()]
     return data
 
 
@@ -86,5 +85,5 @@ def figure(results: Results, by: Sequence[str] = ()) -> Figure:
             one.set_xlabel(COSTS[cost])
         axes[0].set_ylabel(label(results.metric))
         legend(whole, axes, columns=3)
-        title(whole, f"Configurations: {runs_told(configurations(results))}")
+        title(whole, f"Configurations: {describe_runs(configurations(results))}")
     return whole

@@ -22,7 +22,7 @@ def curves(results: Results, metric: str, repeats: bool = False) -> tuple[list[s
     if not repeats and len(epochs):
         epochs = epochs[epochs["key"].isin(results.first_runs["key"])]
     if metric not in epochs or not epochs[metric].notna().any():
-        raise SearchError(f"{results.told} has no {metric} by epoch.")
+        raise SearchError(f"{results.names} has no {metric} by epoch.")
     keys = epochs["key"].cat.remove_unused_categories()
     matrix = np.full((len(keys.cat.categories), int(epochs["epoch"].max())), np.nan)
     matrix[keys.cat.codes, epochs["epoch"].to_numpy(int) - 1] = epochs[metric].to_numpy(float, na_value=np.nan)

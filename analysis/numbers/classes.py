@@ -28,8 +28,8 @@ class Predictions:
     names: tuple[str, ...]
 
     @property
-    def told(self) -> str:
-        """Words that say which run this is, for a heading."""
+    def heading(self) -> str:
+        """Words that say which run this is."""
         return f"trial {self.number}" + (f", run 1 of {self.runs}" if self.runs > 1 else "")
 
     @property
@@ -54,7 +54,7 @@ def best_predictions(results: Results) -> Predictions:
         frame = read_predictions(source, row["trial_id"]) if row["trial_id"] in stored[source.name] else None
         if frame is not None:
             return Predictions(str(row["key"]), int(row["number"]), int(row["runs"]), frame, _names(source, frame))
-    raise SearchError(f"{results.told} has no stored test predictions; only the best trials keep theirs.")
+    raise SearchError(f"{results.names} has no stored test predictions; only the best trials keep theirs.")
 
 
 def _names(source: StoredExperiment, frame: pd.DataFrame) -> tuple[str, ...]:

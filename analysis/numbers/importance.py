@@ -54,11 +54,11 @@ def _importance(results: Results, seed: int, trees: int) -> pd.DataFrame:
     names = [name for name in results.varied if table[name].nunique() > 1 and not _is_label(table[name])]
     if len(table) < LEAST:
         raise SearchError(
-            f"{results.told} has {len(table)} configurations that were trained; importance needs at least {LEAST} to "
+            f"{results.names} has {len(table)} configurations that were trained; importance needs at least {LEAST} to "
             "say more than noise."
         )
     if not names:
-        raise SearchError(f"{results.told} has no parameter with two values among its trials.")
+        raise SearchError(f"{results.names} has no parameter with two values among its trials.")
     if len(table) > MOST:
         table = table.sample(MOST, random_state=seed)
     rows = []

@@ -32,7 +32,7 @@ MOST_GROUPS = 12
 def page(results: Results, kinds: Sequence[str] = tuple(KINDS)) -> str:
     """Return the whole page as text, with figures of these kinds. Raises SearchError where no trial has finished."""
     results.complete()
-    title = f"{results.told}: results"
+    title = f"{results.names}: results"
     css, script = (files("analysis.report").joinpath(name).read_text("utf-8") for name in ("page.css", "page.js"))
     # Only this style and this script may run, and nothing may be loaded: a second guard besides the escaping.
     policy = f"default-src 'none'; img-src data:; style-src '{_digest(css)}'; script-src '{_digest(script)}'"
@@ -58,7 +58,7 @@ def _paragraphs(sentences: list[str], css: str = "") -> str:
 
 
 def _head(results: Results) -> str:
-    parts = [f"<header><h1>{html.escape(results.told)}</h1>"]
+    parts = [f"<header><h1>{html.escape(results.names)}</h1>"]
     for source in results.sources:
         question = source.manifest.question
         parts.append(_paragraphs([question] if question else []))
@@ -118,7 +118,7 @@ def _tables(results: Results) -> str:
             parts.append(_table(f"By {shown(name)}", group_table(results, [name]), f"by-{len(parts)}", filtered=False))
     try:
         predictions = best_predictions(results)
-        told = f"Classes on the test set, {predictions.told}"
+        told = f"Classes on the test set, {predictions.heading}"
         parts.append(_table(told, Table(per_class(predictions)), "classes", filtered=False))
     except SearchError:
         pass

@@ -121,7 +121,7 @@ def _image_noise(results: Results, table: pd.DataFrame, metric: str) -> str | No
 def effort(results: Results) -> list[str]:
     """Return sentences on trials, time and processes."""
     trials = results.trials
-    said = [f"{results.told}: {states(trials)}."]
+    said = [f"{results.names}: {states(trials)}."]
     if {"started_at", "finished_at"} <= set(trials) and trials["finished_at"].notna().any():
         parts = trials.groupby("experiment")
         seconds = float((parts["finished_at"].max() - parts["started_at"].min()).dt.total_seconds().sum())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from rich.cells import cell_len
 
-from search.experiment.schema import CONFIG_PREFIX, headings
+from search.experiment.schema import CONFIG_PREFIX, headings, shown
 from search.wording import shorten
 
 FORMATS = ("text", "markdown", "csv", "latex", "html")
@@ -78,6 +79,11 @@ def cell(value: object, decimals: int | None = None) -> str:
         number = float(value)
         return f"{number:.{decimals}f}" if decimals is not None and abs(number) < 1e6 else f"{number:.4g}"
     return str(value)
+
+
+def group_name(columns: Sequence[str], values: Iterable[object]) -> str:
+    """Return the name of the trials that have these values in these columns, such as `filters=32, network=vgg16`."""
+    return ", ".join(f"{shown(name)}={cell(value)}" for name, value in zip(columns, values, strict=True))
 
 
 def _right(frame: pd.DataFrame, texts: pd.DataFrame) -> list[bool]:

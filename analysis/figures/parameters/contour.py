@@ -14,7 +14,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analysis.configurations import runs_told
+from analysis.configurations import describe_runs
 from analysis.figures.drawing.scales import Scale, scale
 from analysis.figures.drawing.style import BEST, colours, focus, label, panels, style, title
 from analysis.figures.drawing.surface import surface
@@ -64,7 +64,7 @@ def contour(results: Results, by: Sequence[str] = ()) -> Contour:
 def _two_most_important(results: Results, table: pd.DataFrame) -> list[str]:
     names = [name for name in results.varied if table[name].notna().all() and table[name].nunique() > 1]
     if len(names) < 2:
-        raise SearchError(f"{results.told} varied fewer than two parameters that all configurations have.")
+        raise SearchError(f"{results.names} varied fewer than two parameters that all configurations have.")
     if len(names) == 2:
         return names
     try:
@@ -137,6 +137,6 @@ def figure(results: Results, by: Sequence[str] = ()) -> Figure:
         names = [shown(c) + (" (log)" if s.log else "") for c, s in zip(data.columns, data.scales, strict=True)]
         axes.set(xlabel=names[0], ylabel=names[1])
         whole.colorbar(drawn, ax=axes, label=label(results.metric), aspect=30, pad=0.02)
-        told = f"Configurations, the best as a star ({runs_told(done[done['state'] == 'complete'])})"
+        told = f"Configurations, the best as a star ({describe_runs(done[done['state'] == 'complete'])})"
         title(whole, told + crosses(data.pruned), "The surface is paler where less is known", *constants(results))
     return whole

@@ -15,7 +15,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analysis.configurations import configurations, runs_told
+from analysis.configurations import configurations, describe_runs
 from analysis.figures.drawing.scales import Scale, scale
 from analysis.figures.drawing.style import BLACK, colours, focus, label, narrow, panels, style, title
 from analysis.figures.parameters.slices import varied
@@ -128,7 +128,7 @@ def figure(results: Results) -> Figure:
             bar.solids.set_alpha(1.0)  # type: ignore[union-attr]  # the colour bar just made
         more = f"Best {MOST} of {data.total:,} configurations" if data.total > MOST else f"{data.total} configurations"
         done = configurations(results)
-        told = f"{more}, the best in black ({runs_told(done)})"
+        told = f"{more}, the best in black ({describe_runs(done)})"
         told += "; thin: pruned, at the value expected of them" if data.pruned.any() else ""
         title(whole, told, *constants(results))
     return whole

@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from analysis.configurations import runs_told
+from analysis.configurations import describe_runs
 from analysis.figures.drawing.style import BEST, CONTINUOUS, label, legend, panels, style, title, whole_ticks
 from analysis.figures.parameters.slices import Slice, crosses, draw_slice, edge, slice_of
 from analysis.load import Results
@@ -37,7 +37,7 @@ def _learning_rate_column(results: Results) -> str:
     for name in LEARNING_RATES:
         if name in results.varied:
             return name
-    raise SearchError(f"{results.told} did not vary the learning rate.")
+    raise SearchError(f"{results.names} did not vary the learning rate.")
 
 
 def draw_learning_rate(axes: Axes, data: Slice, rates: pd.Series, mode: str) -> None:
@@ -85,7 +85,7 @@ def learning_rate_figure(results: Results) -> Figure:
     table = expected(results)
     table = table[table[column].notna()]
     if table[column].nunique() < 2 or (table["state"] == "pruned").all():
-        raise SearchError(f"{results.told} has no two trials with a {shown(column)}, one of them finished.")
+        raise SearchError(f"{results.names} has no two trials with a {shown(column)}, one of them finished.")
     data, has_curves = slice_of(results, column, table), len(results.epochs) > 0
     with style():
         whole, axes = panels(1 + has_curves, width=5.0)
@@ -99,7 +99,7 @@ def learning_rate_figure(results: Results) -> Figure:
             bar.minorticks_off()
         legend(whole, axes[:1])
         done = table[table["state"] == "complete"]
-        title(whole, f"Configurations ({runs_told(done)}){crosses(data.pruned)}", *edge(data, results))
+        title(whole, f"Configurations ({describe_runs(done)}){crosses(data.pruned)}", *edge(data, results))
     return whole
 
 
@@ -107,7 +107,7 @@ def unfreeze_figure(results: Results) -> Figure:
     """Return the metric against the depth of unfreezing, with each depth's mean; – is a configuration without one."""
     column = "config.unfreeze_depth"
     if column not in results.varied:
-        raise SearchError(f"{results.told} did not vary unfreeze_depth.")
+        raise SearchError(f"{results.names} did not vary unfreeze_depth.")
     table = expected(results)
     depths = table.assign(**{column: table[column].astype(object)})
     data = slice_of(results, column, depths)
@@ -117,5 +117,5 @@ def unfreeze_figure(results: Results) -> Figure:
         axes.set(xlabel="last layers (or block) that were unfrozen", ylabel=label(results.metric))
         legend(whole, [axes])
         done = table[table["state"] == "complete"]
-        title(whole, f"Configurations ({runs_told(done)}){crosses(data.pruned)}", *edge(data, results))
+        title(whole, f"Configurations ({describe_runs(done)}){crosses(data.pruned)}", *edge(data, results))
     return whole

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analysis.configurations import runs_told
+from analysis.configurations import describe_runs
 from analysis.figures.drawing.scales import Scale, scale
 from analysis.figures.drawing.style import BEST, BLUE, GREY, LIGHT, focus, label, legend, panels, style, title
 from analysis.findings import constants
@@ -56,7 +56,7 @@ def varied(results: Results, table: pd.DataFrame) -> list[str]:
     """Return the settings with two values in a table of configurations; raises SearchError where there is none."""
     columns = [name for name in results.varied if table[name].nunique(dropna=False) > 1]
     if not columns:
-        raise SearchError(f"{results.told} has no parameter with two values among its trials.")
+        raise SearchError(f"{results.names} has no parameter with two values among its trials.")
     return columns
 
 
@@ -122,7 +122,7 @@ def figure(results: Results) -> Figure:
             one.set_xlabel(shown(part.column) + (" (log)" if part.scale.log else ""))
             if index % columns == 0:
                 one.set_ylabel(label(results.metric))
-        told = [f"Configurations ({runs_told(table[table['state'] == 'complete'])}){crosses(data[0].pruned)}"]
+        told = [f"Configurations ({describe_runs(table[table['state'] == 'complete'])}){crosses(data[0].pruned)}"]
         told += [", a bar one standard deviation long to each side"] * bool(data[0].pruned.any())
         sentences = ["".join(told), *edge(data[0], results), *constants(results)]
         legend(whole, axes)

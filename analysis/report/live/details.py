@@ -21,7 +21,7 @@ def details(results: Results, key: str) -> dict[str, Any]:
     """Return the trial of that key; raises SearchError where there is none."""
     found = results.trials[results.trials["key"].astype(str) == key]
     if found.empty:
-        raise SearchError(f"there is no trial {key!r} in {results.told}.")
+        raise SearchError(f"there is no trial {key!r} in {results.names}.")
     row = found.iloc[0]
     known = row[row.notna()]
     return {
