@@ -23,7 +23,7 @@ from trainables.settings.changes import check_image_change, check_own_change
 from trainables.settings.checks import check_image_settings, check_known_image_settings, check_training_settings
 from trainables.settings.hyperparameters import check_names, check_names_with_fit
 from trainables.settings.image import IMAGE_SETTINGS, ImageSettings, of_data, of_image_classifier, of_training
-from trainables.settings.normalization import remarks_on_normalization
+from trainables.settings.normalization import remarks_on_layers, remarks_on_normalization
 from trainables.settings.regimes import check_weights_files
 from trainables.trial import Config, Declaration, Metrics, Origin, Trial, declaration_of
 
@@ -162,6 +162,7 @@ def train_with(
         open_data=open_data,
         check_change=Declaration.check_change if fit or callbacks else check_own_change,
         check_names=check_names_with_fit if fit else check_names,
+        remarks_on_momentum=None if fit else remarks_on_layers,
         grows=fit is None,
         refits=True,
     )

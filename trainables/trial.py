@@ -252,6 +252,8 @@ class Declaration:
     """Called with (settings, data set, number of passes through the training images after which trials are first
     compared, None where they are not before their end); returns lines to tell before the search, on settings that can
     be trained and yet may not do what is wanted."""
+    remarks_on_momentum: Callable[[float, Settings, DatasetInfo | None, float | None], Iterable[str]] | None = None
+    """Called as `remarks`, after the largest momentum of batch normalization in the models that a HyperModel builds."""
     grows: bool = False
     """Whether it follows `Trial.growth`, and then yields `train_images` with every epoch."""
     refits: bool = False

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -92,12 +93,14 @@ def _explored(space: Space, described: Described, tell: Callable[[Building], Non
     """With the parameters declared that builds ask for, where they can be; `tell` hears of it where that takes long."""
     begun = told = time.monotonic()
     asked: set[str] = set()
+    momentums: set[float] = set()
     num_builds = 0
 
     def build(values: Values) -> Build:
         nonlocal told, num_builds
         built = build_once(space.parameters, values)
         asked.update(built.values)
+        momentums.update([] if built.momentum is None else [built.momentum])
         num_builds += 1
         if time.monotonic() - told >= TOLD_EVERY_S:
             told = time.monotonic()
@@ -119,8 +122,13 @@ def _explored(space: Space, described: Described, tell: Callable[[Building], Non
         notes.append(f"NOTE: and with {len(found.failures) - SHOWN_FAILURES} other values.")
     notes += _of_names(space, asked)
     others = {name: value for name, value in found.constants.items() if name not in space.fixed}
+    declaration = described.declaration
+    if momentums and declaration.remarks_on_momentum:
+        remarks = partial(declaration.remarks_on_momentum, max(momentums))
+        declaration = dataclasses.replace(declaration, remarks=remarks)
     return dataclasses.replace(
         described,
+        declaration=declaration,
         values={**described.values, "fixed": {**others, **space.fixed}},
         parameters=_plain_parameters(declared.parameters),
         notes=tuple(notes),

@@ -29,7 +29,7 @@ def told(line: str) -> list[str]:
 def test_slow_batch_normalization_is_told_by_the_first_comparison(line: str, share: str) -> None:
     (note,) = told(line)
     assert note.startswith(
-        f"NOTE: validation may mean little: with batch_norm_momentum=0.99 and 9 steps an epoch, {share}"
+        f"NOTE: validation may mean little: with batch_norm_momentum 0.99 and 9 steps an epoch, {share}"
     )
 
 

@@ -6,17 +6,20 @@ from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
+import keras
 import pytest
 
 from search.errors import SearchError
 from search.sampling import Sampling
 from search.space import Space, server
 from search.space.building.exploration import Found, Undeclarable, explore
-from search.space.building.hypermodel import build_once, is_build, propose
+from search.space.building.hypermodel import build_once, is_build, leave_weights_out, propose
 from search.space.building.space_process import Building, SpaceProcess
 from search.space.parameters import Choice, Float, Int, Parameter
 from tests.support.hypermodel_examples import Layers, Network, layer_of_two, nested, oracle_finds, threshold
 from trainables.engines.runtime import configure
+from trainables.hypermodel import train_hypermodel
+from trainables.trial import DatasetInfo
 
 configure(cpus=1)  # Models are built in this process, which other tests share.
 
@@ -187,3 +190,42 @@ def test_builds_that_take_long_are_told_while_they_go_on(monkeypatch: pytest.Mon
         "NOTE: the HyperModel is built to find its hyperparameters: 1 build so far, 2 found, in 20 s.",
         "NOTE: the HyperModel is built to find its hyperparameters: 30 builds so far, 5 found, in 1 min 15 s.",
     ]
+
+
+def normalized(hp: Any) -> Any:
+    momentum = hp.Choice("momentum", [0.9, 0.99])
+    inner = keras.Sequential([keras.Input((8,)), keras.layers.BatchNormalization(momentum=momentum - 0.1)])
+    return keras.Sequential(
+        [inner, keras.layers.BatchNormalization(momentum=momentum, trainable=hp.Boolean("trained"))]
+    )
+
+
+def pretrained(hp: Any) -> Any:
+    base = keras.applications.MobileNetV2(input_shape=(96, 96, 3), alpha=0.35, include_top=False, weights="imagenet")
+    outputs = keras.layers.BatchNormalization(momentum=hp.Float("momentum", 0.5, 0.9))(base.output)
+    return keras.Model(base.input, outputs)
+
+
+def test_a_build_shows_the_slowest_normalization_that_begins_at_its_initial_statistics() -> None:
+    assert build_once(normalized, {"trained": True}).momentum == pytest.approx(0.9)
+    assert build_once(normalized, {"trained": True, "momentum": 0.99}).momentum == pytest.approx(0.99)
+    assert build_once(normalized, {"trained": False}).momentum == pytest.approx(0.8)
+    assert build_once(Layers(), {}).momentum is None
+
+
+def test_normalization_that_is_pretrained_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keras.Model, "load_weights", keras.Model.load_weights)
+    data_utils = sys.modules[keras.utils.get_file.__module__]
+    monkeypatch.setattr(data_utils, "get_file", keras.utils.get_file)
+    leave_weights_out()
+    assert build_once(pretrained, {}).momentum == 0.5
+
+
+def test_a_search_of_a_hypermodel_has_remarks_on_its_slowest_normalization() -> None:
+    digits = DatasetInfo("digits", "", "", 1078, 359, 360, 10, (8, 8, 1))
+    space = Space(train_hypermodel(normalized), normalized, dataset="digits", metric="val_accuracy")
+    described = server._explored(space, server._described(space, True), print)
+    (line,) = described.declaration.remarks({"batch_size": [128]}, digits, 1)
+    assert "with BatchNormalization's momentum 0.99 and 9 steps an epoch, 91%" in line
+    plain = Space(train, normalized, metric="value")
+    assert server._explored(plain, server._described(plain, True), print).declaration.remarks({}, digits, 1) == ()

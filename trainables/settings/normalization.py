@@ -23,7 +23,21 @@ def remarks_on_normalization(settings: Settings, info: DatasetInfo | None, compa
     None where they are not before their end.
     """
     momentum = _slowest(settings)
-    if info is None or momentum is None:
+    if momentum is not None:
+        yield from _remarks(momentum, "batch_norm_momentum", settings, info, compared)
+
+
+def remarks_on_layers(
+    momentum: float, settings: Settings, info: DatasetInfo | None, compared: float | None
+) -> Iterator[str]:
+    """Yield the same of a user's model, whose layers normalize with a momentum of up to so much."""
+    yield from _remarks(momentum, "BatchNormalization's momentum", settings, info, compared)
+
+
+def _remarks(
+    momentum: float, name: str, settings: Settings, info: DatasetInfo | None, compared: float | None
+) -> Iterator[str]:
+    if info is None:
         return
     images = min([info.num_train, *filter(None, map(sample_size_of, settings.get("sample_size", ())))])
     batch = max(_numbers(settings.get("batch_size", (ImageSettings.batch_size,))))
@@ -38,10 +52,9 @@ def remarks_on_normalization(settings: Settings, info: DatasetInfo | None, compa
     when = "at the end" if ends else f"when trials are first compared, and {last:.0%} at the end"
     at_most = math.floor(100 * MOST_INITIAL ** (1 / steps_before)) / 100
     yield (
-        f"validation may mean little: with batch_norm_momentum={momentum:g} and {steps} steps an epoch, "
-        f"{first:.0%} of the statistics of batch normalization are the initial ones {when}. Take a "
-        f"batch_norm_momentum of {at_most:g} or less, smaller batches, or "
-        f"{'more epochs' if ends else 'a later first comparison'}."
+        f"validation may mean little: with {name} {momentum:g} and {steps} steps an epoch, {first:.0%} of the "
+        f"statistics of batch normalization are the initial ones {when}. Take a momentum of {at_most:g} or less, "
+        f"smaller batches, or {'more epochs' if ends else 'a later first comparison'}."
     )
 
 

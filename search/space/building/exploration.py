@@ -54,6 +54,8 @@ class Build:
     layers: int = 1
     error: str | None = None
     """Why it failed, in which case it may not have asked for everything."""
+    momentum: float | None = None
+    """The largest momentum of its layers of batch normalization; None without any, and where its own `fit` trains."""
 
 
 @dataclass

@@ -19,6 +19,8 @@ from search.wording import one_line, without_colours
 
 FIT_S = 20
 """How long `fit` of a HyperModel may go on, when it is called to see which hyperparameters it asks for."""
+_PRETRAINED = "search_leaves_weights_out"
+"""Attribute of layers whose pretrained weights were not read."""
 _BLANK = 2
 """Blank samples that it is given for this."""
 
@@ -74,7 +76,7 @@ def build_once(hypermodel: Any, values: Values, hp: Any = None) -> Build:
     if hp is None:
         hp = keras_tuner.HyperParameters()
         hp.values = dict(values)
-    error, layers = None, 1
+    error, layers, momentum = None, 1, None
     try:
         if hasattr(hypermodel, "declare_hyperparameters"):
             hypermodel.declare_hyperparameters(hp)
@@ -82,6 +84,8 @@ def build_once(hypermodel: Any, values: Values, hp: Any = None) -> Build:
         layers = len(getattr(model, "layers", ()))
         if hasattr(model, "fit") and _has_own_fit(hypermodel):
             _begin_fit(hypermodel, hp, model)
+        else:
+            momentum = _slowest_normalization(model)
     except Exception as failure:
         error = f"{type(failure).__name__}: {_plain_words(failure)}"
     active = {one.name: one for one in reversed(hp.space) if hp.is_active(one)}  # The first of a name counts.
@@ -90,7 +94,20 @@ def build_once(hypermodel: Any, values: Values, hp: Any = None) -> Build:
     named: dict[str, list[object]] = {}
     for condition in (condition for one in hp.space for condition in one.conditions):
         named.setdefault(condition.name, []).extend(condition.values)
-    return Build(asked, ranges, named, layers, error)
+    return Build(asked, ranges, named, layers, error, momentum)
+
+
+def _slowest_normalization(model: Any) -> float | None:
+    """The largest momentum of its layers that normalize and whose statistics begin at their initial values."""
+    kind = sys.modules["keras"].layers.BatchNormalization
+    found = [layer for layer in _layers(model) if isinstance(layer, kind) and layer.trainable]
+    return max((float(layer.momentum) for layer in found if not hasattr(layer, _PRETRAINED)), default=None)
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    for layer in getattr(model, "layers", ()):
+        yield layer
+        yield from _layers(layer)
 
 
 def _plain_words(failure: Exception) -> str:
@@ -104,7 +121,13 @@ def leave_weights_out() -> None:
 
     keras = sys.modules["keras"]
     sys.modules[keras.utils.get_file.__module__].get_file = lambda *words, **options: ""  # type: ignore[attr-defined]
-    keras.Model.load_weights = lambda *words, **options: None
+    keras.Model.load_weights = _mark_layers
+
+
+def _mark_layers(model: Any, *_: object, **__: object) -> None:
+    """Mark the layers that would have pretrained weights now."""
+    for layer in _layers(model):
+        setattr(layer, _PRETRAINED, True)
 
 
 def _has_own_fit(hypermodel: Any) -> bool:
