@@ -1,6 +1,7 @@
 """Photographs in folders, from files on disk to the arrays of a trial."""
 
 import io
+import shutil
 import subprocess
 import sys
 import time
@@ -47,8 +48,23 @@ def test_images_that_the_test_set_holds_too_are_left_out_of_training_and_told(tm
     data = load("pets", tmp_path)
     assert len(data.test) == 20
     assert len(data.train) + len(data.validation) == 40
-    assert "20 images of 'pets' were left out" in data.info.notes[0]
+    assert "20 images of 'pets' were left out" in data.info.notes[-1]
     assert data.info == find_dataset("pets", tmp_path, 0)
+
+
+def test_identical_images_of_several_classes_are_told(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "pets")
+    for number in (3, 7):
+        shutil.copy(root / "cat" / f"00{number}.png", root / "dog" / f"copy{number}.png")
+    note = f"4 images of '{root}' are in more than one class, as cat/003.png and dog/copy3.png, which are identical"
+    assert note in find_dataset(str(root), None, 0).notes
+    images = np.stack([photo(seed) for seed in range(30)] * 2)
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=np.arange(60) % 3)  # The copy of image 0 is image 30.
+    assert "more than one class" not in str(find_dataset(str(tmp_path / "a.npz"), None, 0).notes)
+    np.savez(tmp_path / "b.npz", x_train=images, y_train=np.arange(60) // 30)
+    first, _ = find_dataset(str(tmp_path / "b.npz"), None, 0).notes
+    assert first.startswith("60 images of")
+    assert first.endswith("as number 0 of class '0' and number 30 of class '1', which are identical")
 
 
 def test_pictures_are_resized_with_antialiasing(tmp_path: Path) -> None:

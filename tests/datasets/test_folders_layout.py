@@ -63,6 +63,20 @@ def test_images_in_folders_inside_a_class_belong_to_it() -> None:
     assert layout("cat/persian", "cat/siamese", "dog").labels == (0,) * 6 + (1,) * 3
 
 
+def test_same_folders_inside_each_class_are_told_since_they_may_be_the_classes() -> None:
+    found = layout("2023/cat", "2023/dog", "2024/cat", "2024/dog")
+    assert found.class_names == ("2023", "2024")
+    assert found.notes == (
+        "each class of pets holds the folders 'cat', 'dog', which are not told apart: the classes are '2023', '2024'",
+    )
+    for others in (
+        ("2023/cat", "2024/cat"),
+        ("cats/lion", "cats/lynx", "dogs/wolf"),
+        ("a/x", "a/y", "a", "b/x", "b/y"),
+    ):
+        assert layout(*others, "c").notes == ()
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [

@@ -73,6 +73,16 @@ def test_link_that_leads_back_is_not_followed_and_told(tmp_path: Path, target: s
     assert ("1 without a suffix" if target == "loop" else "links lead there") in note
 
 
+def test_link_to_nothing_beside_the_class_folders_is_refused_and_one_beside_images_told(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "pets")
+    (root / "README.md").write_text("of the data set")
+    (root / "cat" / "more").symlink_to(tmp_path / "nowhere")
+    assert "1 without a suffix (cat/more)" in find_dataset(str(root), None, 0).notes[0]
+    (root / "bird").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(TrainableError, match=r"the link .*/pets/bird leads to nothing; expected a folder"):
+        find_dataset(str(root), None, 0)
+
+
 def test_links_across_all_folders_count_no_image_twice(tmp_path: Path) -> None:
     names = tuple("abcdefghij")
     root = write_folder(tmp_path / "letters", num=6, classes=names)

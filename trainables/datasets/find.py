@@ -11,6 +11,7 @@ import numpy as np
 from trainables.datasets.cache import default_cache_dir
 from trainables.datasets.catalogue import Catalogue, open_catalogue
 from trainables.datasets.locate import locate
+from trainables.datasets.names import shown
 from trainables.datasets.settings import fractions_of
 from trainables.datasets.splits import TEST, VALIDATION, SplitRows, split_rows
 from trainables.errors import TrainableError
@@ -92,7 +93,7 @@ def checked_split(
 
 def describe(name: str, where: str, catalogue: Catalogue, rows: SplitRows, *, by_function: bool = False) -> DatasetInfo:
     """Return the facts about a data set with these splits; `by_function`: a function gives it."""
-    notes = list(catalogue.notes)
+    notes = [*catalogue.notes, *_of_several_classes(name, catalogue)]
     if rows.num_removed:
         notes.append(
             f"{rows.num_removed} images of '{name}' were left out of training or validation "
@@ -120,3 +121,29 @@ def describe(name: str, where: str, catalogue: Catalogue, rows: SplitRows, *, by
         label_form=catalogue.label_form,
         origin=Origin.FUNCTION if by_function else of_files,
     )
+
+
+def _of_several_classes(name: str, catalogue: Catalogue) -> list[str]:
+    """Return a note where identical images have different classes, of which at most one can be right."""
+    if catalogue.contents.max(initial=-1) + 1 == len(catalogue.contents):  # All are different, as mostly.
+        return []
+    least = np.full(len(catalogue.contents), len(catalogue.class_names))
+    largest = np.full(len(catalogue.contents), -1)
+    np.minimum.at(least, catalogue.contents, catalogue.labels)
+    np.maximum.at(largest, catalogue.contents, catalogue.labels)
+    rows = np.flatnonzero((least < largest)[catalogue.contents])
+    if not len(rows):
+        return []
+    alike = rows[catalogue.contents[rows] == catalogue.contents[rows[0]]]
+    other = alike[catalogue.labels[alike] != catalogue.labels[rows[0]]][0]
+    first, second = (_called(catalogue, row) for row in (rows[0], other))
+    return [
+        f"{len(rows):,} images of '{name}' are in more than one class, as {first} and {second}, which are identical"
+    ]
+
+
+def _called(catalogue: Catalogue, row: int) -> str:
+    """Return the path of an image, or else its number and class."""
+    if catalogue.members:
+        return shown(catalogue.members[row])
+    return f"number {row} of class '{catalogue.class_names[catalogue.labels[row]]}'"

@@ -53,6 +53,8 @@ class _Walk:
     met: set[tuple[int, int]] = field(default_factory=set)
     """(device, inode) of the folders that were listed, and of those that hold the root."""
     skipped: list[str] = field(default_factory=list)
+    lost: list[Path] = field(default_factory=list)
+    """Links to nothing whose names have no suffix, and which may have led to folders."""
 
     def listing(self) -> Listing:
         for parent in self.root.resolve().parents:
@@ -60,6 +62,7 @@ class _Walk:
         self._below(self.root)
         while self.links:
             self._below(self.links.pop(0))
+        self._refuse_lost()
         return Listing(self.files, self.folders, self._notes())
 
     def _below(self, top: Path) -> None:
@@ -77,6 +80,17 @@ class _Walk:
             names[:] = sorted(name for name in names if is_visible((name,)))
             self.links += [folder / name for name in names if (folder / name).is_symlink()]
             self.files += [(inside / leaf).as_posix() for leaf in leaves]
+            self.lost += [inside / leaf for leaf in leaves if is_visible((leaf,)) and _is_lost(folder / leaf)]
+
+    def _refuse_lost(self) -> None:
+        """Raise TrainableError for a link to nothing beside folders, since a class would be missing in silence."""
+        beside = {Path(folder).parent for folder in self.folders}
+        for link in self.lost:
+            if link.parent in beside:
+                raise TrainableError(
+                    f"the link {shown(str(self.root / link))} leads to nothing; expected a folder, as beside it. Mend "
+                    "or remove it."
+                )
 
     def _notes(self) -> tuple[str, ...]:
         if not self.skipped:
@@ -87,6 +101,10 @@ class _Walk:
             f"{len(self.skipped)} folders of {shown(str(self.root))} are not followed, since links lead there "
             f"to what is read already: {listed}",
         )
+
+
+def _is_lost(path: Path) -> bool:
+    return not path.suffix and path.is_symlink() and not path.exists()
 
 
 def _inode(folder: Path) -> tuple[int, int]:

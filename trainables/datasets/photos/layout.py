@@ -114,7 +114,11 @@ def _classes(tree: _Tree, where: str) -> Layout:
         labels=tuple(numbers[placed[member][level]] for member in order),
         roles=tuple(roles[placed[member][0]] if roles else TRAIN for member in order),
         class_names=tuple(shown(name) for name in class_names),
-        notes=(*notes, *_notes(class_names, len(images) - len(placed), roles, where)),
+        notes=(
+            *notes,
+            *_notes(class_names, len(images) - len(placed), roles, where),
+            *_same_folders([parts[level:] for parts in placed.values()], where),
+        ),
     )
 
 
@@ -169,6 +173,23 @@ def _notes(class_names: Sequence[str], num_loose: int, roles: dict[str, int], wh
         if role == TEST and role_word(top) == VALIDATION:
             notes.append(f"{top}/ of {where} is the test set; validation is taken from the training images")
     return tuple(notes)
+
+
+def _same_folders(images: Collection[Parts], where: str) -> list[str]:
+    """Return a note where all images lie in the same folders inside each class, which may then be the classes.
+
+    Such are years or places with the same classes in each. `images` are paths from their class on.
+    """
+    inside: dict[str, set[str]] = {}
+    for parts in images:
+        inside.setdefault(parts[0], set()).add(parts[1] if len(parts) > 2 else "")
+    first, *others = inside.values()
+    if len(first) < 2 or "" in first or any(names != first for names in others):
+        return []
+    return [
+        f"each class of {where} holds the folders {listed(sorted(first))}, which are not told apart: the classes are "
+        f"{listed(sorted(inside))}"
+    ]
 
 
 def _alike(class_names: Sequence[str]) -> list[str]:
