@@ -181,14 +181,14 @@ def load_model(
     `data_dir` is the folder of its data set; None stands for the cache of Keras. `dataset` is the function that gave
     its data, where one did.
     """
-    from trainables.own_models.saved_models import from_file  # noqa: PLC0415  # needs TensorFlow, see above
+    from trainables.own_models.model_files import from_file  # noqa: PLC0415  # needs TensorFlow, see above
 
     return from_file(Path(path), None if build is None else lambda: _rebuilt(Path(path), build, data_dir, dataset))
 
 
 def _rebuilt(path: Path, build: Callable[[Config, Data], Any], data_dir: Path | None, dataset: Any) -> Any:
     from trainables.own_models.choice import built_model  # noqa: PLC0415  # needs TensorFlow, see above
-    from trainables.own_models.saved_models import read_about, with_weights  # noqa: PLC0415  # likewise
+    from trainables.own_models.model_files import read_about, with_weights  # noqa: PLC0415  # likewise
 
     about = read_about(path)
     if dataset is not None:

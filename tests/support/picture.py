@@ -51,7 +51,8 @@ ORDER_INSIDE = {
     "trainables.datasets": "load find locate arrays photos containers settings decoded catalogue download splits "
     "names cache progress",
     "trainables.settings": "checks changes hyperparameters normalization image regimes weights backbones networks",
-    "trainables.own_models": "choice exchange compile_settings endings saved_models keras_state reuse followed",
+    "trainables.own_models": "choice exchange compile_settings endings saved_models model_files keras_state reuse "
+    "followed",
     "trainables.compiled": "kept_programs program objective eligible chunks optimizers schedules",
     "trainables.datasets.containers": "opening tar_file folder zip_file container",
     "trainables.datasets.arrays": "npz functions examples",

@@ -1,6 +1,7 @@
 """The model that is saved is the one that was measured, and another process can load it."""
 
 import importlib
+import itertools
 import json
 import subprocess
 import sys
@@ -52,12 +53,68 @@ class Forgetful(layers.Layer):
         return {"name": self.name}
 
 
-def test_a_saved_model_that_computes_something_else_fails_its_trial(tmp_path: Path) -> None:
+def test_a_saved_model_that_nobody_can_make_again_fails_its_trial(tmp_path: Path) -> None:
+    factors = itertools.count(1)
+
     def build(*_: Any) -> keras.Model:
-        return keras.Sequential([keras.Input((8, 8, 1)), Forgetful(0.1), layers.Flatten(), layers.Dense(10, "softmax")])
+        forgetful = Forgetful(0.1 * next(factors))
+        return keras.Sequential([keras.Input((8, 8, 1)), forgetful, layers.Flatten(), layers.Dense(10, "softmax")])
 
     with pytest.raises(TrainableError, match=r"other outputs than the one that was measured .* not saved"):
         saved(build, tmp_path / "model.keras")
+
+
+class Required(keras.Model):
+    """Its class says nothing of its arguments, so that Keras cannot store it."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.inner = layers.Dense(units, "relu")
+        self.outer = layers.Dense(10, "softmax")
+
+    def call(self, images: Any) -> Any:
+        return self.outer(self.inner(keras.ops.reshape(images / 255, (-1, 64))))
+
+
+class Defaults(Required):
+    """Keras stores the default of such an argument, whatever was given."""
+
+    def __init__(self, scale: float = 1.0, **options: Any) -> None:
+        super().__init__(5)
+        self.scale = scale
+
+    def call(self, images: Any) -> Any:
+        return super().call(images * self.scale)
+
+
+BY_BUILD: dict[str, Callable[[], keras.Model]] = {
+    "argument without default": lambda: Required(7),
+    "argument with default": lambda: Defaults(scale=0.1),
+    "layer that forgets": lambda: keras.Sequential(
+        [keras.Input((8, 8, 1)), Forgetful(0.1), layers.Flatten(), layers.Dense(10, "softmax")]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BY_BUILD)
+def test_a_model_that_keras_cannot_store_or_stores_wrongly_is_made_by_its_build_alone(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def build(*_: Any) -> keras.Model:
+        model = BY_BUILD[name]()
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    last = saved(build, tmp_path / "model.keras")[-1]
+    assert "load_model(path, build)" in capsys.readouterr().out
+    model = load_model(tmp_path / "model.keras", build)
+    images, labels = digits().test.take()
+    loss, accuracy = model.evaluate(images.astype(np.float32), labels, verbose=0)
+    assert (loss, accuracy) == pytest.approx((last["test_loss"], last["test_accuracy"]), rel=1e-4)
+    with pytest.raises((TypeError, ValueError), match=r"load_model\(path, build\)"):
+        keras.models.load_model(
+            tmp_path / "model.keras", {kind.__name__: kind for kind in (Required, Defaults, Forgetful)}
+        )
 
 
 def test_weights_of_a_known_structure_are_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

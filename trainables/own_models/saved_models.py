@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import warnings
+import math
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -21,19 +21,14 @@ from trainables.data import Split
 from trainables.engines.batches import first_inputs
 from trainables.engines.contract import Evaluation
 from trainables.errors import TrainableError
-from trainables.wording import one_line
+from trainables.own_models.model_files import LOAD_IT, line_of, with_weights, write
 
 MOST_BYTES = 64 * 2**20
 """Number of bytes of the images on which a saved model is tried."""
-_ABOUT = "trial.json"
-"""Name of the entry within a `.keras` file."""
 _MOST_IMAGES_OF_BACKBONES = 16
 """Number of images on which a backbone is tried; each takes up to a second."""
 _FLOAT32, _SHORTER = 1e-3, 5e-2
 """Largest difference, relative to the largest output, of models in single precision, and in shorter formats."""
-
-LOAD_IT = "Load it with trainables.image_classifier.load_model(path, build)."
-"""Advice in a trial's output where the file alone does not suffice to make the model."""
 
 _NAMING = {"name", "keras_history", "input_layers", "output_layers"}
 """Entries of a configuration that name layers."""
@@ -87,38 +82,35 @@ def save_checked(
 
     Keras loads it, and it runs on the first images of the test. Where models of one configuration differ in their
     weights only, that is done for the first of them; of later ones the weights are read back and compared to the bit.
+    Where Keras makes no model or another one from the file, `rebuild` must make the measured one with its weights.
     """
     weights = model.get_weights()
-    _save(model, path)
+    is_described = write(model, path)
     configuration = _configuration(path)
     if measured.by_weights_alone and configuration in _proven:
         _check_weights(path, weights)
         return
-    loaded = _loaded(model, path, rebuild)
-    difference, allowed = _difference(loaded, measured), _allowed(model)
+    loaded, error = _loaded(model, path) if is_described else (None, None)
+    allowed = _allowed(model)
+    difference = math.inf if loaded is None else _difference(loaded, measured)
     if difference <= allowed:
         _proven.add(configuration)
-    elif _difference(model, measured) > allowed and _is_random(model, measured):
+    elif loaded is not None and _difference(model, measured) > allowed and _is_random(model, measured):
         print("the model draws random numbers where it predicts: what it scores differs from call to call.")
+    elif rebuild is not None and _difference(with_weights(rebuild(), path), measured) <= allowed:
+        if loaded is not None:
+            print("Keras makes another model from the file alone, with other outputs than those that were measured.")
+            write(model, path, described=False)
+        print(LOAD_IT)
+    elif error is not None and rebuild is None:
+        raise TrainableError(f"the saved model cannot be loaded again: {line_of(error)}") from error
     else:
         raise TrainableError(
-            f"the saved model gives other outputs than the one that was measured (they differ by {difference:.2g} of "
-            "the largest): something that it computes with is not saved with it. Expected layers whose state lies in "
-            "their weights, or in what `save_own_variables` or `get_config` gives."
+            "the saved model gives other outputs than the one that was measured"
+            f"{f' (they differ by {difference:.2g} of the largest)' if loaded is not None else ''}: something that it "
+            "computes with is not saved with it. Expected layers whose state lies in their weights, or in what "
+            "`save_own_variables` or `get_config` gives."
         )
-
-
-def _save(model: keras.Model, path: Path) -> None:
-    """Save the model, without what it was compiled with where Keras cannot write that down, as a function within."""
-    try:
-        model.get_compile_config()
-    except Exception as error:  # A loss or an optimizer of the user's own may raise anything.
-        print(f"Keras cannot store what the model was compiled with ({error}); its file holds network and weights.")
-        model.get_compile_config = lambda: None
-    try:
-        model.save(path)
-    finally:
-        vars(model).pop("get_compile_config", None)
 
 
 def _configuration(path: Path) -> str:
@@ -154,63 +146,14 @@ def _content(values: Any) -> tuple[object, ...]:
     return (values.shape, str(values.dtype), values.tobytes())
 
 
-def _loaded(model: keras.Model, path: Path, rebuild: Callable[[], keras.Model] | None) -> keras.Model:
-    """Return the model as Keras loads it, or else a model that is built anew with the weights of the file."""
+def _loaded(model: keras.Model, path: Path) -> tuple[keras.Model | None, Exception | None]:
+    """Return the model as Keras loads it, or else why it cannot."""
     own = {kind.__name__: kind for kind in _own_classes(model)}
     try:
-        return _by_keras(path, own)
+        return _by_keras(path, own), None
     except Exception as error:  # A class of the user's own may raise anything.
-        line = one_line(error)[:200]
-        if rebuild is None:
-            raise TrainableError(f"the saved model cannot be loaded again: {type(error).__name__}: {line}") from error
-        print(f"Keras cannot make the model from its file alone ({type(error).__name__}: {line}). {LOAD_IT}")
-    return with_weights(rebuild(), path)
-
-
-def from_file(path: Path, rebuild: Callable[[], keras.Model] | None) -> keras.Model:
-    """Return a stored model as Keras loads it, or, where Keras cannot, a model built anew with the stored weights.
-
-    Raises TrainableError where Keras cannot make the model and there is no way to rebuild it.
-    """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
-        try:
-            return keras.models.load_model(path)
-        except Exception as error:  # A class of the user's own may raise anything.
-            if rebuild is None:
-                line = one_line(error)[:200]
-                raise TrainableError(
-                    f"Keras cannot make the model of {path} from its file alone: {line} {LOAD_IT}"
-                ) from error
-    return rebuild()
-
-
-def with_weights(model: keras.Model, path: Path) -> keras.Model:
-    """Return the model with the weights of a saved model of the same build."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")  # It is not trained any further.
-        model.load_weights(path)
-    return model
-
-
-def add_about(path: Path, about: Mapping[str, object]) -> None:
-    """Keep beside the weights what `build` was given; Keras does not look at it."""
-    with zipfile.ZipFile(path, "a") as file:
-        file.writestr(_ABOUT, json.dumps(about, default=_text))
-
-
-def _text(value: object) -> str:
-    """Return a value that JSON does not know as text; a function by its name, with brackets behind it."""
-    return f"{getattr(value, '__name__', type(value).__name__)}()" if callable(value) else str(value)
-
-
-def read_about(path: Path) -> dict[str, Any]:
-    """Return what `add_about` kept; raises TrainableError where there is nothing."""
-    with zipfile.ZipFile(path) as file:
-        if _ABOUT not in file.namelist():
-            raise TrainableError(f"{path} holds none of `train_with`'s models; keras.models.load_model loads it.")
-        about: dict[str, Any] = json.loads(file.read(_ABOUT))
-    return about
+        print(f"Keras cannot make the model from its file alone ({line_of(error)}).")
+        return None, error
 
 
 def _by_keras(path: Path, own: Mapping[str, type]) -> keras.Model:

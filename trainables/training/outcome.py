@@ -16,7 +16,8 @@ from trainables.engines.contract import COMPILED, Engine, Evaluation, evaluation
 from trainables.engines.initial_weights import Weights
 from trainables.engines.layers import Dropout, leaves, plain
 from trainables.own_models.choice import OwnModel
-from trainables.own_models.saved_models import Measured, add_about, save_checked
+from trainables.own_models.model_files import add_about
+from trainables.own_models.saved_models import Measured, save_checked
 from trainables.settings.image import ImageSettings
 from trainables.training.tables import write_table
 from trainables.trial import Metrics, Trial
