@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 
 import pandas as pd
@@ -24,7 +25,7 @@ def experiments(results: ResultsPath) -> Table:
     if not found:
         raise SearchError(f"no experiments in {results}; make one by: python -m search.run spaces/digits_filters.py")
     frame = pd.DataFrame([_row(folder) for folder in found])
-    return Table(frame.dropna(axis="columns", how="all"), (f"python -m analysis.compare {found[0]}",))
+    return Table(frame.dropna(axis="columns", how="all"), (f"python -m analysis.compare {shlex.quote(str(found[0]))}",))
 
 
 def _row(folder: ResultsPath) -> dict[str, object]:

@@ -71,7 +71,7 @@ def make_plan(
         check_unchanged(plan, manifest)
     else:
         check_free(plan.root, plan.store)
-    for line in (*notes, *(() if options.smoke else remarks(plan))):
+    for line in (*notes, *(remarks(plan) if searches and not options.smoke else ())):
         warn(line)
     return plan
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -38,11 +39,8 @@ class SearchPage:
         self._is_told = bool(line) or self._process.poll() is not None
         if line:
             return f"page:    {line.decode().strip()}"
-        return (
-            f"there is no page; what is wrong is said by: python -m analysis.report {self._root} --serve"
-            if self._is_told
-            else None
-        )
+        command = f"python -m analysis.report {shlex.quote(str(self._root))} --serve"
+        return f"there is no page; what is wrong is said by: {command}" if self._is_told else None
 
     def close(self) -> None:
         """End the process, when a page that is open has asked how the search ended."""

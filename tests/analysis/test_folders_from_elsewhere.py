@@ -2,6 +2,7 @@
 
 import json
 import random
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -109,6 +110,12 @@ def test_lists_count_and_rank_configurations_not_their_repeats(
     assert capsys.readouterr().out.splitlines()[1].split()[:5] == ["a", "finished", "2", "val_accuracy", "0.95"]
     listed = experiments(tmp_path).frame.iloc[0]
     assert (listed["trials"], listed["complete"], listed["best"]) == (2, 2, 0.95)
+
+
+def test_command_below_a_list_is_one_for_a_shell_whatever_the_name(tmp_path: Path) -> None:
+    root = write(tmp_path / "my results" / "a", [trial(0, 0.96, {"filters": 32})])
+    (command,) = experiments(root.parent).notes
+    assert shlex.split(command)[-1] == str(root)
 
 
 def test_experiment_that_stops_answering_hides_no_other_from_a_list(

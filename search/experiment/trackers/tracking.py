@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -117,5 +118,5 @@ class Tracking:
             self._news.put(f"nothing more is logged to {name} ({error_text(error)[:200]}); {self._again([name])}")
 
     def _again(self, names: Sequence[str]) -> str:
-        words = [f"python -m analysis.export {self._root} --to {name}" for name in names]
+        words = [f"python -m analysis.export {shlex.quote(str(self._root))} --to {name}" for name in names]
         return f"once the search has ended: {'; '.join(words)}"
