@@ -159,6 +159,7 @@ class PartWriter:
         self._removed, self._describe = removed, describe
         self._folder = root / name
         self._levels: dict[int, list[Path]] = {}
+        """The parts that there are, by level: 0 as they were written, each further one merged of those below."""
         self._fresh: dict[Path, pa.Table] = {}
         """The parts of the lowest level that this process wrote, which are kept because they are merged soon."""
         whole = root / f"{name}.parquet"

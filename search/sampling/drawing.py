@@ -67,11 +67,13 @@ class Drawing:
         epochs = space.fixed.get("epochs")
         self._max_epochs = epochs if isinstance(epochs, int) else None
         self._size = space.size() if space.declared else None
+        """How many configurations there are; None where that is not known, or there is no end of them."""
         self._grid = space.grid() if sampler == "grid" else None
         self._directions = optuna_directions(space.goals.directions)
         self._worst: Values | None = None
-        self._is_thinned = sampler == "tpe" and len(self._directions) == 1
-        self._storage = ThinnedStorage(space.mode) if self._is_thinned else InMemoryStorage()
+        """The worst value so far, of each objective, which stands for trials that have none."""
+        is_thinned = sampler == "tpe" and len(self._directions) == 1
+        self._storage = ThinnedStorage(space.mode) if is_thinned else InMemoryStorage()
         self._study = optuna.create_study(
             storage=self._storage,
             sampler=make_sampler(sampler, seed, self._max_epochs, several=len(self._directions) > 1),
@@ -80,6 +82,7 @@ class Drawing:
         self._study_id = self._storage.get_study_id_from_name(self._study.study_name)
         self._rng = np.random.default_rng(seed)
         self._drawn: set[str] = set()
+        """Fingerprints of the configurations that are not to be drawn again."""
         self._start = deque(space.start)
         """Configurations, or parts of them, that are drawn before all others."""
         if self._grid is not None:

@@ -84,12 +84,15 @@ class LiveView:
     def __init__(self, console: Console, opening: str) -> None:
         self._console, self._opening = console, opening
         self._live = _view_in_place(console)
-        self._next = 0.0
+        self._next_drawing = 0.0
+        """The time before which nothing more is drawn."""
+        self._line_at = 0.0
         self._best: str | FrontSoFar | None = None
         self._done = 0
-        self._line_at = 0.0
+        """When the latest plain line was printed, and what it said of the best and of ended configurations."""
         self._failed = 0
         self._events = 0
+        """How many failures and events have been printed."""
         self._not_shown: Callable[[], Snapshot] | None = None
         """The latest snapshot, where it came too soon after a drawing."""
 
@@ -117,10 +120,10 @@ class LiveView:
         now = time.monotonic()
         if self._console.quiet:
             return
-        if now < self._next:
+        if now < self._next_drawing:
             self._not_shown = look
             return
-        self._next, self._not_shown = now + REFRESH_S, None
+        self._next_drawing, self._not_shown = now + REFRESH_S, None
         snapshot = look()
         self._print_news(snapshot)
         if self._live is None:

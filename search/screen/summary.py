@@ -64,28 +64,8 @@ def print_summary(console: Console, result: Result) -> None:
     counts = ", ".join(f"{n} {state}" for state, n in result.counts.items() if n) or "no trial ended"
     repeats = f", {counted(result.repeats, 'repeat')}" if result.repeats else ""
     console.result(f"\n{plan.name}: {counts}{repeats} {_work(result)}.")
-    for line in result.unread:
+    for line in (*result.unread, *_left_out(result), *_why_it_ended(result)):
         console.result(line)
-    for line in _left_out(result):
-        console.result(line)
-    left = plan.trials - sum(result.counts.values())
-    if result.end is SearchEnd.TIME_BUDGET and plan.options.time_budget_s is not None and left > 0:
-        budget = show_seconds(plan.options.time_budget_s)
-        console.result(
-            f"The time budget of {budget} is used up: {left} of {plan.trials} configurations have not ended."
-        )
-    if result.end is SearchEnd.EPOCH_BUDGET:
-        used = plan.options.epoch_budget
-        console.result(f"The epoch budget of {used} epochs is used up; with --resume a larger one goes on.")
-    if result.enough is not None:
-        console.result(f"It ended by itself: {result.enough}. --resume without that option goes on.")
-    if result.end is SearchEnd.EXHAUSTED:
-        console.result(
-            "The space is exhausted: every configuration that it has was tried."
-            if plan.space.declared
-            else "A thousand draws gave no further configuration: the function gives those that were tried, or prunes "
-            "(TrialPruned) what it draws."
-        )
     if result.ranked:
         console.result(f"\n{_heading(result)}", style="bold")
         table, screen = best_table(result), console.screen
@@ -115,6 +95,27 @@ def _work(result: Result) -> str:
     if result.end in (SearchEnd.FINISHED, SearchEnd.EXHAUSTED):
         return "(no trial was left to do)"
     return "(no other trial had begun)"
+
+
+def _why_it_ended(result: Result) -> Iterator[str]:
+    """Yield sentences on what ended the search, where that was not the number of its trials."""
+    plan = result.plan
+    left = plan.trials - sum(result.counts.values())
+    if result.end is SearchEnd.TIME_BUDGET and plan.options.time_budget_s is not None and left > 0:
+        budget = show_seconds(plan.options.time_budget_s)
+        yield f"The time budget of {budget} is used up: {left} of {plan.trials} configurations have not ended."
+    if result.end is SearchEnd.EPOCH_BUDGET:
+        used = plan.options.epoch_budget
+        yield f"The epoch budget of {used} epochs is used up; with --resume a larger one goes on."
+    if result.enough is not None:
+        yield f"It ended by itself: {result.enough}. --resume without that option goes on."
+    if result.end is SearchEnd.EXHAUSTED and plan.space.declared:
+        yield "The space is exhausted: every configuration that it has was tried."
+    elif result.end is SearchEnd.EXHAUSTED:
+        yield (
+            "A thousand draws gave no further configuration: the function gives those that were tried, or prunes "
+            "(TrialPruned) what it draws."
+        )
 
 
 def _left_out(result: Result) -> Iterator[str]:

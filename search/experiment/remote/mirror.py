@@ -32,6 +32,8 @@ _LOOKS = 5
 """How often one pass looks for the files into which epochs were merged since it began."""
 _CHECKPOINTS = "checkpoints"
 _PARTS = ("trials/", "epochs/")
+_NEVER_MERGED = "-0.parquet"
+"""How the names of parts end that were not merged of others."""
 _STAYS_HERE = (JOURNAL, "figures", "report.html", "tensorboard", "wandb")
 """What is not sent: the journal is of use to the driver only, figures and report are made by readers, and what
 TensorBoard and Weights & Biases are given grows by many small files, which a resume writes again from the tables."""
@@ -194,7 +196,7 @@ class Mirror:
         """Send the files into which epochs were merged meanwhile, before their trials; return whether all are there."""
         for _ in range(_LOOKS):
             epochs = [name for name in self._unsent() if name.startswith("epochs")]
-            if self._send_all(pool, [name for name in epochs if not name.endswith("-0.parquet")]):
+            if self._send_all(pool, [name for name in epochs if not name.endswith(_NEVER_MERGED)]):
                 return True
         return False
 
