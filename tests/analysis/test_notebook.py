@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.support.analysis_world import searched, write
+from tests.support.analysis_world import searched, trial, write
 
 ROOT = Path(__file__).parents[2]
 FIRST_LOOK, SEARCH, ONNX = "first_look.ipynb", "search_from_a_notebook.ipynb", "keras_to_onnx.ipynb"
@@ -46,6 +46,8 @@ def clone(tmp_path: Path) -> Path:
 
 def test_first_look_runs_from_the_root_and_ends_with_a_conclusion(tmp_path: Path) -> None:
     write(tmp_path / "results" / "search", searched(40, repeats=2))
+    best_again = [trial(0, 0.9, {"filters": 32})]  # The newest, and nothing to compare.
+    write(tmp_path / "results" / "again", best_again, created_at="2099-01-01T00:00:00+00:00")
     notebook = run(FIRST_LOOK, tmp_path)
     told = outputs(notebook)[-1]["text"]
     assert "Best: trial " in told
