@@ -73,6 +73,25 @@ def test_a_policy_of_the_space_file_holds_in_whichever_thread_a_trial_builds(way
     assert found[0] == "bfloat16"
 
 
+def test_layers_compute_in_the_precision_that_build_sets_in_this_trial_and_no_other() -> None:
+    found: list[str] = []
+
+    def build(*_: Any) -> keras.Model:
+        if not found:
+            keras.config.set_floatx("float64")
+        found.append(network(layers.Dense(10)).layers[-1].compute_dtype)
+        return network()
+
+    before = keras.config.dtype_policy()
+    keras_state._state().set_global_attribute("dtype_policy", None)  # As before a process has made its first layer.
+    try:
+        for _ in range(2):
+            trained(build, "auto")
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert found == ["float64", "float32"]
+
+
 @pytest.mark.parametrize("way", ["compiled", "fit", "own fit"])
 def test_weights_that_a_trial_has_trained_are_refused_in_the_next(way: str) -> None:
     shared = layers.Dense(10)

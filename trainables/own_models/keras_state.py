@@ -14,14 +14,19 @@ import keras
 
 _NUMBERS = "object_name_uids"
 """Keras' name for its counts of names: `dense`, `dense_1`, ..."""
+_POLICY = "dtype_policy"
+"""Keras' name for its policy of precision, which is not there until it is set, or until a first layer asks for it."""
 _at_first: dict[str, dict[str, int]] = {}
 """Under one key, the counts with which this process built a user's first model."""
 
 
 @contextmanager
 def keras_as_it_was() -> Iterator[None]:
-    """Restore, after the block, what a user's code sets for all of Keras within it."""
-    policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
+    """Restore, after the block, what a user's code sets for all of Keras within it.
+
+    Where no policy is set there is none in the block either, so that Keras makes one of the `floatx` that is set there.
+    """
+    policy, floatx = _state().get_global_attribute(_POLICY), keras.config.floatx()
     epsilon, data_format = keras.config.epsilon(), keras.config.image_data_format()
     try:
         yield
@@ -29,7 +34,7 @@ def keras_as_it_was() -> Iterator[None]:
         keras.config.set_floatx(floatx)
         keras.config.set_epsilon(epsilon)
         keras.config.set_image_data_format(data_format)
-        keras.config.set_dtype_policy(policy)
+        _state().set_global_attribute(_POLICY, policy)
 
 
 @contextmanager
