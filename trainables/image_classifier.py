@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.data import Data, Split
+from trainables.datasets.arrays.not_finite import values_told
 from trainables.datasets.find import find_dataset, find_images, no_images
 from trainables.datasets.load import load_data, open_data
 from trainables.datasets.settings import DATA_SETTINGS
@@ -147,9 +148,10 @@ def train_with(
                 raise TrainableError("a `fit` of the user's own chooses by validation images; it cannot train on them.")
             from trainables.training.users_fit import train_by_users_fit  # noqa: PLC0415  # needs TensorFlow, see above
 
-            yield from train_by_users_fit(build, fit, data, config, trial)
+            with values_told(data):
+                yield from train_by_users_fit(build, fit, data, config, trial)
             return
-        with own_engine(build, config, data, trial, callbacks) as (engine, own):
+        with values_told(data), own_engine(build, config, data, trial, callbacks) as (engine, own):
             yield from epochs_of(engine, data, {**of_training(config), **trial.asked}, trial, own)
 
     train_own.build = build  # type: ignore[attr-defined]

@@ -166,6 +166,13 @@ class Counting(Batches):
         self.epochs += 1
 
 
+WITH_HOLES = np.where(TABLE > 2, np.nan, TABLE)
+
+
+def as_many_units(_config: Any, data: Any) -> keras.Model:
+    return keras.Sequential([ROW, layers.Dense(data.info.num_classes, "softmax")])
+
+
 class Endless(Batches):
     """Batches of which it tells no number, as Keras has it for a data set without an end."""
 
@@ -228,6 +235,22 @@ def test_a_py_dataset_that_is_made_anew_counts_on_where_its_trial_was_cut_off(tm
             "engine is 'compiled', and this model needs 'fit'",
         ),
         ((tf_data(0, 9).repeat(), tf_data(0, 9), tf_data(0, 9)), {}, "is endless; expected an end"),
+        (
+            (TABLE, NUMBERS),
+            {"own": as_many_units},
+            r"num_classes is 0, .* '<lambda>\(\)', whose targets are numbers; cl",
+        ),
+        ((tf_data(0, 9),) * 3, {"own": as_many_units}, "is 0, .* which gives its own batches. Write the number into"),
+        (
+            (WITH_HOLES, CLASSES),
+            {},
+            r"loss became nan in epoch 1; \d+ of 180 training rows of .* hold nan or infinity: fi",
+        ),
+        (
+            ((TABLE, CLASSES), (WITH_HOLES[:60], CLASSES[:60]), (TABLE, CLASSES)),
+            {},
+            r"val_loss became nan in epoch 1; \d of 60 validation rows of .* hold nan",
+        ),
         ((Endless(0, 9), Batches(0, 40), Batches(0, 40)), {}, "gives a Endless that is endless; expected an end"),
         ((tf_data(0, 9).unbatch(), tf_data(0, 9), tf_data(0, 9)), {}, "of single examples; expected batches of them"),
         ((tf_data(0, 9), tf_data(0, 9)), {}, r"gave a tuple of 2 \(_BatchDataset, _BatchDataset\); expected \(x, y\)"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -106,7 +107,7 @@ def built_model(build: Build, config: Config, data: Data, trial: Trial) -> OwnMo
     def new_model() -> keras.Model:
         keras.utils.set_random_seed(trial.seed)
         with names_marked(), named_as_at_first():
-            built = build(config, data)
+            built = _built(build, config, data)
         return checked(built, data)
 
     def rebuild() -> keras.Model:
@@ -128,6 +129,22 @@ def built_model(build: Build, config: Config, data: Data, trial: Trial) -> OwnMo
     values = dict(dict.items(config)) if isinstance(config, dict) else dict(config)
     origin = {"asked": dict(trial.asked), "split_seed": trial.split_seed, "origin": data.info.origin}
     return OwnModel(model, rebuild, {"config": values, **origin})
+
+
+def _built(build: Build, config: Config, data: Data) -> Any:
+    """Return what `build` gives; raises TrainableError where it asks for a layer of as many units as there are classes,
+    and there are none."""
+    try:
+        return build(config, data)
+    except ValueError as error:
+        if data.info.num_classes or not re.search(r"\b(units|filters)=0\b", str(error)):
+            raise
+        why = "whose targets are numbers; classes are whole numbers, text or one-hot rows. Give classes as one of these"
+        batches = "which gives its own batches. Write the number into build"
+        raise TrainableError(
+            f"data.info.num_classes is 0, and build makes a layer of 0 units, for '{data.info.name}', "
+            f"{why if isinstance(data.train, Split) else batches}."
+        ) from error
 
 
 def _noted(config: Config) -> Collection[str]:
