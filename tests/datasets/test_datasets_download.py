@@ -112,6 +112,21 @@ def test_unknown_name_is_told_with_the_near_ones(tmp_path: Path) -> None:
     assert all(name in str(caught.value) for name in KNOWN)
 
 
+def test_folder_that_cannot_be_read_hides_no_near_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_any = Path.iterdir
+
+    def iterdir(folder: Path) -> Iterator[Path]:
+        if folder.name == "lost+found":
+            raise PermissionError(13, "Permission denied")
+        return iter(of_any(folder))
+
+    (tmp_path / "lost+found").mkdir()
+    (tmp_path / "pets" / "cat").mkdir(parents=True)
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    with pytest.raises(TrainableError, match="Did you mean pets"):
+        find_dataset("pet", tmp_path, 0)
+
+
 def test_path_that_does_not_exist_is_no_missing_data_set(tmp_path: Path) -> None:
     for path in (f"{tmp_path}/pets", "pets.tar", "./pets"):
         with pytest.raises(TrainableError, match=f"no data set at {path}") as caught:

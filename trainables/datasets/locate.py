@@ -106,9 +106,15 @@ def _names_in(folder: Path) -> set[str]:
         return set()
     suffixes = re.compile("(" + "|".join(re.escape(suffix) for suffix in _SUFFIXES if suffix) + ")$")
     archives = {suffixes.sub("", path.name) for path in folder.iterdir() if suffixes.search(path.name)}
-    return archives | {
-        path.name for path in folder.iterdir() if path.is_dir() and any(p.is_dir() for p in path.iterdir())
-    }
+    return archives | {path.name for path in folder.iterdir() if _holds_folders(path)}
+
+
+def _holds_folders(path: Path) -> bool:
+    """Return whether there are folders in a folder; one that cannot be read, such as lost+found, holds none."""
+    try:
+        return path.is_dir() and any(inside.is_dir() for inside in path.iterdir())
+    except OSError:
+        return False
 
 
 def _through_tfds(name: str) -> Source:
