@@ -109,9 +109,9 @@ def _with_test_interval(results: Results, frame: pd.DataFrame, trials: pd.DataFr
 
 def _ascending(column: str, results: Results) -> bool:
     """Return whether the better comes first by sorting upwards, as for losses, times and settings."""
-    if column == results.metric:
-        return results.mode == "min"
-    return "accuracy" not in column
+    measure = column.removeprefix("best ")
+    directions = {results.metric: results.mode, **results.goals.directions}
+    return directions[measure] == "min" if measure in directions else "accuracy" not in measure
 
 
 def _sorting(heading: str) -> str:

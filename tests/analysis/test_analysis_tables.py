@@ -1,6 +1,7 @@
 """Comparison tables: who is best, what is counted, and what is said below."""
 
 import csv
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -16,7 +17,7 @@ from analysis.statistics import wilson
 from analysis.tables import configuration_table, group_table, trial_table
 from analysis.wording.formats import FORMATS, render
 from search.errors import SearchError
-from tests.support.analysis_world import searched, trial, write
+from tests.support.analysis_world import SPACE, searched, trial, write
 
 
 def repeated(number: int, first: int, value: float, seed: int) -> dict[str, object]:
@@ -155,6 +156,14 @@ def test_test_values_never_order_the_table_unless_asked_and_then_it_says_so(tmp_
     assert asked.frame["number"].tolist() == [1, 0]
     assert "no unbiased test value" in asked.notes[0]
     assert "Best: trial 0" in " ".join(asked.notes)
+
+
+def test_table_sorted_by_a_metric_has_what_is_better_by_it_on_top(tmp_path: Path) -> None:
+    space = dataclasses.replace(SPACE, metric="f1", mode="max")
+    rows = [trial(number, 0.9, {"filters": 32 + number}, f1=value) for number, value in enumerate((0.8, 0.9, 0.7))]
+    results = load(write(tmp_path / "a", rows, space=space))
+    assert trial_table(results, sort="f1").frame["f1"].tolist() == [0.9, 0.8, 0.7]
+    assert group_table(results, ["filters"], sort="best f1").frame["best f1"].tolist() == [0.9, 0.8, 0.7]
 
 
 def test_groups_count_average_and_name_their_best(tmp_path: Path) -> None:
