@@ -266,6 +266,19 @@ def test_what_cannot_be_trained_is_one_line(data: Any, config: dict[str, Any], m
         trained(own, data, **config)
 
 
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+@pytest.mark.parametrize("where", ["training in epoch 1", "validation in epoch 1", "the test", "training in epoch 2"])
+def test_data_that_turn_out_to_have_no_batch_are_refused_where_that_shows(where: str) -> None:
+    some = tf.data.Dataset.from_tensor_slices((TABLE, NUMBERS)).batch(100)
+    none = some.filter(lambda x, _: x[0, 0] > 1e9)  # It does not know beforehand how many are left.
+    left = iter([(TABLE, NUMBERS)] * 2)  # Keras takes the first to see what a batch is.
+    once = tf.data.Dataset.from_generator(lambda: left, output_signature=some.element_spec)
+    parts = ["training in epoch 1", "validation in epoch 1", "the test"]
+    data = [none if part == where else some for part in parts]
+    with pytest.raises(TrainableError, match=f"without a batch for {where}; expected some for training, validation"):
+        trained(regression, (once, *data[1:]) if where.endswith("2") else tuple(data), epochs=3)
+
+
 def test_our_networks_refuse_what_is_no_image() -> None:
     def table(_config: Mapping[str, object], _trial: Trial) -> Any:
         return TABLE, CLASSES

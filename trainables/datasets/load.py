@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from trainables.data import Data, Inputs, Split
 from trainables.datasets.arrays.examples import Examples, open_examples
-from trainables.datasets.arrays.functions import DataFunction, call, name_of
+from trainables.datasets.arrays.functions import DataFunction, call, name_of, without_a_batch
 from trainables.datasets.cache import default_cache_dir
 from trainables.datasets.catalogue import Catalogue, Size, Source, open_catalogue
 from trainables.datasets.decoded import open_images
@@ -125,8 +125,7 @@ def _fraction(config: Mapping[str, object], split: str) -> float | None:
 def _size_of(part: Any) -> int:
     """Return how many batches a data set of Keras' says it has, 0 where it does not know.
 
-    Raises TrainableError for an endless one, for one of single examples, and for an empty one, on which Keras trains
-    nothing and says so nowhere.
+    Raises TrainableError for an endless one, for one of single examples, and for one that says it is empty.
     """
     told = getattr(part, "num_batches", 0)  # None where a PyDataset has no end.
     if told is None or (hasattr(part, "cardinality") and int(part.cardinality()) == _ENDLESS):
@@ -144,10 +143,7 @@ def _size_of(part: Any) -> int:
     except TypeError:
         return int(told)
     if size == 0:
-        raise TrainableError(
-            f"the function gives a {type(part).__name__} without a batch; expected some for training, validation and "
-            "test."
-        )
+        raise without_a_batch(part)
     return size
 
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from trainables.data import Inputs, Split
+from trainables.datasets.arrays.functions import without_a_batch
 from trainables.trial import LabelForm
 
 _MOST_PIPELINES = 8
@@ -68,9 +69,17 @@ def first_inputs(split: Any, rows: int) -> Any:
     """
     if isinstance(split, Split):
         return as_given(split.rows(split.index[:rows])[0])
-    batch = split[0] if isinstance(split, keras.utils.PyDataset) else next(iter(split))
+    batch = split[0] if isinstance(split, keras.utils.PyDataset) else next(iter(split), None)
+    if batch is None:
+        raise without_a_batch(split)
     inputs = batch[0] if isinstance(batch, tuple) else batch
     return keras.tree.map_structure(lambda array: np.asarray(array)[:rows], inputs)
+
+
+def check_gave_batches(split: Any, seen: bool, where: str) -> None:
+    """Raise TrainableError where nothing was `seen` of a data set because it has no batch, or has none any more."""
+    if not seen and not isinstance(split, Split) and next(iter(split), None) is None:
+        raise without_a_batch(split, where)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data import Data, Split
-from trainables.engines.batches import Labels, feeds, is_arrays, told_as_by_one_fit
+from trainables.engines.batches import Labels, check_gave_batches, feeds, is_arrays, told_as_by_one_fit
 from trainables.engines.classes import balanced_weights
 from trainables.engines.contract import FIT, Evaluation, State, as_probabilities, check_metric_names, evaluation_batch
 from trainables.engines.initial_weights import Weights
@@ -121,6 +121,9 @@ class KerasFit:
                 verbose=0,
             )
         logs = {name: values[-1] for name, values in history.history.items()}
+        validated = {name for name in logs if name.startswith("val_")}
+        check_gave_batches(data.train, bool(logs.keys() - validated), f" for training in epoch {self._epoch}")
+        check_gave_batches(data.validation, bool(validated), f" for validation in epoch {self._epoch}")
         check_metric_names(logs)
         return {**logs, "learning_rate": rate.value} if callbacks else logs
 
@@ -132,6 +135,7 @@ class KerasFit:
         """Return the logs of `evaluate` and the outputs of `predict`."""
         examples = self._evaluated.batches(split, batch_size)
         metrics = self.model.evaluate(examples, verbose=0, return_dict=True)
+        check_gave_batches(split, bool(metrics), " for the test")
         outputs = self._outputs(examples, len(split) / batch_size if isinstance(split, Split) else None)
         says_classes = is_arrays(outputs) and outputs.ndim == 2 and self.labels.fits(outputs.shape[1])
         return Evaluation(metrics, outputs, as_probabilities(outputs, logits=self._logits) if says_classes else None)

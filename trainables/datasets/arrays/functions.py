@@ -52,6 +52,14 @@ def _check_batches(given: tuple[Any, ...], name: str) -> None:
             )
 
 
+def without_a_batch(part: Any, where: str = "") -> TrainableError:
+    """Return the error for an empty data set of batches, on which Keras trains nothing and says so nowhere."""
+    return TrainableError(
+        f"the function gives a {type(part).__name__} without a batch{where}; expected some for training, validation "
+        "and test."
+    )
+
+
 def name_of(function: DataFunction) -> str:
     """Return what the function is called in messages."""
     return f"{getattr(function, '__name__', type(function).__name__)}()"
