@@ -138,8 +138,8 @@ def train_with(
     """
 
     def train_own(config: Config, trial: Trial) -> Generator[Metrics, None, None]:
+        configure(trial.cpus, trial.gpus, trial.gpu_memory_mib)  # First: a function of data may start TensorFlow.
         data = load_data({**of_data(config), **trial.asked}, trial, config)
-        configure(trial.cpus, trial.gpus, trial.gpu_memory_mib)
         from trainables.own_models.choice import own_engine  # noqa: PLC0415  # needs TensorFlow, see above
         from trainables.training.fitting import fit as epochs_of  # noqa: PLC0415  # likewise
 

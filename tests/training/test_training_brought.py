@@ -38,6 +38,14 @@ def test_a_data_function_is_given_the_whole_configuration_of_its_trial() -> None
     assert {"most", "batch_size"} <= config.read
 
 
+def test_a_data_function_runs_once_the_process_has_the_share_of_its_trial() -> None:
+    def data(*_: Any) -> Any:
+        raise InterruptedError
+
+    with pytest.warns(UserWarning, match="not with 7 threads"), pytest.raises(InterruptedError):
+        next(train_with(lambda *_: None)({"epochs": 1, "dataset": data}, Trial(cpus=7)))
+
+
 def test_a_fit_of_ones_own_has_the_rows_of_divided_arrays_in_the_order_in_which_they_were_given() -> None:
     parts = (slice(0, 200), slice(200, 260), slice(260, 300))
     given = tuple((TABLE[part], CLASSES[part]) for part in parts)
