@@ -88,6 +88,11 @@ def show_value(value: object) -> str:
     return f"{value:.0f}" if value.is_integer() and abs(value) < 1e9 else f"{value:.4g}"
 
 
+def show_metric(value: float) -> str:
+    """Return a metric as text, with four decimals, so that columns keep their width, or four digits of a small one."""
+    return f"{value:.4f}" if value == 0 or not abs(value) < 0.01 else f"{value:.4g}"
+
+
 def show_seconds(seconds: float) -> str:
     """Return a time span in seconds, minutes or hours, whichever is best to read."""
     if seconds < 60:

@@ -16,7 +16,7 @@ from rich.text import Text
 from search.console import Console, as_written
 from search.screen.notebook_view import NotebookView
 from search.screen.snapshot import BestTrial, FrontSoFar, RunningTrial, Snapshot
-from search.wording import counted, show_config, show_seconds
+from search.wording import counted, show_config, show_metric, show_seconds
 
 REFRESH_S = 0.25
 BEST_LINES = 3
@@ -59,7 +59,7 @@ def _times(snapshot: Snapshot) -> list[str]:
 
 def best_line(metric: str, best: BestTrial) -> str:
     """Return the best trial on one line."""
-    return f"best {metric} {best.value:.4f}, trial {best.trial_id}: {show_config(best.config)}"
+    return f"best {metric} {show_metric(best.value)}, trial {best.trial_id}: {show_config(best.config)}"
 
 
 def front_lines(front: FrontSoFar) -> list[str]:
@@ -187,7 +187,7 @@ def _best_lines(metric: str, best: BestTrial, width: int) -> list[str]:
         return [whole]
     found = textwrap.wrap(show_config(best.config), max(width - 2, 20), break_long_words=False)
     cut = [*found[: BEST_LINES - 1], " ".join(found[BEST_LINES - 1 :])] if len(found) > BEST_LINES else found
-    return [f"best {metric} {best.value:.4f}, trial {best.trial_id}:", *(f"  {text}" for text in cut)]
+    return [f"best {metric} {show_metric(best.value)}, trial {best.trial_id}:", *(f"  {text}" for text in cut)]
 
 
 def _headline_with_bar(snapshot: Snapshot, width: int) -> Table:
@@ -217,7 +217,7 @@ def _running(snapshot: Snapshot, width: int, room: int) -> list[Text | Table]:
 
 
 def _trial_lines(snapshot: Snapshot, trial: RunningTrial, width: int) -> list[str]:
-    value = "" if trial.value is None else f", {snapshot.metric} {trial.value:.4f}"
+    value = "" if trial.value is None else f", {snapshot.metric} {show_metric(trial.value)}"
     config = textwrap.wrap(show_config(trial.config), max(width - 2, 20), break_long_words=False)
     value += f", expected {_expected(trial)}" if trial.expected else ""
     head = f"{trial.trial_id}: epoch {_epochs(snapshot, trial)}{value}, {show_seconds(trial.seconds)}"
@@ -246,7 +246,7 @@ def _running_table(snapshot: Snapshot, rows: int) -> Table:
             heading, no_wrap=heading != "configuration", min_width=8 if heading == snapshot.metric else None
         )
     for trial in snapshot.running[:rows]:
-        value = "" if trial.value is None else f"{trial.value:.4f}"
+        value = "" if trial.value is None else show_metric(trial.value)
         config = _line(Text(show_config(trial.config)))
         values = (value, _expected(trial)) if foresees else (value,)
         table.add_row(trial.trial_id, _epochs(snapshot, trial), *values, show_seconds(trial.seconds), config)

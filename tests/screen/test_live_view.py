@@ -117,6 +117,13 @@ def test_best_configuration_is_shown_to_its_last_parameter_on_a_narrow_terminal(
     assert "learning_rate=0.001187" in " ".join(line.strip() for line in lines[3:5])
 
 
+def test_small_metric_is_shown_with_its_digits() -> None:
+    running = (RunningTrial("00004", 3, 0.00345678, 75.0, {}),)
+    text = "\n".join(drawn(replace(snapshot(), best=BestTrial("00003", 1.2345e-6, {"rate": 0.1}), running=running)))
+    assert "1.234e-06" in text
+    assert "0.003457" in text
+
+
 def test_time_left_says_that_repeats_come_after_it_and_then_that_they_run() -> None:
     assert headline(snapshot(repeats_due=True)).endswith("about 58 min 20 s left, then repeats")
     ended = headline(snapshot(100, repeats_due=True, left_s=0.0))
