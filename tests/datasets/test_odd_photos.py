@@ -1,5 +1,6 @@
 """Photographs as cameras, scanners and programs write them: each is read as one sees it, or told."""
 
+import itertools
 import re
 import struct
 from collections.abc import Callable
@@ -139,6 +140,40 @@ def test_picture_turned_by_words_of_its_metadata_is_upright(tmp_path: Path) -> N
     stored(6).save(path, tiffinfo={700: xmp})
     assert look((path.name, path.read_bytes)).size == (12, 16)
     assert np.array_equal(np.asarray(picture(path.read_bytes(), grey=False)), photo(0))
+
+
+def test_files_that_show_the_same_are_identical_whatever_else_they_hold(tmp_path: Path) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x010E], exif[ORIENTATION] = "a cat", 1
+    wide = PIL.Image.fromarray(photo(0, 60, 80))
+    wide.save(tmp_path / "a.jpg")
+    wide.save(tmp_path / "b.jpg", exif=exif, comment="hello", dpi=(300, 300), icc_profile=b"\xff\xd9" * 9)
+    (tmp_path / "c.jpg").write_bytes((tmp_path / "b.jpg").read_bytes() + b"behind its end")
+    for suffix in ("png", "bmp", "webp", "tiff"):
+        wide.save(tmp_path / f"a.{suffix}", dpi=(72, 72), lossless=True)
+    for other, name in ((wide.convert("L"), "grey"), (wide.transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT), "flipped")):
+        other.save(tmp_path / f"{name}.png")
+        other.save(tmp_path / f"{name}.jpg")
+    exif[ORIENTATION] = 3
+    wide.save(tmp_path / "turned.jpg", exif=exif)
+    wide.save(tmp_path / "worse.jpg", quality=60)
+    wide.convert("L").convert("RGB").save(tmp_path / "grey.bmp")
+    groups: dict[bytes, set[str]] = {}
+    for path in tmp_path.iterdir():
+        groups.setdefault(look((path.name, path.read_bytes)).pixels, set()).add(path.name)
+    alike = [group for group in groups.values() if len(group) > 1]
+    assert sorted(map(sorted, alike)) == [
+        ["a.bmp", "a.png", "a.tiff", "a.webp"], ["a.jpg", "b.jpg", "c.jpg"], ["grey.bmp", "grey.png"],
+    ]  # fmt: skip
+
+
+def test_copies_in_another_format_or_with_metadata_are_never_in_two_splits(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "pets")
+    for path in sorted(root.rglob("*.png")):
+        PIL.Image.open(path).save(path.with_suffix(".bmp"))
+    data = load(root)
+    seen = [{image.tobytes() for image in split.take()[0]} for split in (data.train, data.validation, data.test)]
+    assert [len(first & other) for first, other in itertools.combinations(seen, 2)] == [0, 0, 0]
 
 
 def deep(root: Path, factor: int, suffix: str = "png", dtype: type = np.uint16) -> Path:

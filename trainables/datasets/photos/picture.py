@@ -20,6 +20,7 @@ import PIL.Image
 from trainables.datasets.catalogue import Size
 from trainables.datasets.containers.container import Read
 from trainables.datasets.names import reason
+from trainables.datasets.photos.identical import of_jpeg, of_pixels
 
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "MPO", "AVIF", "DIB", "PPM", "JPEG2000")
 """Formats that are read, whatever a file is called. Pillow's others are left out: EPS starts a program, and none of
@@ -44,11 +45,14 @@ class Sight:
 
     member: str
     content: bytes
+    """Digest of the file."""
     size: Size
     """Height and width of the upright picture."""
     grey: bool
     brightest: int | None = None
     """Largest value of a pixel of 16 bits; None where pixels have 8 bits, or are read as such."""
+    pixels: bytes = b""
+    """Digest of what is seen, the same for files that differ in format or metadata only."""
     unreadable: str = ""
     """Reason why it cannot be read; empty when it can."""
 
@@ -84,9 +88,10 @@ def look(item: tuple[str, Read]) -> Sight:
             elif _orientation(opened) >= 5:  # The picture is turned by a quarter.
                 width, height = height, width
             brightest = int(np.asarray(opened).max()) if deep else None
+            pixels = of_jpeg(data, _orientation(opened)) if is_draft else of_pixels(found)
     except Exception as error:  # Files, archives and Pillow's decoders raise dozens of types for what is broken.
         return Sight(member, content, (0, 0), False, unreadable=why_unreadable(error))
-    return Sight(member, content, (height, width), grey, brightest)
+    return Sight(member, content, (height, width), grey, brightest, pixels)
 
 
 def why_unreadable(error: Exception) -> str:

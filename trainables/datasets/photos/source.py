@@ -99,7 +99,7 @@ def _catalogue(name: str, layout: Layout, sights: list[Sight]) -> Catalogue:
         class_names=layout.class_names,
         labels=np.array(layout.labels, np.int64)[rows],
         roles=np.array(layout.roles, np.int8)[rows],
-        contents=same_contents([sights[row].content for row in rows]),
+        contents=same_contents([sights[row].pixels for row in rows]),
         channels=1 if all(sights[row].grey for row in rows) else 3,
         smallest=(min(heights), min(widths)),
         largest=(max(heights), max(widths)),
