@@ -29,7 +29,7 @@ from search.screen.live_view import LiveView
 from search.screen.page import SearchPage
 from search.screen.summary import Result, print_summary
 from search.space.loading import SpaceFile
-from search.trial.forking.forks import Forks, ForkServer
+from search.trial.forking.launch import ForkServer, ForkServerPlan
 from search.trial.messages import ProcessResources
 from search.trial.process import import_path, training_environment
 from search.wording import counted
@@ -64,21 +64,22 @@ def carry_out(
     """
     environment = dict(os.environ)
     plan = make_plan(options, command, warn=console.warning, space_file=space_file)
-    forks = _forks(plan, {name: value for name, value in os.environ.items() if environment.get(name) != value})
+    changed = {name: value for name, value in os.environ.items() if environment.get(name) != value}
+    fork_server = _fork_server_plan(plan, changed)
     for note in plan.dataset.notes if plan.dataset is not None else ():
         console.note(note)
     if options.dry_run:
         print_plan(console, plan)
         return None
     try:
-        with _fork_server(plan, forks):
-            return _search(plan, console, forks)
+        with _forking_here(plan, fork_server):
+            return _search(plan, console, fork_server)
     finally:
         if plan.throwaway:
             shutil.rmtree(plan.results, ignore_errors=True)
 
 
-def _forks(plan: Plan, environment: dict[str, str]) -> Forks | None:
+def _fork_server_plan(plan: Plan, environment: dict[str, str]) -> ForkServerPlan | None:
     """What training processes may be forked from, with the `environment` that the space file has set.
 
     None where trials do not say what they import, or use GPUs or different numbers of cores.
@@ -90,26 +91,26 @@ def _forks(plan: Plan, environment: dict[str, str]) -> Forks | None:
     if declared.open_data is not None and isinstance(space.dataset, str) and space.declared:
         data_dir = str(plan.data_dir.resolve()) if plan.data_dir else None
         data = (declared.open_data, space.dataset, data_dir, space.settings())
-    return Forks.of(declared.warm_up, max(1, int(shapes[0].cpus)), environment, data)
+    return ForkServerPlan.of(declared.warm_up, max(1, int(shapes[0].cpus)), environment, data)
 
 
 @contextmanager
-def _fork_server(plan: Plan, forks: Forks | None) -> Iterator[None]:
+def _forking_here(plan: Plan, fork_server: ForkServerPlan | None) -> Iterator[None]:
     """Have TensorFlow imported, while Ray starts here, by a process that all training processes are then forked from.
 
     The nodes of a cluster, where Ray runs already, are told later.
     """
-    if forks is None or not plan.options.is_local:
+    if fork_server is None or not plan.options.is_local:
         yield
         return
-    server = ForkServer(forks, training_environment(import_path(), ProcessResources(forks.address.cpus)))
+    server = ForkServer(fork_server, training_environment(import_path(), ProcessResources(fork_server.address.cpus)))
     try:
         yield
     finally:
         server.close()
 
 
-def _search(plan: Plan, console: Console, forks: Forks | None) -> Ended:
+def _search(plan: Plan, console: Console, fork_server: ForkServerPlan | None) -> Ended:
     before, fetch = newest(plan.root, plan.store) if plan.options.resume else (None, False)
     experiment = _open(plan, before, fetch)
     for remark in experiment.remarks():
@@ -132,7 +133,7 @@ def _search(plan: Plan, console: Console, forks: Forks | None) -> Ended:
                         console.result(line)
                     view.show(lambda: snapshot(search, slots, begun, foresee=view.draws_running))
 
-                outcome = cluster.enter_context(executed(plan, experiment, watch, console, forks))
+                outcome = cluster.enter_context(executed(plan, experiment, watch, console, fork_server))
             experiment.compact()
             _close_manifest(experiment, outcome)
             if experiment.tracking is not None:

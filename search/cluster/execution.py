@@ -37,7 +37,7 @@ from search.experiment.states import SearchEnd
 from search.planning.plan import Plan
 from search.planning.resources import slots as fitting_slots
 from search.space.per_trial import Shape
-from search.trial.forking.forks import Forks
+from search.trial.forking.launch import ForkServerPlan
 from search.trial.messages import CLOSING, SearchContext
 from search.trial.process import is_training
 
@@ -63,7 +63,7 @@ Watch = Callable[[Search, int], None]
 
 @contextmanager
 def executed(
-    plan: Plan, experiment: Experiment, watch: Watch, console: Console, forks: Forks | None = None
+    plan: Plan, experiment: Experiment, watch: Watch, console: Console, fork_server: ForkServerPlan | None = None
 ) -> Iterator[Outcome]:
     """Run the search, and leave the cluster when the context ends: what was found can be told before.
 
@@ -78,13 +78,13 @@ def executed(
         autoscaler = {} if local else autoscaler_config(shapes, plan.options.max_concurrent)
         slots = fitting_slots([*nodes, *addable(autoscaler, alive_nodes())], shapes, plan.options.max_concurrent)
         slots = max(1, min(slots, plan.trials * plan.space.repeats))
-        servers = start_fork_servers(forks) if forks is not None and not local else []
+        servers = start_fork_servers(fork_server) if fork_server is not None and not local else []
         checked = None if local else check_nodes(plan, experiment, console.warning)
         run = _Run(search, experiment, slots, watch, interrupts, console=console)
         dispatcher = Dispatcher(search, shapes, NodeCapacities(autoscaler), plan.options.max_concurrent)
         interrupts.arm()
         context = context_of(plan, experiment.root, experiment.token, search.rule.rungs())
-        context = dataclasses.replace(context, fork_server=forks.address if forks is not None else None)
+        context = dataclasses.replace(context, fork_server=fork_server.address if fork_server is not None else None)
         run.tune(dispatcher, context, checked)
         del servers  # They have been held until here.
         yield Outcome(run.end(), search.queue.fault, search)

@@ -28,7 +28,7 @@ ORDER_INSIDE = {
     "search.planning": "make_plan checks resuming provenance plan dataset overrides smoke options resources",
     "search.planning.options": "parse fields values",
     "search.trial": "runner process forking child attempt reads checkpoints messages out_of_memory gpu orphans",
-    "search.trial.forking": "server forked forks sockets",
+    "search.trial.forking": "server forked launch sockets",
     "search.sampling": "sampling proposals drawing samplers multi_fidelity model thinned journal translation "
     "functions declared",
     "search.sampling.model": "expected_improvement gaussian_process learning_curves random_values encoding",

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from search.space.loading import SpaceFile
-from search.trial.forking.forks import Forks, ForkServer
+from search.trial.forking.launch import ForkServer, ForkServerPlan
 from search.trial.messages import ProcessResources, Report, SearchContext, TrialSpec
 from search.trial.process import import_path, training_environment
 from search.trial.runner import TrialRunner
@@ -89,12 +89,12 @@ def warm_up() -> None:
 
 def fork_server() -> ForkServer:
     """A fork server; whoever asks for it closes it."""
-    return started(Forks.of(warm_up, 1, {}))
+    return started(ForkServerPlan.of(warm_up, 1, {}))
 
 
-def started(forks: Forks) -> ForkServer:
-    """The same of certain forks."""
-    return ForkServer(forks, training_environment(import_path(), ProcessResources()))
+def started(plan: ForkServerPlan) -> ForkServer:
+    """The server of a plan."""
+    return ForkServer(plan, training_environment(import_path(), ProcessResources()))
 
 
 def open_data(name: str, data_dir: Path | None, settings: Mapping[str, Sequence[object]]) -> None:

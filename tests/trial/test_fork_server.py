@@ -16,7 +16,7 @@ import pytest
 
 from search.space.loading import SpaceFile
 from search.space.unloaded import FrameworkNeeded, frameworks_unloaded
-from search.trial.forking.forks import Forks, ForkServer
+from search.trial.forking.launch import ForkServer, ForkServerPlan
 from search.trial.messages import ForkServerAddress, ProcessResources, TrialSpec
 from search.trial.process import import_path, training_environment
 from search.trial.runner import TrialRunner
@@ -135,8 +135,8 @@ def test_a_killed_worker_takes_its_process_along_in_the_middle_of_an_epoch(serve
 
 @pytest.mark.parametrize("name", ["digits", "endless"])
 def test_data_are_decoded_by_a_process_apart_that_ends_with_the_server(tmp_path: Path, name: str) -> None:
-    forks = Forks.of(warm_up, 1, {}, (open_data, name, str(tmp_path), {"image_size": (32, (8, 8))}))
-    server = started(forks)
+    plan = ForkServerPlan.of(warm_up, 1, {}, (open_data, name, str(tmp_path), {"image_size": (32, (8, 8))}))
+    server = started(plan)
     wait_until((tmp_path / "opened").exists)
     called, settings, pid, parent = json.loads((tmp_path / "opened").read_text())
     assert (called, settings, parent) == (name, {"image_size": [32, [8, 8]]}, server._process.pid)

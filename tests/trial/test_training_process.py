@@ -12,7 +12,7 @@ import pytest
 
 from search.experiment.states import TrialState
 from search.space.loading import SpaceFile
-from search.trial.forking.forks import ForkServer
+from search.trial.forking.launch import ForkServer
 from search.trial.messages import CLOSING, TrialSpec
 from search.trial.runner import TrialRunner
 from tests.support.processes import is_gone, wait_until

@@ -7,7 +7,7 @@ from typing import Any
 import ray
 
 from search.cluster.nodes.calls import living, there
-from search.trial.forking.forks import Forks, ForkServer
+from search.trial.forking.launch import ForkServer, ForkServerPlan
 from search.trial.messages import ForkServerAddress, ProcessResources
 from search.trial.orphans import die_with_parent
 from search.trial.process import import_path, training_environment
@@ -16,21 +16,24 @@ from search.trial.process import import_path, training_environment
 class _Holder:
     """Holds the fork server of its node, as the driver does on a machine alone: it ends with this actor."""
 
-    def __init__(self, forks: Forks, folders: tuple[str, ...]) -> None:
+    def __init__(self, fork_server: ForkServerPlan, folders: tuple[str, ...]) -> None:
         die_with_parent()
-        self._server = ForkServer(forks, training_environment(folders, ProcessResources(forks.address.cpus)))
+        environment = training_environment(folders, ProcessResources(fork_server.address.cpus))
+        self._server = ForkServer(fork_server, environment)
 
 
-def start_fork_servers(forks: Forks) -> list[Any]:
+def start_fork_servers(fork_server: ForkServerPlan) -> list[Any]:
     """Start one on each node that can have workers; they end with the handles that come back, and with the search.
 
     Nothing is waited for, and nothing depends on any of them.
     """
     hold = ray.remote(num_cpus=0)(_Holder)
     return [
-        hold.options(**there(node)).remote(forks.at(server_on(forks.address, node["NodeID"])), import_path())
+        hold.options(**there(node)).remote(
+            fork_server.at(server_on(fork_server.address, node["NodeID"])), import_path()
+        )
         for node in living()
-        if node["Resources"].get("CPU", 0) >= forks.address.cpus
+        if node["Resources"].get("CPU", 0) >= fork_server.address.cpus
     ]
 
 

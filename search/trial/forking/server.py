@@ -37,12 +37,12 @@ def main() -> None:
     """Fork until its parent ends; each forked process serves trials until its worker closes the pipe."""
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # As in the training processes.
-    forks = _Forks(socket.socket(fileno=int(sys.argv[1])))
+    loop = _ForkLoop(socket.socket(fileno=int(sys.argv[1])))
     if data := json.loads(sys.argv[3]):
-        forks.decode(*data)
+        loop.decode(*data)
     _named(sys.argv[2])()
     gc.freeze()  # What is there stays: no collection then touches, and so copies, the pages that all share.
-    serve(*forks.next_process())
+    serve(*loop.next_process())
 
 
 def _named(name: str) -> Callable[..., object]:
@@ -51,8 +51,8 @@ def _named(name: str) -> Callable[..., object]:
     return found
 
 
-class _Forks:
-    """The processes that have been forked, each with the connection of its worker."""
+class _ForkLoop:
+    """Forks a process for each worker that asks for one, and tells the worker how it ended."""
 
     def __init__(self, listening: socket.socket) -> None:
         self._listening = listening

@@ -1,4 +1,4 @@
-"""The fork server as the driver of a search, or an actor on a node of a cluster, describes, starts and ends it."""
+"""Describes, starts and ends a fork server, for the driver of a search or for an actor on each node of a cluster."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from search.trial.messages import ForkServerAddress
 
 
 @dataclass(frozen=True)
-class Forks:
-    """The fork server that a search may have, on its own machine or on each node of a cluster."""
+class ForkServerPlan:
+    """What a fork server is to import and do, on the machine of the search or on a node of its cluster."""
 
     address: ForkServerAddress
     warm_up: str
@@ -31,12 +31,12 @@ class Forks:
     @classmethod
     def of(
         cls, warm_up: Callable[[], None], cpus: int, environment: Mapping[str, str], data: tuple[object, ...] = ()
-    ) -> Forks:
-        """Those of a new search, for processes that may use so many cores; `data` begins with the function itself."""
+    ) -> ForkServerPlan:
+        """The plan of a new search, whose processes may use so many cores; `data` begins with the function itself."""
         address = ForkServerAddress(f"keras-search-{uuid.uuid4().hex}", cpus)
         return cls(address, _name_of(warm_up), environment, (_name_of(data[0]), *data[1:]) if data else ())
 
-    def at(self, address: ForkServerAddress) -> Forks:
+    def at(self, address: ForkServerAddress) -> ForkServerPlan:
         """The same at another address."""
         return dataclasses.replace(self, address=address)
 
@@ -48,19 +48,19 @@ def _name_of(function: Any) -> str:
 class ForkServer:
     """The server as it is held by what started it, until it is closed."""
 
-    def __init__(self, forks: Forks, environment: Mapping[str, str]) -> None:
+    def __init__(self, plan: ForkServerPlan, environment: Mapping[str, str]) -> None:
         """`environment` is the one of a training process; what the space file has set is added to it."""
-        self.address = forks.address
+        self.address = plan.address
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
             listening.bind(abstract(self.address.name))
             listening.listen(1024)
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "search.trial.forking.server", str(listening.fileno())),
-                    *(forks.warm_up, json.dumps(forks.data, default=str)),
+                    *(plan.warm_up, json.dumps(plan.data, default=str)),
                 ],
                 pass_fds=[listening.fileno()],
-                env={**environment, **forks.environment},
+                env={**environment, **plan.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
