@@ -58,7 +58,7 @@ def export(
     )
     told = "" if measured is None else ", as measured"
     console.result(f"{path}: test_accuracy {accuracy:.4f} on {len(test.labels)} images{told}")
-    console.result(f"probabilities differ from those of {file} by {difference:.1g} at most")
+    console.result(f"probabilities differ from the stored model's by {difference:.1g} at most")
     return 0
 
 
