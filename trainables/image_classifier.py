@@ -16,7 +16,7 @@ from trainables.datasets.arrays.not_finite import values_told
 from trainables.datasets.find import find_dataset, find_images, no_images
 from trainables.datasets.load import load_data, open_data
 from trainables.datasets.settings import DATA_SETTINGS
-from trainables.engines.runtime import configure, import_quietly, keras_as_it_comes
+from trainables.engines.runtime import configure, import_quietly, use_keras_defaults
 from trainables.errors import TrainableError
 from trainables.setting_table import OF_THE_SEARCH, check_settings
 from trainables.settings.backbones import BACKBONES
@@ -80,7 +80,7 @@ def train_on(
 ) -> Generator[Metrics, None, None]:
     """Do `train` with data that are loaded already, and with `callbacks` of Keras as in `train_calling`."""
     configure(trial.cpus, trial.gpus, trial.gpu_memory_mib)
-    keras_as_it_comes()
+    use_keras_defaults()
     from trainables.training.fitting import fit  # noqa: PLC0415  # needs TensorFlow, see above
     from trainables.training.prepared import engine_facts, prepared_fit, prepared_program  # noqa: PLC0415  # likewise
 

@@ -36,7 +36,7 @@ def configure(cpus: int, gpus: float = 0.0, gpu_memory_mib: int | None = None) -
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
-def keras_as_it_comes() -> None:
+def use_keras_defaults() -> None:
     """Have Keras read and compute as it does without a `keras.json`, in which a user may have asked for other things.
 
     Our networks take images with their channels last, and a setting says with which precision they compute: with

@@ -24,7 +24,7 @@ from trainables.errors import TrainableError
 from trainables.own_models.compile_settings import (
     from_logits,
     labels_of,
-    names_marked,
+    named_optimizers_marked,
     optimizer_like,
     reason_for_fit_of_compile,
     reset_metrics,
@@ -41,7 +41,7 @@ from trainables.own_models.exchange import (
     units_of,
 )
 from trainables.own_models.followed import check_followed
-from trainables.own_models.keras_state import keras_as_it_was, named_as_at_first
+from trainables.own_models.keras_state import keras_names_restarted, keras_settings_restored
 from trainables.own_models.reuse import check_is_new
 from trainables.settings.image import OPTIMIZERS, ImageSettings, of_training
 from trainables.trial import Config, LabelForm, Trial
@@ -106,12 +106,12 @@ def built_model(build: Build, config: Config, data: Data, trial: Trial) -> OwnMo
 
     def new_model() -> keras.Model:
         keras.utils.set_random_seed(trial.seed)
-        with names_marked(), named_as_at_first():
+        with named_optimizers_marked(), keras_names_restarted():
             built = _built(build, config, data)
         return checked(built, data)
 
     def rebuild() -> keras.Model:
-        with keras_as_it_was():
+        with keras_settings_restored():
             return new_model()
 
     before = set(_noted(config))
@@ -160,7 +160,7 @@ def own_engine(
 
     What the user sets for all of Keras (a policy of mixed precision, say) holds for this trial only.
     """
-    with keras_as_it_was():
+    with keras_settings_restored():
         own = built_model(build, config, data, trial)
         check_is_new(own.model)
         settings = ImageSettings.of(of_training(config))

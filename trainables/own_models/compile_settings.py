@@ -75,7 +75,7 @@ def _take(model: keras.Model, name: str, asked: float) -> None:
 
 
 @contextmanager
-def names_marked() -> Iterator[None]:
+def named_optimizers_marked() -> Iterator[None]:
     """Mark, within the block, optimizers that Keras makes from a name alone, for `take_configuration` to recognize."""
     found: Any = keras.src.optimizers
     get = found.get
@@ -93,7 +93,7 @@ def names_marked() -> Iterator[None]:
         found.get = get
 
 
-def said(model: keras.Model) -> Mapping[str, Any]:
+def compile_arguments(model: keras.Model) -> Mapping[str, Any]:
     """Return the arguments of `compile` as they were given."""
     config = getattr(model, "_compile_config", None)
     return {} if config is None else config.config
@@ -104,7 +104,7 @@ def reset_metrics(model: keras.Model) -> None:
 
     Keras does so only from the second epoch on, when it has seen the metrics.
     """
-    given = [said(model).get(name) for name in ("metrics", "weighted_metrics")]
+    given = [compile_arguments(model).get(name) for name in ("metrics", "weighted_metrics")]
     for metric in keras.tree.flatten(given):
         if isinstance(metric, keras.metrics.Metric):
             metric.reset_state()
@@ -162,7 +162,7 @@ def _module(thing: Any) -> str:
 
 def reason_for_fit_of_compile(model: keras.Model, units: int) -> str | None:
     """Return why what was compiled needs `fit`, in words, or None where the compiled program does the same."""
-    arguments = said(model)
+    arguments = compile_arguments(model)
     if not _is_known_loss(model.loss, units):
         return "the compiled loss is another one than that of class numbers"
     if arguments.get("metrics") not in (["accuracy"], "accuracy"):

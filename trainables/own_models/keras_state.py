@@ -21,7 +21,7 @@ _at_first: dict[str, dict[str, int]] = {}
 
 
 @contextmanager
-def keras_as_it_was() -> Iterator[None]:
+def keras_settings_restored() -> Iterator[None]:
     """Restore, after the block, what a user's code sets for all of Keras within it.
 
     Where no policy is set there is none in the block either, so that Keras makes one of the `floatx` that is set there.
@@ -38,7 +38,7 @@ def keras_as_it_was() -> Iterator[None]:
 
 
 @contextmanager
-def named_as_at_first() -> Iterator[None]:
+def keras_names_restarted() -> Iterator[None]:
     """Let Keras number names in the block as in the first such block of the process, and go on behind all of them.
 
     A metric without a name is then `auc` in every trial, and not `auc_1` in the second; KerasTuner, too, has Keras

@@ -24,7 +24,7 @@ from trainables.engines.contract import BEGINS_ANEW, COMPILED, EVALUATED_AT_ONCE
 from trainables.engines.keras_fit import KerasFit
 from trainables.errors import TrainableError
 from trainables.own_models.choice import Build, OwnModel, built_model, fit_engine
-from trainables.own_models.keras_state import for_another_thread, keras_as_it_was
+from trainables.own_models.keras_state import for_another_thread, keras_settings_restored
 from trainables.own_models.reuse import check_is_new
 from trainables.settings.image import ImageSettings, of_training
 from trainables.training.early_stopping import followed_metric
@@ -54,7 +54,7 @@ def train_by_users_fit(
     if config.get("engine") == COMPILED:
         raise TrainableError("engine is 'compiled', and the model is trained by a `fit` of its own. Expected 'auto'.")
     trial.facts |= {"engine": FIT, "engine_reason": f"it is trained by a `fit` of its own; {BEGINS_ANEW}"}
-    with keras_as_it_was():
+    with keras_settings_restored():
         engine, own, seen, returned = yield from _stepwise(
             lambda report: _train(build, fit, data, config, trial=trial, report=report)
         )
