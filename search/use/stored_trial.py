@@ -80,7 +80,10 @@ class StoredTrial:
         """The classes in the order in which a model has them, by number where the data set names none."""
         data = self.manifest["dataset"]
         if data is None or not data["num_classes"]:
-            raise SearchError(f"{self.experiment.path} has no data set with classes; expected a search of classifiers.")
+            raise SearchError(
+                f"{self.experiment.path} has no data set with classes, or a function gave it; expected a named one. "
+                "Load this model by trainables.image_classifier.load_model."
+            )
         return tuple(data["class_names"]) or tuple(str(number) for number in range(data["num_classes"]))
 
     @property

@@ -58,3 +58,8 @@ def test_trainable_that_may_leave_the_validation_data_out_is_not_refitted(tmp_pa
     with pytest.raises(SearchError, match="does not declare that it can train on the validation data too"):
         refit([trial_of(given)], 1, None, Console())
     assert not (given.path / "refit").exists()
+
+
+def test_model_of_data_that_only_trials_know_is_said_to_be_loaded_otherwise() -> None:
+    with pytest.raises(SearchError, match=r"or a function gave it.*Load this model by trainables"):
+        trial_of(stored("given")).class_names  # noqa: B018
