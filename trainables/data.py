@@ -32,8 +32,11 @@ class Split:
 
     @property
     def images(self) -> NDArray[Any]:
-        """The only input, for data such as images, which have one."""
-        assert not isinstance(self.inputs, Mapping)
+        """The only input, for data such as images; raises TrainableError where there are several."""
+        if isinstance(self.inputs, Mapping):
+            raise TrainableError(
+                f"the data have the inputs {', '.join(self.inputs)}; expected one. Use `take()[0][NAME]`."
+            )
         return self.inputs
 
     @property
@@ -47,9 +50,12 @@ class Split:
             return {name: array[index] for name, array in self.inputs.items()}, self.targets[index]
         return self.inputs[index], self.targets[index]
 
-    def take(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return the split's own images, shape (n, height, width, channels), and labels, shape (n,), in memory."""
-        return self.images[self.index], self.targets[self.index]
+    def take(self) -> tuple[Any, NDArray[Any]]:
+        """Return the split's own inputs, such as images of shape (n, height, width, channels), and targets, in memory.
+
+        Several inputs are a dict of arrays by their names.
+        """
+        return self.rows(self.index)
 
 
 @dataclass(frozen=True)

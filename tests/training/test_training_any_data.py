@@ -77,6 +77,10 @@ def test_several_inputs_go_by_their_names(tmp_path: Path) -> None:
 
     def build(_config: Any, data: Any) -> keras.Model:
         assert data.input_shape == {"row": (4,), "words": (3,)}
+        inputs, _ = data.train.take()
+        assert inputs["row"].shape == (180, 4)
+        with pytest.raises(TrainableError, match="the data have the inputs row, words; expected one"):
+            _ = data.train.images
         row, ids = keras.Input((4,), name="row"), keras.Input((3,), name="words", dtype="int32")
         both = layers.Concatenate()([row, layers.Flatten()(layers.Embedding(50, 2)(ids))])
         return keras.Model({"row": row, "words": ids}, layers.Dense(2, "softmax")(both))
@@ -156,11 +160,14 @@ def test_a_metric_that_trials_share_begins_each_of_them_at_nothing() -> None:
 class Counting(Batches):
     """Batches that change from epoch to epoch."""
 
-    epochs = 0
+    epochs, begun = 0, 0
 
     def __getitem__(self, place: int) -> Any:
         inputs, targets = super().__getitem__(place)
-        return inputs + np.float32(0.1 * self.epochs), targets
+        return inputs + np.float32(0.1 * self.epochs + 0.01 * self.begun), targets
+
+    def on_epoch_begin(self) -> None:
+        self.begun += 1
 
     def on_epoch_end(self) -> None:
         self.epochs += 1
@@ -185,9 +192,9 @@ def test_a_py_dataset_has_the_order_and_the_epochs_that_one_call_of_fit_gives_it
         model.compile(keras.optimizers.SGD(0.03), "sparse_categorical_crossentropy", metrics=["accuracy"])
         return model
 
-    reports, trial = trained(build, (Counting(0, 200), Batches(200, 260), Batches(260, 300)), epochs=3)
+    reports, trial = trained(build, (Counting(0, 200), Counting(200, 260), Batches(260, 300)), epochs=3)
     keras.utils.set_random_seed(trial.seed)
-    plain = build().fit(Counting(0, 200), validation_data=Batches(200, 260), epochs=3, verbose=0).history
+    plain = build().fit(Counting(0, 200), validation_data=Counting(200, 260), epochs=3, verbose=0).history
     for name, values in plain.items():
         np.testing.assert_allclose([one[name] for one in reports[:-1]], values, rtol=1e-5)
 
@@ -213,7 +220,7 @@ def test_a_py_dataset_that_is_made_anew_counts_on_where_its_trial_was_cut_off(tm
     again = list(train_with(build)(config, Trial(seed=1, checkpoint=tmp_path)))
     assert [one["epoch"] for one in (*first, *again[:-1])] == [1, 2, 3, 4]
     assert len(rest) == len(again)
-    uncut, resumed = ([given.epochs for given in pair] for pair in made)
+    uncut, resumed = ([(given.epochs, given.begun) for given in pair] for pair in made)
     assert resumed == uncut
 
 

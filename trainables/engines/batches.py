@@ -84,10 +84,10 @@ def check_gave_batches(split: Any, seen: bool, where: str) -> None:
 
 @contextmanager
 def told_as_by_one_fit(given: Any, *, is_first: bool) -> Iterator[None]:
-    """Let a PyDataset hear of the ends of its epochs, within a call of `fit`, as if all epochs were one call.
+    """Let a PyDataset of training hear of the ends of its epochs, within a call of `fit`, as if all were one call.
 
     Keras looks at the first batches before it trains, and tells the data set that this was the end of an epoch: once in
-    a training, and so only in its first call.
+    a training, and so only in its first call. Data for validation are told so before every validation.
     """
     if not isinstance(given, keras.utils.PyDataset):
         yield
@@ -105,11 +105,19 @@ def told_as_by_one_fit(given: Any, *, is_first: bool) -> Iterator[None]:
         vars(given).pop("on_epoch_end", None)
 
 
-def tell_of_epochs(given: Any, epochs: int) -> None:
-    """Tell a PyDataset that is made anew of the ends of the epochs that were trained before a trial was cut off."""
-    if isinstance(given, keras.utils.PyDataset):
-        for _ in range(epochs):
-            given.on_epoch_end()
+def tell_of_epochs(train: Any, validation: Any, epochs: int) -> None:
+    """Tell each PyDataset, which is made anew, of the epochs that were trained before a trial was cut off.
+
+    Keras tells data for validation before it validates that an epoch of theirs has ended, and afterwards once more.
+    """
+    for _ in range(epochs):
+        if isinstance(train, keras.utils.PyDataset):
+            train.on_epoch_begin()
+            train.on_epoch_end()
+        if isinstance(validation, keras.utils.PyDataset):
+            validation.on_epoch_end()
+            validation.on_epoch_begin()
+            validation.on_epoch_end()
 
 
 @lru_cache(maxsize=4)

@@ -100,14 +100,12 @@ class KerasFit:
         """
         examples = self._trained.batches(data.train, settings.batch_size, order)
         validation = self._evaluated.batches(data.validation, evaluation_batch(settings, self.model))
-        is_first = not self._callbacks.has_begun
         if isinstance(data.train, Split):
             _make_variables(self.model, examples.element_spec)
         rate = RateOfEpoch()
         with (
             _goes_on(self.model),
-            told_as_by_one_fit(examples, is_first=is_first),
-            told_as_by_one_fit(validation, is_first=is_first),
+            told_as_by_one_fit(examples, is_first=not self._callbacks.has_begun),
             self._callbacks.one_epoch(settings.epochs) as callbacks,
         ):
             history = self.model.fit(

@@ -79,8 +79,7 @@ def train_stage(
     settings = ImageSettings.of(config)
     stopping = EarlyStopping(engine, settings, config, stage.best)
     epoch, first_loss = _resume(trial, stage, engine, stopping) or (stage.before, stage.first_loss)
-    for given in (data.train, data.validation):
-        tell_of_epochs(given, epoch - stage.before)
+    tell_of_epochs(data.train, data.validation, epoch - stage.before)
     while epoch < stage.before + stage.epochs and not (stopping.stop_training or engine.stops):
         epoch += 1
         own_epoch = epoch - stage.begins
