@@ -45,7 +45,8 @@ ORDER_INSIDE = {
     "trainables.finished": "formats measure ensemble classifier",
     "trainables.networks": "build plain_stacks inception two_conv resnet convolution head augmentation",
     "trainables.backbones": "whole pieces extractor head features network",
-    "trainables.training": "regimes fitting growth users_fit prepared checkpoint early_stopping outcome tables",
+    "trainables.training": "regimes fitting growth users_fit stepwise prepared checkpoint early_stopping outcome "
+    "tables",
     "trainables.engines": "keras_fit users_callbacks mixing contract initial_weights runtime layers device batches "
     "classes seeds",
     "trainables.datasets": "load find locate arrays photos containers settings decoded catalogue download splits "

@@ -121,6 +121,48 @@ def test_a_loop_of_ones_own_reports_what_it_tells_the_callbacks() -> None:
     assert "test_accuracy" in last
 
 
+def test_a_model_that_is_trained_within_another_is_tested_with_the_weights_of_its_best_epoch() -> None:
+    kept: list[Any] = []
+
+    class Around(keras.Model):
+        def __init__(self, inner: keras.Model) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def call(self, images: Any, training: bool | None = None) -> Any:
+            return self.inner(images, training=training)
+
+    def fit(_config: Any, model: Any, x: Any, y: Any, callbacks: Any = (), **kwargs: Any) -> Any:
+        outer = Around(model)
+        outer.compile(keras.optimizers.SGD(0.01), model.loss, metrics=["accuracy"])
+        keeps = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: kept.append(model.evaluate(*digits_test())[1]))
+        return outer.fit(x, y, callbacks=[keeps, *callbacks], verbose=0, **kwargs)
+
+    *epochs, last = started(fit, metric="val_accuracy", mode="min")  # The worst is the first, or soon after it.
+    chosen = min(range(3), key=lambda number: epochs[number]["val_accuracy"])
+    assert last["test_accuracy"] == pytest.approx(kept[chosen])
+    assert kept[chosen] != kept[2]
+
+
+def digits_test() -> tuple[Any, Any]:
+    images, labels = digits().test.take()
+    return images.astype("float32"), labels
+
+
+@pytest.mark.parametrize("reports", [True, False])
+def test_a_fit_that_trains_another_model_than_it_is_given_has_no_test_and_says_so(reports: bool) -> None:
+    def fit(_config: Any, _model: Any, *args: Any, callbacks: Any = (), **kwargs: Any) -> Any:
+        return build().fit(*args, callbacks=callbacks if reports else None, verbose=0, **kwargs)
+
+    trial = Trial(seed=1)
+    *epochs, last = started(fit, trial)
+    assert [report["epoch"] for report in epochs if reports] == ([1, 2, 3] if reports else [])
+    assert epochs[-1]["val_accuracy"] > 0
+    assert last == {"num_parameters": 650, "num_trainable_parameters": 650}
+    assert "has not trained the model that build gave" in trial.facts["engine_reason"]
+    assert trial.save_model is None
+
+
 @pytest.mark.parametrize(("result", "epochs"), [(0.5, [0.5]), ({"score": 0.7}, [0.7])])
 def test_a_fit_that_reports_nothing_is_read_by_what_it_returns(result: Any, epochs: list[float]) -> None:
     reports = list(started(lambda *_, **__: result, metric="score", mode="max"))

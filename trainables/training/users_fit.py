@@ -1,8 +1,7 @@
 """Training by the user's own `fit`, which is called as KerasTuner calls the `fit` of a HyperModel.
 
 Such a function calls `model.fit` once for all epochs, or has a loop of its own, so it cannot be asked for one epoch at
-a time. It therefore runs in a thread that waits at every report until the trial goes on; only one of the two works at
-any time. When the trial is closed meanwhile, the report raises in that thread, so that its `finally` clauses run.
+a time, and runs stepwise.
 """
 
 from __future__ import annotations
@@ -11,12 +10,11 @@ import functools
 import math
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from queue import SimpleQueue
-from threading import Thread
-from typing import Any, TypeVar
+from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from trainables.data import Data, Split
 from trainables.engines.batches import Labels, as_given
@@ -24,24 +22,17 @@ from trainables.engines.contract import BEGINS_ANEW, COMPILED, EVALUATED_AT_ONCE
 from trainables.engines.keras_fit import KerasFit
 from trainables.errors import TrainableError
 from trainables.own_models.choice import Build, OwnModel, built_model, fit_engine
-from trainables.own_models.keras_state import for_another_thread, keras_settings_restored
+from trainables.own_models.keras_state import keras_settings_restored
 from trainables.own_models.reuse import check_is_new
 from trainables.settings.image import ImageSettings, of_training
 from trainables.training.early_stopping import followed_metric
 from trainables.training.outcome import finish, known_sizes
+from trainables.training.stepwise import stepwise
 from trainables.trial import Config, DatasetInfo, Metrics, Origin, Trial, check_loss
 
 Fit = Callable[..., Any]
 """Takes (config, model, x, y, validation_data=, epochs=, callbacks=); gives a History, metrics, or the metric's
 value."""
-CLOSING_S = 60.0
-"""Longest wait for the thread of a closed trial to end, in seconds."""
-
-T = TypeVar("T")
-
-
-class _Closed(BaseException):
-    """Tells the user's thread that the trial was closed; no `except Exception` of the user's can catch it."""
 
 
 def train_by_users_fit(
@@ -55,9 +46,14 @@ def train_by_users_fit(
         raise TrainableError("engine is 'compiled', and the model is trained by a `fit` of its own. Expected 'auto'.")
     trial.facts |= {"engine": FIT, "engine_reason": f"it is trained by a `fit` of its own; {BEGINS_ANEW}"}
     with keras_settings_restored():
-        engine, own, seen, returned = yield from _stepwise(
+        engine, own, seen, returned = yield from stepwise(
             lambda report: _train(build, fit, data, config, trial=trial, report=report)
         )
+        if seen is None:
+            print(f"{_UNTRAINED}: there is no test, and no model is kept. Train the model that fit is given.")
+            trial.facts["engine_reason"] += f"; {_UNTRAINED}, so that it is not tested"
+            yield {**returned, **known_sizes(engine.model)}
+            return
         if other := _measured_otherwise(engine, data, seen):
             print(f"{other}. The test is on unchanged data: let the model itself change them, in a layer.")
             trial.facts["engine_reason"] += f"; {other}"
@@ -66,9 +62,12 @@ def train_by_users_fit(
 
 def _train(
     build: Build, fit: Fit, data: Data, config: Config, *, trial: Trial, report: Callable[[Metrics], None]
-) -> tuple[KerasFit, OwnModel, Metrics, Metrics]:
+) -> tuple[KerasFit, OwnModel, Metrics | None, Metrics]:
     """Return the engine with the best epoch's weights, the model, what `fit` reported of that epoch, and what else it
-    returned."""
+    returned.
+
+    What it reported is empty where that was of a model around this one, and None where this one was not trained.
+    """
     own = built_model(build, config, data, trial)
     check_is_new(own.model)
     # Read as from a plain dict: what a search then notes as read, their `build` or `fit` has asked for.
@@ -82,7 +81,8 @@ def _train(
         # Keras would keep our metric where the user's own loop calls `compile` without naming one.
         model.compile = functools.partial(model.compile, metrics=[])
     told = {**ours, **trial.asked}
-    reporter = _Reporter(report, told)
+    initial = model.get_weights()
+    reporter = _Reporter(report, told, model)
     if "batch_size" in told:
         # The batch size is a default of this model's `fit`, because a HyperModel may pass one itself, and then it would
         # be passed twice.
@@ -103,7 +103,15 @@ def _train(
     else:
         for metrics in _of_result(result, metric):
             report(metrics)
-    return engine, own, reporter.restore_best(model), returned
+    is_trained = reporter.has_seen_it or not model.trainable_variables or _differ(initial, model.get_weights())
+    return engine, own, reporter.restore_best() if is_trained else None, returned
+
+
+_UNTRAINED = "its `fit` has not trained the model that build gave, but another one"
+
+
+def _differ(before: Sequence[NDArray[Any]], now: Sequence[NDArray[Any]]) -> bool:
+    return not all(np.array_equal(*pair) for pair in zip(before, now, strict=True))
 
 
 def _besides(result: Any, metric: str, epochs: Sequence[Metrics]) -> Metrics:
@@ -197,14 +205,20 @@ def _callbacks(settings: ImageSettings, config: Config, is_theirs: Callable[[str
 
 
 class _Reporter(keras.callbacks.Callback):
-    """Reports every epoch, and remembers the weights of the best one."""
+    """Reports every epoch, and remembers the weights that the model had after the best one.
 
-    def __init__(self, report: Callable[[Metrics], None], config: Config) -> None:
+    That model may be trained as a part of another one, whose epochs these are.
+    """
+
+    def __init__(self, report: Callable[[Metrics], None], config: Config, model: keras.Model) -> None:
         super().__init__()
         self.epochs: list[Metrics] = []
-        self._report = report
-        self._metric, mode = followed_metric(config)
+        self.has_seen_it = False
+        """Whether an epoch was that of the model itself."""
+        self._report, self._metric = report, str(config.get("metric", "val_accuracy"))
+        mode = config.get("mode") or ("min" if self._metric.endswith("loss") else "max")
         self._sign = 1 if mode == "max" else -1
+        self._measured = model
         self._best: tuple[float, list[Any], Metrics] | None = None
         self._first_loss: float | None = None
         self._began = time.perf_counter()
@@ -219,18 +233,19 @@ class _Reporter(keras.callbacks.Callback):
         self._first_loss = metrics.get("loss") if self._first_loss is None else self._first_loss
         check_loss(metrics, int(metrics["epoch"]), self._first_loss)
         self.epochs.append(metrics)
+        self.has_seen_it = self.has_seen_it or self.model is self._measured
         value = self._sign * metrics.get(self._metric, float("nan"))
-        if self.model is not None and (self._best is None or value > self._best[0]):
-            self._best = value, self.model.get_weights(), metrics
+        if self._best is None or math.isnan(self._best[0]) or value > self._best[0]:
+            self._best = value, self._measured.get_weights(), metrics
         self._report(metrics)
         self._began = time.perf_counter()
 
-    def restore_best(self, model: keras.Model) -> Metrics:
-        """Set the weights of the best epoch and return its report, empty where no epoch of this model was reported."""
-        if self._best is None or self.model is not model:
+    def restore_best(self) -> Metrics:
+        """Set the weights of the best epoch; returns its report where that was of this model itself, else nothing."""
+        if self._best is None:
             return {}
-        model.set_weights(self._best[1])
-        return self._best[2]
+        self._measured.set_weights(self._best[1])
+        return self._best[2] if self.has_seen_it else {}
 
 
 def _plain(logs: Mapping[str, Any]) -> Metrics:
@@ -250,39 +265,3 @@ def _of_result(result: Any, metric: str) -> list[Metrics]:
         f"fit gave a {type(result).__name__} and reported no epoch; expected the History of `model.fit`, a dict of "
         f"metrics, or the value of {metric}, or callbacks that are told of each epoch."
     )
-
-
-def _stepwise(body: Callable[[Callable[[Metrics], None]], T]) -> Generator[Metrics, None, T]:
-    """Run `body(report)` in a thread, yield what it reports, return what it returns, and raise what it raises."""
-    said: SimpleQueue[tuple[str, Any]] = SimpleQueue()
-    answers: SimpleQueue[bool] = SimpleQueue()
-    closed = False
-    take_state = for_another_thread()
-
-    def report(metrics: Metrics) -> None:
-        said.put(("report", metrics))
-        if closed or not answers.get():
-            raise _Closed
-
-    def run() -> None:
-        take_state()
-        try:
-            said.put(("result", body(report)))
-        except BaseException as error:  # Whatever it is, it belongs to the thread of the trial.
-            said.put(("error", error))
-
-    thread = Thread(target=run, name="fit", daemon=True)
-    thread.start()
-    try:
-        while True:
-            kind, value = said.get()
-            if kind == "result":
-                return value  # type: ignore[no-any-return]
-            if kind == "error":
-                raise value
-            yield value
-            answers.put(True)
-    finally:
-        closed = True
-        answers.put(False)
-        thread.join(CLOSING_S)
