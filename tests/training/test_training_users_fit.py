@@ -144,6 +144,20 @@ def test_a_model_that_is_trained_within_another_is_tested_with_the_weights_of_it
     assert kept[chosen] != kept[2]
 
 
+def test_the_best_epoch_of_a_loop_of_ones_own_is_the_one_with_the_lowest_error() -> None:
+    models: list[keras.Model] = []
+
+    def fit(_config: Any, model: Any, *_args: Any, callbacks: Any = (), **_: Any) -> None:
+        models.append(model)
+        for epoch, error in enumerate((0.5, 0.2, 0.9)):
+            model.set_weights([weight * 0 + error for weight in model.get_weights()])
+            for callback in callbacks:
+                callback.on_epoch_end(epoch, logs={"val_mean_absolute_error": error})
+
+    list(started(fit, metric="val_mean_absolute_error"))
+    assert models[0].get_weights()[1].tolist() == pytest.approx([0.2] * 10)
+
+
 def digits_test() -> tuple[Any, Any]:
     images, labels = digits().test.take()
     return images.astype("float32"), labels

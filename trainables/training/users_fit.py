@@ -215,8 +215,8 @@ class _Reporter(keras.callbacks.Callback):
         self.epochs: list[Metrics] = []
         self.has_seen_it = False
         """Whether an epoch was that of the model itself."""
-        self._report, self._metric = report, str(config.get("metric", "val_accuracy"))
-        mode = config.get("mode") or ("min" if self._metric.endswith("loss") else "max")
+        self._report = report
+        self._metric, mode = followed_metric(config)
         self._sign = 1 if mode == "max" else -1
         self._measured = model
         self._best: tuple[float, list[Any], Metrics] | None = None
