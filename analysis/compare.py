@@ -23,11 +23,11 @@ from search.errors import SearchError
 from search.experiment.existing import is_experiment
 from search.experiment.remote.resumable import experiments_of, stored_manifest
 from search.experiment.remote.store import ResultsPath, Store, parse_results_path
-from search.parsing import answer_shell
+from search.parsing import Parser, answer_shell
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m analysis.compare", description=(__doc__ or "").partition("\n")[0])
+    parser = Parser(prog="python -m analysis.compare", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "results", nargs="*", metavar="RESULTS", help=f"{PLACES}; one folder of several, or none: list what is there"
     )

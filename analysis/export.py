@@ -22,11 +22,11 @@ from search.experiment.remote.claim import is_written
 from search.experiment.remote.resumable import fetch_result, stored_manifest, why_none
 from search.experiment.remote.store import ResultsPath, Store, parse_results_path, reason
 from search.experiment.trackers import TRACKERS, check_ready, track
-from search.parsing import answer_shell
+from search.parsing import Parser, answer_shell
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m analysis.export", description=(__doc__ or "").partition("\n")[0])
+    parser = Parser(prog="python -m analysis.export", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("results", nargs="+", metavar="RESULTS", help=PLACES)
     parser.add_argument("--to", required=True, choices=TRACKERS)
     parser.add_argument(

@@ -16,11 +16,11 @@ from analysis.figures import KINDS, make, save
 from analysis.figures.drawing.fonts import lacking
 from analysis.load import load
 from search.errors import SearchError
-from search.parsing import answer_shell
+from search.parsing import Parser, answer_shell
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m analysis.figures", description=(__doc__ or "").partition("\n")[0])
+    parser = Parser(prog="python -m analysis.figures", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("results", nargs="+", metavar="RESULTS", help=PLACES)
     kinds = f"one or more of {', '.join(KINDS)} (default: all)"
     parser.add_argument("--kind", action="extend", nargs="+", choices=list(KINDS), metavar="KIND", help=kinds)

@@ -15,18 +15,20 @@ from analysis.command import PLACES, beside, deliver, run
 from analysis.load import load
 from analysis.report.page import page
 from search.errors import SearchError
-from search.parsing import answer_shell
+from search.parsing import Parser, answer_shell
 
 
 def report(words: list[str] | None = None) -> None:
     """Parse the words of the command line and write the page that they ask for; raises SearchError."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.report", description=(__doc__ or "").partition("\n")[0])
+    parser = Parser(prog="python -m analysis.report", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("results", nargs="+", metavar="RESULTS", help=PLACES)
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: report.html in the (first) experiment")
     parser.add_argument(
         "--serve", action="store_true", help="serve a page that follows the search, to this machine only"
     )
-    parser.add_argument("--port", type=int, help="with --serve (default: 8420, or a free one where that is taken)")
+    parser.add_argument(
+        "--port", type=_port, metavar="N", help="with --serve (default: 8420, or a free one where that is taken)"
+    )
     parser.add_argument(
         "--until-parent-ends", action="store_true", help="with --serve: end with the process that started this one"
     )
@@ -44,6 +46,13 @@ def report(words: list[str] | None = None) -> None:
     results = load(*options.results)
     output = beside(options.results[0], "report.html", options.output, "--output FILE for the report")
     deliver(page(results), output)
+
+
+def _port(text: str) -> int:
+    """Read the number of a port; 0 is any free one."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; expected a number from 0 to 65535")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Callable
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from analysis.command import run
+from analysis.compare import compare
 from analysis.configurations import configurations
+from analysis.export import export
+from analysis.figures.__main__ import figures
 from analysis.load import load
 from analysis.report import page
 from analysis.report.__main__ import report
@@ -166,3 +170,21 @@ def test_report_of_an_unfinished_search_says_so_in_one_line(tmp_path: Path, caps
 def test_options_that_do_not_go_together_are_refused(tmp_path: Path, words: list[str], told: str) -> None:
     with pytest.raises(SearchError, match=told):
         report([str(tmp_path), *words])
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "told"),
+    [
+        (report, ["a", "--serve", "--port", "99999"], "'99999' is no port"),
+        (compare, ["--format", "nope"], "invalid choice: 'nope'"),
+        (figures, [], "are required: RESULTS"),
+        (export, ["a", "--to", "nope"], "invalid choice: 'nope'"),
+    ],
+)
+def test_words_that_a_command_cannot_read_are_refused_in_one_line(
+    command: Callable[[list[str] | None], None], words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(command, words) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert told in lines[0]
