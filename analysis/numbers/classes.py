@@ -75,15 +75,3 @@ def per_class(predictions: Predictions) -> pd.DataFrame:
         f1 = 2 * right / (counts.sum(axis=0) + counts.sum(axis=1))
     columns = {"class": predictions.names, "images": counts.sum(axis=1), "precision": precision, "recall": recall}
     return pd.DataFrame({**columns, "f1": f1})
-
-
-def most_confused(predictions: Predictions, top: int = 5) -> pd.DataFrame:
-    """Return the pairs of classes most often confused: `true, predicted, images, share` of the true class."""
-    counts = predictions.confusion.copy()
-    totals = counts.sum(axis=1)
-    np.fill_diagonal(counts, 0)
-    order = np.argsort(-counts, axis=None, kind="stable")[:top]
-    pairs = [divmod(int(place), len(counts)) for place in order if counts.flat[place] > 0]
-    names = predictions.names
-    rows = [(names[t], names[p], int(counts[t, p]), counts[t, p] / totals[t]) for t, p in pairs]
-    return pd.DataFrame(rows, columns=["true", "predicted", "images", "share"])
