@@ -173,7 +173,7 @@ def _result(outcome: Outcome, seconds: float) -> Result:
         seconds=seconds,
         workers=len(outcome.search.recorder.workers),
         end=outcome.end,
-        enough=outcome.search.queue.enough if outcome.end is SearchEnd.ENOUGH else None,
+        enough=outcome.search.queue.found_enough() if outcome.end is SearchEnd.ENOUGH else None,
         on_a_part=count_on_a_part(ended),
         violating=sum(trial.violates is not None and trial.repeat_of is None for trial in ended),
         front=front(ended, plan.space.goals) if plan.space.objectives else (),
@@ -212,7 +212,7 @@ def _close_manifest(experiment: Experiment, outcome: Outcome) -> None:
     sessions = manifest["sessions"]
     sessions[-1] |= {"finished_at": now(), "end": str(outcome.end)}
     if outcome.end is SearchEnd.ENOUGH:
-        sessions[-1]["reason"] = outcome.search.queue.enough
+        sessions[-1]["reason"] = outcome.search.queue.found_enough()
     search = outcome.search
     leader = best(search.trials.ended.values(), search.plan.space.goals)
     model = search.recorder.best_model

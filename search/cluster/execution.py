@@ -241,6 +241,6 @@ class _Run:
         if self._search.queue.exhausted:
             return SearchEnd.EXHAUSTED
         ended_early = self._search.trials.configurations() < self._plan.trials
-        if ended_early and self._search.queue.enough is not None:
+        if ended_early and self._search.queue.found_enough() is not None:
             return SearchEnd.ENOUGH
         return SearchEnd.EPOCH_BUDGET if ended_early and self._search.queue.is_out_of_epochs else SearchEnd.FINISHED

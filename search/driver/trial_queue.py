@@ -72,9 +72,8 @@ class TrialQueue:
         budget = self._plan.options.epoch_budget
         return budget is not None and self._trials.epochs >= budget
 
-    @property
-    def enough(self) -> str | None:
-        """Why the search ends by itself, with what it has found; None where it does not."""
+    def found_enough(self) -> str | None:
+        """Why the search ends by itself, after a look at what has ended since the last call; None where it goes on."""
         for ended in islice(self._trials.ended.values(), self._heard, None):
             self._heard += 1
             if ended.repeat_of is None and ended.state is not TrialState.FAILED:
@@ -98,7 +97,7 @@ class TrialQueue:
     @property
     def left(self) -> int:
         """How many configurations may still begin."""
-        ends = self.is_out_of_epochs or self.enough is not None
+        ends = self.is_out_of_epochs or self.found_enough() is not None
         return 0 if ends else max(0, self._plan.trials - self._trials.configurations())
 
     @property

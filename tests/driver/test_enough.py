@@ -95,14 +95,14 @@ def test_search_begins_nothing_new_keeps_its_trials_and_goes_on_without_the_opti
     values = iter(VALUES)
     world.run(lambda spec: next(values))
     assert len(world.states()) == 2
-    assert world.search.queue.enough == "value 0.7 reaches the target of 0.6"
+    assert world.search.queue.found_enough() == "value 0.7 reaches the target of 0.6"
     world.resume(target=0.6)
     world.run(lambda spec: next(values))
     assert len(world.states()) == 2
     world.resume(target=None, patience=3)
     world.run(lambda spec: next(values))
     assert len(world.states()) == 8
-    assert world.search.queue.enough == "3 configurations have not improved value 0.8"
+    assert world.search.queue.found_enough() == "3 configurations have not improved value 0.8"
     world.close()
 
 

@@ -110,7 +110,7 @@ def test_patience_ends_a_search_when_its_front_stands_still(several: Make) -> No
     results = {**SIZES, "00004": (0.7, 950.0), "00005": (0.6, 700.0), "00006": (1.0, 1.0)}
     assert end_all(world, results)[-1] == "00005", "00003 was better by its size alone, and counts"
     told = "2 configurations have not extended the front of 3 configurations by value and num_parameters"
-    assert world.search.queue.enough == told
+    assert world.search.queue.found_enough() == told
 
 
 def test_resumed_search_keeps_its_front_until_a_better_trial_pushes_one_out(several: Make) -> None:
