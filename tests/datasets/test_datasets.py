@@ -175,8 +175,11 @@ def test_fingerprint_follows_the_content_and_not_the_file(tmp_path: Path) -> Non
         ({"x_train": np.zeros((60, 6, 4))}, r"rows of float32 \(6, 4\) and uint8 \(6, 5\) in its splits"),
         ({"y_train": np.zeros(59, int)}, r"inputs \(60, 6, 5\), targets \(59,\); expected the same number of rows"),
         ({"x_test": np.zeros((30, 7, 5), np.uint8)}, r"\(6, 5\) and \(7, 5\); expected one shape"),
-        ({"y_train": np.full(60, 4)}, "1 of these classes without an image"),
-        ({"y_test": np.full(30, -1)}, "run from -1 to 2"),
+        ({"y_train": np.full(60, 4)}, "whole numbers from 0 to 4, of which some have no example"),
+        ({"y_test": np.full(30, -1)}, "whole numbers from -1 to 2"),
+        ({"y_test": np.full(30, 10**12)}, "whole numbers from 0 to 1000000000000, of which some have no example"),
+        ({"y_train": np.zeros(60, int), "y_test": np.zeros(30, int)}, "from 0 to 0, .*; expected two or more classes"),
+        ({"x_test": np.zeros((0, 6, 5), np.uint8), "y_test": np.zeros(0, int)}, "has a split without images"),
     ],
 )
 def test_npz_file_of_another_layout_is_refused(tmp_path: Path, changed: dict[str, Any], message: str) -> None:

@@ -115,6 +115,7 @@ def test_arrays_that_are_not_read_are_told(tmp_path: Path) -> None:
         ({"x_train": TABLE, "x_train_more": TABLE, "y_train": CLASSES}, r"several inputs as x_train_NAME"),
         ({"x_train": TABLE[:80], "y_train": CLASSES}, r"inputs \(80, 4\), targets \(90,\); expected the same number"),
         ({"x_train": TABLE, "y_train": CLASSES + 17}, r"whole numbers from 17 to 19, of which some have no example"),
+        ({"x_train": TABLE, "y_train": np.full(90, "oak")}, r"the targets of .* are all 'oak'; expected two or more"),
         ({"x_train": TABLE, "y_train": np.eye(5)[CLASSES]}, r"one-hot rows of 5 classes, of which 2 have no example"),
         (
             {f"{a}_{split}": TABLE for a in "xy" for split in ("train", "val", "valid")},

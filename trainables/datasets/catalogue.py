@@ -86,7 +86,7 @@ def digest(*parts: str | bytes) -> str:
     return total.hexdigest()
 
 
-READING = 9
+READING = 10
 """Version in the names of cache entries; it is raised when their fields, or how files are read, change."""
 
 

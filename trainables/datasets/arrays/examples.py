@@ -227,6 +227,10 @@ def _classes(targets: NDArray[Any], where: str) -> tuple[NDArray[Any], tuple[str
         targets = targets[:, 0]
     if targets.dtype.kind in "US" and targets.ndim == 1:
         names, numbers = np.unique(targets, return_inverse=True)
+        if len(names) < 2:
+            raise TrainableError(
+                f"the targets of {where} are all '{shown(str(names[0]))}'; expected two or more classes."
+            )
         return numbers.astype(np.int64), tuple(shown(str(name)) for name in names)
     if targets.dtype.kind in "US":
         raise TrainableError(f"the targets of {where} are text of shape {targets.shape}; expected one class a row.")
@@ -235,15 +239,23 @@ def _classes(targets: NDArray[Any], where: str) -> tuple[NDArray[Any], tuple[str
         targets = targets.argmax(axis=1)
     if targets.dtype.kind not in "iu" or targets.ndim != 1:
         return targets, ()
-    targets = targets.astype(np.int64)
-    counts = np.bincount(targets) if targets.min() >= 0 and targets.max() <= len(targets) else np.zeros(1)
+    return targets.astype(np.int64), numbered_classes(targets, where)
+
+
+def numbered_classes(targets: NDArray[Any], where: str) -> tuple[str, ...]:
+    """Return the names of classes that are given by whole numbers, which are their numbers.
+
+    Raises TrainableError where these do not count two or more classes from 0 on.
+    """
+    least, largest = int(targets.min()), int(targets.max())
+    counts = np.bincount(targets.astype(np.int64)) if least >= 0 and largest <= len(targets) else np.zeros(1)
     if not counts.all() or len(counts) < 2:
         raise TrainableError(
-            f"the targets of {where} are whole numbers from {targets.min()} to {targets.max()}, of which some have no "
-            "example; expected two or more classes from 0 on, each with examples. Give numbers that are no classes as "
-            "floating point."
+            f"the targets of {where} are whole numbers from {least} to {largest}, of which some have no example; "
+            "expected two or more classes from 0 on, each with examples. Number them so or give names as text, or give "
+            "numbers that are no classes as floating point."
         )
-    return targets, tuple(str(number) for number in range(len(counts)))
+    return tuple(str(number) for number in range(len(counts)))
 
 
 def _check_every_unit(targets: NDArray[Any], where: str) -> None:

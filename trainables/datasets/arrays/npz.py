@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.datasets.arrays.examples import Examples, joined
+from trainables.datasets.arrays.examples import Examples, joined, numbered_classes
 from trainables.datasets.catalogue import Catalogue, Image, Size, digest, same_contents
 from trainables.datasets.names import reason, shown
 from trainables.datasets.photos.resize import resized
@@ -63,7 +63,9 @@ class NpzSource:
         parts, notes = self._read()
         if not _are_images(parts):
             return replace(joined(parts, self.where).catalogue(self.identity()), notes=notes)
-        found = array_catalogue(self.name, *_joined_images(self.where, parts), self.identity())
+        images, labels, roles = _joined_images(self.where, parts)
+        names = numbered_classes(labels, self.where)
+        found = array_catalogue(self.name, names, images, labels.astype(np.int64), roles, fingerprint=self.identity())
         is_column = all(y.ndim == 2 for _, y in parts.values())
         return replace(found, label_form=LabelForm.COLUMN if is_column else LabelForm.NUMBERS, notes=notes)
 
@@ -136,16 +138,18 @@ def _are_images(parts: Mapping[int, tuple[Any, Any]]) -> bool:
 
 def _joined_images(
     where: str, parts: Mapping[int, tuple[Any, Any]]
-) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int8]]:
-    """Return all images, shape (n, height, width, channels), labels and roles."""
+) -> tuple[NDArray[np.uint8], NDArray[Any], NDArray[np.int8]]:
+    """Return all images, shape (n, height, width, channels), labels and roles; raises TrainableError for none."""
     images, labels = zip(*parts.values(), strict=True)
     if len({x.shape[1:] for x in images}) > 1:
         raise TrainableError(
             f"{where} has images of shape {' and '.join(str(x.shape[1:]) for x in images)}; expected one shape."
         )
+    if not all(len(x) for x in images):
+        raise TrainableError(f"{where} has a split without images; expected some in each.")
     whole = np.concatenate(images).reshape(-1, *images[0].shape[1:3], *(images[0].shape[3:] or (1,)))
     roles = np.concatenate([np.full(len(x), role, np.int8) for role, x in zip(parts, images, strict=True)])
-    return whole, np.concatenate([y.ravel() for y in labels]).astype(np.int64), roles
+    return whole, np.concatenate([y.ravel() for y in labels]), roles
 
 
 @dataclass(frozen=True)
@@ -162,7 +166,8 @@ class DigitsSource:
     def catalogue(self) -> Catalogue:
         """Return the catalogue, in which no image is published as a test set."""
         images, labels = _read_digits()
-        return array_catalogue(self.name, images, labels, np.zeros(len(labels), np.int8), self.identity())
+        roles, names = np.zeros(len(labels), np.int8), numbered_classes(labels, self.where)
+        return array_catalogue(self.name, names, images, labels, roles, fingerprint=self.identity())
 
     def images(self, catalogue: Catalogue, size: Size) -> Iterator[tuple[int, Image]]:
         """Yield the images in the order of their rows."""
@@ -186,24 +191,19 @@ def _read_digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 def array_catalogue(
     name: str,
+    numbered: tuple[str, ...],
     images: NDArray[np.uint8],
     labels: NDArray[np.int64],
     roles: NDArray[np.int8],
+    *,
     fingerprint: str,
 ) -> Catalogue:
-    """Return the catalogue of images of one size; raises TrainableError for labels that leave a class empty."""
-    num_classes = int(labels.max(initial=-1)) + 1
-    counts = np.bincount(labels, minlength=num_classes) if labels.min(initial=0) >= 0 else np.zeros(1)
-    if not len(labels) or not counts.all():
-        raise TrainableError(
-            f"the labels of '{name}' run from {labels.min(initial=0)} to {num_classes - 1} and leave "
-            f"{int((counts == 0).sum())} of these classes without an image; expected every class from 0 on."
-        )
+    """Return the catalogue of images of one size; a published data set has its own names of the `numbered` classes."""
     names = CLASS_NAMES.get(name, ())
     height, width, channels = images.shape[1:]
     return Catalogue(
         fingerprint=fingerprint,
-        class_names=names if len(names) == num_classes else tuple(str(label) for label in range(num_classes)),
+        class_names=names if len(names) == len(numbered) else numbered,
         labels=labels,
         roles=roles,
         contents=same_contents([blake2b(image.tobytes(), digest_size=16).digest() for image in images]),
