@@ -14,9 +14,8 @@ from search.experiment.schema import CONFIG_PREFIX
 from search.experiment.states import TrialState
 from search.goals import Goals, Values, means
 from search.space import Space
+from search.space.definition import LEADERS
 
-LEADERS = 4
-"""Configurations that get a second seed."""
 LEAST = 2
 """Configurations that get every seed, however clear the lead."""
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from search.driver.giving_up import Faults
 from search.driver.kept_models import KeptModels
-from search.driver.ranking import LEADERS, best, front, scores
+from search.driver.ranking import best, front, scores
 from search.driver.rows import epoch_row, finished_row, running_row, said_of, score_of, write_log
 from search.driver.trials import ActiveTrial, EndedTrial, Trials
 from search.experiment.folder import Experiment
@@ -20,6 +20,7 @@ from search.goals import Values
 from search.planning.plan import Plan
 from search.sampling import Sampling
 from search.space.building.space_process import BuildApart
+from search.space.definition import LEADERS
 from search.space.loading import builds_of
 from search.stopping import Decision, StoppingRule
 from search.trial.messages import Metrics, Report, TrialEnd, WorkerId

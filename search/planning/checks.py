@@ -6,7 +6,7 @@ import dataclasses
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -31,29 +31,22 @@ _LATEST = Path("/tmp/ray/ray_current_cluster")
 _WAYS = "start one with `ray start --head`, or leave --address out to search on this machine."
 
 
-def check_search(plan: Plan) -> None:
-    """Raise SearchError, which says what to do, for the first thing of a search that cannot work."""
-    _check_interpreter()
-    _check_stopping(plan)
-    _check_population(plan)
-    _check_sampler(plan)
-    check_ready(plan.options.log)
-    _check_function(plan)
-    _check_resources(plan)
+def checked(plan: Plan, searches: bool = True) -> Plan:
+    """The plan with the digests of the files that its trials read.
 
-
-def with_files(plan: Plan) -> Plan:
-    """The plan with the digests of the files that its trials read; raises SearchError where they cannot be trained.
-
-    What a trainable does not declare is seen at its first report.
+    Raises SearchError, which says what to do, for the first thing that cannot work; without `searches`, where a stored
+    trial is trained again, only for what trains it.
     """
-    space, declaration = plan.space, declaration_of(plan.space.trainable)
-    check_known(space.goals, declaration.metrics)
-    try:
-        declaration.check(space.settings(), plan.dataset)
-        files = declaration.check_files(space.settings(), plan.dataset, plan.data_dir)
-    except TrainableError as error:
-        raise SearchError(str(error)) from None
+    if searches:
+        _check_interpreter()
+        _check_stopping(plan)
+        _check_population(plan)
+    files = _check_trainable(plan)
+    if searches:
+        _check_sampler(plan)
+        check_ready(plan.options.log)
+        _check_function(plan)
+        _check_resources(plan)
     return dataclasses.replace(plan, files=files)
 
 
@@ -121,6 +114,17 @@ def _check_population(plan: Plan) -> None:
         declaration_of(space.trainable).check_change(population.change, space.settings())
     except TrainableError as error:
         raise SearchError(f"population: {error}") from None
+
+
+def _check_trainable(plan: Plan) -> Mapping[str, str]:
+    """The digests of the files that trials read; what a trainable does not declare is seen at its first report."""
+    space, declaration = plan.space, declaration_of(plan.space.trainable)
+    check_known(space.goals, declaration.metrics)
+    try:
+        declaration.check(space.settings(), plan.dataset)
+        return declaration.check_files(space.settings(), plan.dataset, plan.data_dir)
+    except TrainableError as error:
+        raise SearchError(str(error)) from None
 
 
 def _check_sampler(plan: Plan) -> None:

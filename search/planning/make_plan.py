@@ -11,7 +11,7 @@ from pathlib import Path
 from search.errors import SearchError
 from search.experiment.remote.resumable import check_free
 from search.experiment.remote.store import Store
-from search.planning.checks import check_search, remarks, with_files
+from search.planning.checks import checked, remarks
 from search.planning.dataset import choose_dataset, data_folder
 from search.planning.options import Options
 from search.planning.overrides import notes_on_options, with_options
@@ -63,9 +63,8 @@ def make_plan(
         command=command,
         options=options,
     )
-    plan = with_files(plan)
+    plan = checked(plan, searches)
     if searches:
-        check_search(plan)
         plan = _with_known(plan, warn)
     if manifest is not None:
         check_unchanged(plan, manifest)

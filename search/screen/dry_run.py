@@ -11,6 +11,7 @@ from search.planning.plan import Plan
 from search.planning.resources import local_resources, slots
 from search.screen.measured import measured
 from search.space import Space
+from search.space.definition import LEADERS
 from search.stopping import PROPOSED_BY_MODEL, StoppingRule, expect, make_rule
 from search.wording import counted, show_value
 
@@ -130,10 +131,21 @@ def _expected(plan: Plan, rule: StoppingRule, at_once: int | None) -> list[tuple
     if plan.space.sampler == "mfgp" and rule.rungs():
         kept = max(kept, PROPOSED_BY_MODEL)
     found = expect(rungs, kept, epochs, plan.trials, plan.options.epoch_budget)
-    arrivals = [(f"{max(1, round(trials)):,}", f"epoch {epoch}") for epoch, trials in found.arrivals]
-    told = " trials reach ".join(arrivals[0]) + "".join(f", {trials} {epoch}" for trials, epoch in arrivals[1:])
-    told = f"about {told}; {round(found.epochs):,} epochs in all"
-    return [("expected", told), ("time", _time(plan, found.epochs, at_once))]
+    arrivals = [(max(1, round(trials)), f"epoch {epoch}") for epoch, trials in found.arrivals]
+    (first, where), *others = arrivals
+    told = f"about {first:,} {'trial reaches' if first == 1 else 'trials reach'} {where}"
+    told += "".join(f", {trials:,} {epoch}" for trials, epoch in others)
+    repeats = _most_repeats(plan.space, arrivals[-1][0]) * epochs
+    told += f"; {round(found.epochs + repeats):,} epochs in all"
+    if plan.space.repeats > 1:
+        told += f", up to {repeats:,} of them of repeats" if repeats else ", without those of repeats"
+    return [("expected", told), ("time", _time(plan, found.epochs + repeats, at_once))]
+
+
+def _most_repeats(space: Space, complete: int) -> int:
+    """How many repeats there are at most, where so many trials are complete; of a front nobody knows before."""
+    repeated = complete if space.repeat == "all" else 0 if space.objectives else min(complete, LEADERS)
+    return repeated * (space.repeats - 1)
 
 
 def _time(plan: Plan, epochs: float, at_once: int | None) -> str:

@@ -24,6 +24,8 @@ Config = dict[str, object]
 """One configuration: the active parameters of a space and their values."""
 SAMPLERS = ("mfgp", "tpe", "random", "grid", "qmc", "gp", "cmaes", "nsga2")
 STOPPING_RULES = ("asha", "median", "none")
+LEADERS = 4
+"""Leading configurations to which `repeats` gives a second seed; how many further ones, the spread decides."""
 _LEAST_PER_TRIAL: dict[str, Any] = {"cpus_per_trial": 0.01, "gpus_per_trial": 0}
 
 

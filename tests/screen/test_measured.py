@@ -70,6 +70,32 @@ def test_time_is_that_of_the_expected_epochs_as_measured(capsys: pytest.CaptureF
     assert told(capsys, every) == "about 1 min 12 s, at 2 s an epoch as in 2 trials of results/before"
 
 
+@pytest.mark.parametrize(
+    ("line", "epochs", "time"),
+    [
+        (
+            "--trials 4 --repeats 3",
+            "4 trials reach epoch 9; 108 epochs in all, up to 72 of them of repeats",
+            "3 min 36 s",
+        ),
+        (
+            "--trials 9 --repeats 2",
+            "9 trials reach epoch 9; 117 epochs in all, up to 36 of them of repeats",
+            "3 min 54 s",
+        ),
+        ("--trials 1", "1 trial reaches epoch 9; 9 epochs in all", "18 s"),
+    ],
+)
+def test_repeats_of_the_leading_configurations_are_expected_too(
+    line: str, epochs: str, time: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    searched("--name before")
+    assert main(["given.py", "--dry-run", "--max-concurrent", "1", "--stopping", "none", *line.split()]) == 0
+    said = capsys.readouterr().out
+    assert f" about {epochs}\n" in said
+    assert f" about {time}, at 2 s an epoch" in said
+
+
 def test_more_epochs_are_measured_by_fewer_and_another_width_by_none() -> None:
     searched("--name before")
     found = measured(planned("--set epochs=27"))
