@@ -67,17 +67,22 @@ def on_screen(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _texts(column: pd.Series, name: str) -> list[str]:
-    decimals = next((count for word, count in _DECIMALS.items() if word in name), None)
+    is_setting = name.startswith(CONFIG_PREFIX)
+    decimals = None if is_setting else next((count for word, count in _DECIMALS.items() if word in name), None)
     return [cell(value, decimals) for value in column]
 
 
 def cell(value: object, decimals: int | None = None) -> str:
-    """Return one value as text to be read: floats to four digits, or to `decimals` decimals, and null as a dash."""
+    """Return one value as text to be read: floats to four digits, or to `decimals` decimals, and null as a dash.
+
+    Numbers that are very large, or of which no decimal would remain, have four digits in any case.
+    """
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
         return NOTHING
     if isinstance(value, (float, np.floating)):
         number = float(value)
-        return f"{number:.{decimals}f}" if decimals is not None and abs(number) < 1e6 else f"{number:.4g}"
+        fits = decimals is not None and (number == 0 or 10**-decimals <= abs(number) < 1e6)
+        return f"{number:.{decimals}f}" if fits else f"{number:.4g}"
     return str(value)
 
 

@@ -17,6 +17,7 @@ from analysis.statistics import wilson
 from analysis.tables import configuration_table, group_table, trial_table
 from analysis.wording.formats import FORMATS, render
 from search.errors import SearchError
+from search.space import Float
 from tests.support.analysis_world import SPACE, searched, trial, write
 
 
@@ -279,3 +280,12 @@ def test_every_measured_number_of_a_configuration_is_the_mean_over_its_seeds(see
 
 def test_repeats_are_told_apart_from_trials(seeds: Path) -> None:
     assert "seeds: 2 complete, and 4 repeats." in trial_table(load(seeds)).notes
+
+
+def test_small_losses_and_settings_are_not_shown_as_zero(tmp_path: Path) -> None:
+    space = dataclasses.replace(SPACE, parameters={"loss_weight": Float(1e-6, 1.0, log=True)}, metric="val_loss")
+    rows = [trial(n, 0.9, {"loss_weight": weight}, val_loss=1.5e-6) for n, weight in enumerate((2e-5, 0.125))]
+    text = render(trial_table(load(write(tmp_path / "a", rows, space=space))), "text")
+    assert "1.5e-06" in text
+    assert "2e-05" in text
+    assert "0.125 " in text
