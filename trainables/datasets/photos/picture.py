@@ -144,11 +144,18 @@ def _plain(opened: PIL.Image.Image, *, grey: bool) -> PIL.Image.Image:
 
 
 def _upper_bits(found: PIL.Image.Image) -> PIL.Image.Image:
-    """Return the upper 8 of 16 bits of each pixel; those of the value that the file calls transparent are white."""
+    """Return the upper 8 of 16 bits of each pixel; those of the value that the file calls transparent are white.
+
+    Raises ValueError where those bits are empty, as of 8 bits that are written as 16, and for what is no such pixel.
+    """
     values = np.asarray(found).astype(np.int64)
     if values.max(initial=0) > 0xFFFF:
         raise ValueError("more than 16 bits a pixel")
     if values.min(initial=0) < 0:
         raise ValueError("pixels below zero")
+    if 0 < (brightest := values.max(initial=0)) < 1 << 8:
+        raise ValueError(
+            f"values up to {brightest} of 16 bits, black in the upper 8, which are read: write 8 bits a pixel"
+        )
     transparent = found.info.get("transparency")
     return PIL.Image.fromarray(np.where(values == transparent, 0xFF, values >> 8).astype(np.uint8))

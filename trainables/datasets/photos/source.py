@@ -109,19 +109,12 @@ def _catalogue(name: str, layout: Layout, sights: list[Sight]) -> Catalogue:
 
 
 def _depth(name: str, sights: list[Sight]) -> list[str]:
-    """Return a note where images of 16 bits a pixel use few of them, since the upper 8 are read.
-
-    Raises TrainableError where those leave nothing, as of 8 bits that are written as 16.
-    """
+    """Return a note where images of 16 bits a pixel use few of them, since the upper 8 are read."""
     deep = {sight.member: sight.brightest for sight in sights if sight.brightest is not None}
     brightest = max(deep.values(), default=0)
     if not brightest or brightest >= _WELL_USED:
         return []
-    which = f"{len(deep):,} images of '{name}', as {shown(min(deep))},"
-    told = f"{which} have 16 bits a pixel and values up to {brightest:,} only"
-    if brightest < 1 << 8:
-        raise TrainableError(
-            f"{told}: all black, since the upper 8 bits are read. Expected values up to 65,535. Write 8 bits a "
-            "pixel, or multiply by 257."
-        )
-    return [f"{told}: the upper 8 bits, which are read, hold {(brightest >> 8) + 1} shades of grey"]
+    return [
+        f"{len(deep):,} images of '{name}', as {shown(min(deep))}, have 16 bits a pixel and values up to {brightest:,} "
+        f"only: the upper 8 bits, which are read, hold {(brightest >> 8) + 1} shades of grey"
+    ]
