@@ -78,7 +78,7 @@ def draw_bars(axes: Axes, data: pd.DataFrame, measure: str, colour: str) -> None
     decimals = 4 if np.nanmax(np.abs(values)) <= 10 else None
     for row, end, value in zip(rows, ends, values, strict=True):
         if np.isfinite(value):
-            annotate_bar(axes, f"{value:.{decimals}f}" if decimals else cell(float(value)), end, row)
+            annotate_bar(axes, cell(float(value), decimals), end, row)
     longest = max(len(line) for name in names for line in name.splitlines())
     axes.xaxis.set_major_locator(MaxNLocator(3 if narrow() or longest > 60 else 6))
 

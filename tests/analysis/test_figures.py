@@ -5,16 +5,17 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from analysis.command import run
 from analysis.figures import KINDS, make, save
 from analysis.figures.__main__ import figures
-from analysis.figures.bars import bars
+from analysis.figures.bars import bars, draw_bars
 from analysis.figures.classes import images_per_class
 from analysis.figures.curves import group_curves
-from analysis.figures.drawing.style import BEST, GROUPS, PHONE, STATES, TEST, TRAIN, VALIDATION, phone
+from analysis.figures.drawing.style import BEST, GROUPS, PHONE, STATES, TEST, TRAIN, VALIDATION, panels, phone
 from analysis.load import load
 from analysis.numbers.by_epoch import curves, spread
 from search.errors import SearchError
@@ -162,3 +163,9 @@ def test_images_that_no_trial_had_are_not_counted_as_training_images(tmp_path: P
     table = images_per_class(load(write(tmp_path / "a", rows, dataset=dataset)))
     assert table["train"].tolist() == [50, 50, 20]
     assert table["train, not used"].tolist() == [450, 450, 180]
+
+
+def test_small_values_stand_beside_their_points_with_their_digits() -> None:
+    _, (axes,) = panels()
+    draw_bars(axes, pd.DataFrame({"validation": [1.5e-6, 0.25]}, index=["a", "b"]), "validation", BEST)
+    assert [text.get_text() for text in axes.texts] == ["1.5e-06", "0.2500"]
