@@ -98,6 +98,12 @@ def test_columns_of_numbers_and_of_truths_are_numbers() -> None:
     assert np.array_equal(inputs, np.column_stack([TABLE, CLASSES == 1]).astype(np.float32))
 
 
+def test_a_column_of_rows_of_one_length_is_a_table() -> None:
+    column = np.empty(90, object)
+    column[:] = list(TABLE)
+    assert np.array_equal(load(lambda config, trial: (column, CLASSES)).train.images, TABLE.astype(np.float32))
+
+
 def test_arrays_that_are_not_read_are_told(tmp_path: Path) -> None:
     known = {"x_train": TABLE[:60], "y_train": CLASSES[:60], "x_valid": TABLE[60:], "y_valid": CLASSES[60:]}
     assert (find_dataset(saved(tmp_path / "a.npz", **known), None, 0)).notes == ()
@@ -180,6 +186,11 @@ def test_function_may_divide_by_itself() -> None:
             r"the targets of .*\(\) are values of NoneType; expected an array",
         ),
         (([[1.5, "red"]] * 90, CLASSES), {}, r"the inputs of .*\(\) are values of float and str"),
+        (
+            (np.array([[0], [0, 1]] * 45, object), CLASSES),
+            {},
+            r"are rows of different lengths.* keras\.utils\.pad_seq",
+        ),
         ((TABLE, [0, 1, "unknown"] * 30), {}, r"the targets of .*\(\) are values of int and str"),
         ((np.ma.masked_greater(TABLE, 1), CLASSES), {}, r"the inputs of .*\(\) are partly hidden by a mask"),
         ((scipy.sparse.csr_matrix(TABLE), CLASSES), {}, r"the inputs of .*\(\) are a csr_matrix; expected an array"),

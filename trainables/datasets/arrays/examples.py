@@ -162,7 +162,8 @@ def _as_given(value: object, what: str, where: str) -> NDArray[Any]:
             array = _of_objects(array if hasattr(value, "dtype") else np.asarray(value, object))
     except ValueError:
         raise TrainableError(
-            f"{what} of {where} are rows of different lengths, or no array; expected an array, one row an example."
+            f"{what} of {where} are rows of different lengths, or no array; expected an array, one row an example. "
+            "keras.utils.pad_sequences makes rows of numbers as long as each other."
         ) from None
     if array.dtype.kind not in _INPUT_KINDS or array.ndim == 0:
         raise TrainableError(
@@ -181,7 +182,13 @@ _ALIKE: tuple[tuple[Any, type | None], ...] = (
 
 
 def _of_objects(array: NDArray[Any]) -> NDArray[Any]:
-    """Return Python's objects as numbers or as text, where all of them are; any other array stays as it is."""
+    """Return Python's objects, or rows of them, as numbers or as text, where all are; any other array stays as it is.
+
+    Raises ValueError for rows of different lengths.
+    """
+    if array.dtype.kind == "O" and any(isinstance(item, list | tuple | np.ndarray) for item in array.flat):
+        found = np.asarray(array.tolist())
+        array = np.asarray(array.tolist(), object) if found.dtype.kind in "OUS" else found
     if array.dtype.kind == "O" and array.size:
         for kinds, wanted in _ALIKE:
             if all(isinstance(item, kinds) for item in array.flat):
