@@ -23,6 +23,7 @@ from search.experiment.remote.resumable import fetch_result, stored_manifest, wh
 from search.experiment.remote.store import ResultsPath, Store, parse_results_path, reason
 from search.experiment.trackers import TRACKERS, check_ready, track
 from search.parsing import Parser, answer_shell
+from search.wording import error_text
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,8 +58,20 @@ def _export(address: str, to: str, output: Path | None) -> None:
                 raise SearchError(f"{files} holds event files already; remove it, or name another --output.")
         if _is_searched(place):
             raise SearchError(f"{told} is being searched; wait for its end, or search with --log {to}.")
-        count = track(to, root, folder)
+        count = _track(to, root, folder, told)
     print(f"{count} trials of {told} in {files if to == 'tensorboard' else to}")
+
+
+def _track(to: str, root: Path, folder: Path | None, told: str) -> int:
+    """Return how many trials were written; raises SearchError where a server or a disk does not take them."""
+    try:
+        return track(to, root, folder)
+    except SearchError:
+        raise
+    except Exception as error:  # Of libraries and servers of all kinds.
+        raise SearchError(
+            f"{told} cannot be written to {to} ({error_text(error)[:200]}); mend that and give the command again."
+        ) from None
 
 
 def _is_searched(place: ResultsPath) -> bool:

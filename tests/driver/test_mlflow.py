@@ -157,3 +157,15 @@ def test_names_that_mlflow_does_not_take_are_written_in_characters_that_it_takes
     assert {"lr _log_", "lr _log__", "größe/ü", "a/b", "a.b c"} < run.data.params.keys()
     assert curve(mlflow, run, "recall_5") == [(1, 0.5)]
     assert run.data.metrics["best.recall_5"] == 0.5
+
+
+def test_export_to_a_server_that_does_not_answer_is_refused_in_a_line(
+    make: Callable[..., World], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    world = make()
+    world.close()
+    assert run(export, [str(world.experiment.root), "--to", "mlflow"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{world.experiment.root} cannot be written to mlflow (MlflowException: API request to http")
