@@ -16,6 +16,7 @@ from analysis.command import run
 from analysis.export import export
 from search.experiment.states import TrialState
 from search.experiment.trackers import Tracking
+from search.experiment.trackers.tensorboard import TensorBoard
 from search.experiment.trackers.tracker import Row, Tracker
 from search.run import main
 from tests.support.search_world import World
@@ -43,6 +44,7 @@ for folder in sorted(pathlib.Path(sys.argv[1]).iterdir()):
         "status": end.session_end_info.status if end else None,
         "state": start.session_start_info.hparams["state"].string_value if start else None,
         "x": start.session_start_info.hparams["x"].number_value if start else None,
+        "own_state": start.session_start_info.hparams["config.state"].string_value if start else None,
         "texts": [t for t in read.Tags()["tensors"]],
     }
 print(json.dumps(found))
@@ -120,6 +122,12 @@ def test_trial_that_failed_and_is_run_again_has_its_second_end(make: Callable[..
         world.resume(retry_failed=True)
     found = tensorboard(folder)["00000"]
     assert (found["state"], found["status"], found["curve"]) == ("complete", 1, [[1, 0.75]])
+
+
+def test_setting_that_is_called_state_stands_beside_the_state(tmp_path: Path) -> None:
+    TensorBoard(tmp_path).take([{"trial_id": "00000", "state": "pruned", "epochs": 1, "config.state": "gas"}], [])
+    found = tensorboard(tmp_path)["00000"]
+    assert (found["state"], found["own_state"]) == ("pruned", "gas")
 
 
 class Heard(Tracker):

@@ -12,6 +12,7 @@ from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData, SessionEndI
 from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboardX.summary import hparams
 
+from search.experiment.schema import CONFIG_PREFIX, headings
 from search.experiment.states import TrialState
 from search.experiment.trackers.tracker import Row, Tracker, by_epoch, measured, settings
 
@@ -63,7 +64,9 @@ class TensorBoard(Tracker):
             writer.add_scalar(name, value, int(row["epochs"] or 0))
         if row.get("error"):
             writer.add_text("error", str(row["error"]))
-        configuration = {name: v if isinstance(v, (bool, int, float)) else str(v) for name, v in settings(row).items()}
+        named = {f"{CONFIG_PREFIX}{name}": value for name, value in settings(row).items()}
+        shown = headings(["state", *named])  # A setting may be called `state` as well.
+        configuration = {shown[name]: v if isinstance(v, (bool, int, float)) else str(v) for name, v in named.items()}
         experiment, begin, _ = hparams({**configuration, "state": str(row["state"])}, values)
         for summary in (experiment, begin, _session_end(row["state"])):
             writer.file_writer.add_summary(summary)
