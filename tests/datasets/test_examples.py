@@ -191,6 +191,11 @@ def test_function_may_divide_by_itself() -> None:
             {},
             r"are rows of different lengths.* keras\.utils\.pad_seq",
         ),
+        (
+            ([b"\x08\0", b"\x09"] * 45, CLASSES),
+            {},
+            r"the inputs of .*\(\) are text that ends in nulls, which NumPy would",
+        ),
         ((TABLE, [0, 1, "unknown"] * 30), {}, r"the targets of .*\(\) are values of int and str"),
         ((np.ma.masked_greater(TABLE, 1), CLASSES), {}, r"the inputs of .*\(\) are partly hidden by a mask"),
         ((scipy.sparse.csr_matrix(TABLE), CLASSES), {}, r"the inputs of .*\(\) are a csr_matrix; expected an array"),

@@ -56,7 +56,7 @@ ORDER_INSIDE = {
     "followed",
     "trainables.compiled": "kept_programs program objective eligible chunks optimizers schedules",
     "trainables.datasets.containers": "opening tar_file folder zip_file container",
-    "trainables.datasets.arrays": "not_finite npz functions examples",
+    "trainables.datasets.arrays": "not_finite npz functions examples given",
     "trainables.datasets.photos": "source parallel layout roles wording resize picture identical",
     "analysis": "report figures compare export tables findings numbers listing configurations load statistics stored "
     "wording command",

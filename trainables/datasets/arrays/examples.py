@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data import Inputs
+from trainables.datasets.arrays.given import array_of
 from trainables.datasets.cache import cached, open_array
 from trainables.datasets.catalogue import READING, Catalogue, digest
 from trainables.datasets.names import shown
@@ -19,8 +20,6 @@ from trainables.errors import TrainableError
 from trainables.trial import LabelForm
 
 _LAYOUT = "examples.json"
-_INPUT_KINDS = "fiubUS"
-"""NumPy's kinds of numbers and text; the others are Python's objects, dates and complex numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,69 +144,13 @@ def _length(given: Any) -> int:
 
 def _array(value: object, what: str, where: str) -> NDArray[Any]:
     """Return the value as an array of single-precision numbers, whole numbers or text."""
-    array = _as_given(value, what, where)
+    array = array_of(value, what, where)
     return array.astype(np.float32) if array.dtype.kind in "fb" else array
-
-
-def _as_given(value: object, what: str, where: str) -> NDArray[Any]:
-    """Return the value as an array of numbers, True and False, or text.
-
-    Raises TrainableError for anything else, and where NumPy would change it: values behind a mask, numbers among text.
-    """
-    if np.ma.is_masked(value):
-        raise TrainableError(f"{what} of {where} are partly hidden by a mask; expected all. Fill or drop them.")
-    try:
-        array = np.asarray(value)
-        if array.dtype.kind in "OUS":
-            array = _of_objects(array if hasattr(value, "dtype") else np.asarray(value, object))
-    except ValueError:
-        raise TrainableError(
-            f"{what} of {where} are rows of different lengths, or no array; expected an array, one row an example. "
-            "keras.utils.pad_sequences makes rows of numbers as long as each other."
-        ) from None
-    if array.dtype.kind not in _INPUT_KINDS or array.ndim == 0:
-        raise TrainableError(
-            f"{what} of {where} are {_kinds_of(value, array)}; expected an array of numbers or text, one row an "
-            "example. Turn categories and dates into numbers first."
-        )
-    return array
-
-
-_ALIKE: tuple[tuple[Any, type | None], ...] = (
-    (str, str),
-    (bytes, bytes),
-    (int | float | np.number | np.bool_, None),
-)
-"""Kinds of Python's objects that make an array where all are of one, and its type, or None for that of the numbers."""
-
-
-def _of_objects(array: NDArray[Any]) -> NDArray[Any]:
-    """Return Python's objects, or rows of them, as numbers or as text, where all are; any other array stays as it is.
-
-    Raises ValueError for rows of different lengths.
-    """
-    if array.dtype.kind == "O" and any(isinstance(item, list | tuple | np.ndarray) for item in array.flat):
-        found = np.asarray(array.tolist())
-        array = np.asarray(array.tolist(), object) if found.dtype.kind in "OUS" else found
-    if array.dtype.kind == "O" and array.size:
-        for kinds, wanted in _ALIKE:
-            if all(isinstance(item, kinds) for item in array.flat):
-                return np.asarray(array.tolist(), wanted)
-    return array
-
-
-def _kinds_of(value: object, array: NDArray[Any]) -> str:
-    """Return in words what was given in place of numbers or text."""
-    if array.dtype.kind != "O":
-        return f"{array.dtype} of shape {array.shape}"
-    if array.ndim == 0:
-        return f"a {type(value).__name__}"
-    return f"values of {' and '.join(sorted({type(item).__name__ for item in array.flat}))}"
 
 
 def _as_numbers(targets: object, where: str) -> NDArray[Any]:
     """Return the targets with 0 and 1 for False and True, which are classes, and bytes as the text that they encode."""
-    array = _as_given(targets, "the targets", where)
+    array = array_of(targets, "the targets", where)
     if array.dtype.kind == "S":
         return np.char.decode(array, "utf-8", "surrogateescape")
     return array.astype({"b": np.int64, "f": np.float32}.get(array.dtype.kind, array.dtype))
