@@ -149,7 +149,7 @@ def test_long_search_shows_its_first_rows_and_says_so(tmp_path: Path) -> None:
 def test_command_writes_into_the_experiment_or_where_it_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one, two = write(tmp_path / "a", searched(12)), write(tmp_path / "b", searched(12, seed=1), SPACE)
+    one, two = write(tmp_path / "a", searched(9)), write(tmp_path / "b", searched(9, seed=1), SPACE)
     assert run(report, [str(one)]) == 0
     assert (one / "report.html").read_text().startswith("<!doctype html>")
     assert run(report, [str(one), str(two), "--output", str(tmp_path / "both.html")]) == 0
