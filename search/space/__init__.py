@@ -6,8 +6,8 @@ from search.space.definition import (
     Config,
     Space,
 )
-from search.space.parameters import Choice, Float, Int, Parameter, same, with_conditions
-from search.space.values import fingerprint
+from search.space.parameters import Choice, Float, Int, Parameter, with_conditions
+from search.space.values import fingerprint, same
 
 __all__ = [
     "SAMPLERS",

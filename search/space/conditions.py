@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from search.errors import SearchError
-from search.space.parameters import Parameter, same
+from search.space.parameters import Parameter
+from search.space.values import same
 from search.wording import did_you_mean
 
 Parameters = Mapping[str, Parameter]

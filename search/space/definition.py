@@ -13,10 +13,10 @@ from search.errors import SearchError
 from search.goals import Goals, checked_choices, checked_goals
 from search.population import STOPPING, checked_population
 from search.space.conditions import check_when, parents_first
-from search.space.parameters import Choice, Float, Int, Parameter, checked_start, same, with_conditions
+from search.space.parameters import Choice, Float, Int, Parameter, checked_start, with_conditions
 from search.space.per_trial import Amounts, PerTrial, Shape, amounts, check_conditions, shapes
 from search.space.pinned_function import checked_function, pinned
-from search.space.values import plain
+from search.space.values import plain, same
 
 __all__ = ["SAMPLERS", "STOPPING_RULES", "Choice", "Config", "Float", "Int", "Parameter", "Space", "same"]
 

@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -86,6 +87,7 @@ class SpaceFile:
         folder = str(Path(self.path).parent)
         if folder not in sys.path:
             sys.path.append(folder)  # So that a space may import its neighbours; last, so that it hides nothing.
+            _added.add(folder)
         lines = self.text.splitlines(keepends=True)
         linecache.cache[self.path] = (len(self.text), None, lines, self.path)
         try:
@@ -123,11 +125,12 @@ class SpaceFile:
             {name: getattr(one, "options", ()) for name, one in space.parameters.items()} if space.declared else {}
         )
         for name, values in {**options, **{name: (value,) for name, value in space.fixed.items()}}.items():
-            found = foreign(values, MODULE)
+            found = foreign(values, _is_of_training_alone)
             if found is not None:
                 raise SearchError(
-                    f"{self.path}: {name!r} may be {found!r}, which is made of the space file's own class or function; "
-                    "expected values that any process knows. Give names or numbers, and make it in the trainable."
+                    f"{self.path}: {name!r} may be {found!r}, which is made of a class or function of the space file, "
+                    "or of a module beside it; expected values that any process knows. Give names or numbers, and make "
+                    "it in the trainable."
                 )
 
     def _space_of(self, module: ModuleType) -> Space:
@@ -148,6 +151,20 @@ class SpaceFile:
             return Space(parameters=value, trials=TRIALS)
         except SearchError as error:
             raise SearchError(f"{self.address}: {error}") from None
+
+
+_added: set[str] = set()
+"""Folders of space files that are on the path of imports for their sake alone."""
+
+
+def _is_of_training_alone(module: str) -> bool:
+    """Return whether only processes that run the space file can import a module of this name."""
+    if module.startswith(MODULE):
+        return True
+    top = module.partition(".")[0]
+    if top not in sys.modules or getattr(sys.modules[top], "__file__", None) is None:
+        return False
+    return PathFinder.find_spec(top, [entry for entry in sys.path if entry not in _added]) is None
 
 
 def _expected_in(module: ModuleType, name: str) -> str:

@@ -11,16 +11,11 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from search.errors import SearchError
-from search.space.values import plain, text_of
+from search.space.values import check_options, plain, same, text_of
 from search.wording import did_you_mean
 
 Conditions = Mapping[str, Any]
 """When a parameter is active: name of a parent -> a value, or a tuple of values, that the parent must have."""
-
-
-def same(left: object, right: object) -> bool:
-    """Return whether two settings are the same value of the same kind: 1, 1.0 and True are three different options."""
-    return type(left) is type(right) and bool(left == right)
 
 
 def conditions(when: object) -> Conditions:
@@ -73,6 +68,8 @@ def _check_range(kind: str, low: object, high: object, step: object, log: Log) -
         raise SearchError(f"{shown} has log={log!r}; expected True, False or 'reverse'.")
     if log and low <= 0:
         raise SearchError(f"{shown} has log={log!r} and low={low!r}; a logarithm needs low > 0.")
+    if not math.isfinite(high - low):
+        raise SearchError(f"{shown} is wider than any number; expected a range whose width is one.")
     if step is not None:
         if not _is_number(step) or float(step) <= 0:  # type: ignore[arg-type]  # a number, as just checked
             raise SearchError(f"{shown} has step={step!r}; expected a number above 0.")
@@ -180,28 +177,13 @@ class Choice:
     when: Conditions
 
     def __init__(self, *options: object, when: Conditions = MappingProxyType({})) -> None:
-        if len(options) == 1 and isinstance(options[0], list):
-            raise SearchError(f"Choice({options[0]!r}) has one option, a list; expected Choice(a, b, ...).")
+        if len(options) == 1 and isinstance(options[0], (list, set, frozenset, range)):
+            kind = type(options[0]).__name__
+            raise SearchError(f"Choice({options[0]!r}) has one option, a {kind}; expected Choice(a, b, ...).")
         options = tuple(map(plain, options))
         if not options:
             raise SearchError("Choice() has no option; expected Choice(a, b, ...).")
-        for i, option in enumerate(options):
-            if isinstance(dimensions := getattr(option, "ndim", 0), int) and dimensions:
-                raise SearchError(f"Choice(...) has an array as an option, {option!r}; expected values. Give a tuple.")
-            if any(same(option, earlier) for earlier in options[:i]):
-                raise SearchError(f"Choice{options!r} has the option {option!r} twice; expected each once.")
-            if isinstance(option, float) and not math.isfinite(option):
-                raise SearchError(f"Choice{options!r} has the option {option!r}; expected finite numbers.")
-            if " at 0x" in repr(option):
-                raise SearchError(
-                    f"Choice{options!r} has the option {option!r}, whose text is another in every process; "
-                    "expected values. Give its name, and look it up in the trainable."
-                )
-        if len(set(map(text_of, options))) < len(options):
-            raise SearchError(
-                f"Choice{options!r} has two options with the same text, by which results know them; expected a "
-                "`__repr__` that tells them apart. Or give names, and look them up in the trainable."
-            )
+        check_options(options)
         object.__setattr__(self, "options", options)
         object.__setattr__(self, "when", conditions(when))
 
@@ -227,9 +209,11 @@ class Choice:
         kinds = {type(option) for option in self.options if option is not None}
         if kinds == {bool}:
             return "bool"
-        if kinds == {int} and max(abs(option) for option in self.options if isinstance(option, int)) <= EXACT:
+        numbers = [option for option in self.options if isinstance(option, int | float)]
+        if kinds == {int} and max(map(abs, numbers)) <= EXACT:
             return "int64"
-        if kinds and kinds <= {int, float}:
+        are_exact = all(isinstance(number, float) or abs(number) <= EXACT for number in numbers)
+        if kinds and kinds <= {int, float} and are_exact and len(set(numbers)) == len(numbers):
             return "double"
         return "string"
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.errors import SearchError
-from search.space.parameters import Conditions, conditions, same
+from search.space.parameters import Conditions, conditions
+from search.space.values import same
 
 PerTrial = Any
 """What a space file gives: a number, or [(when, number), ..., number], where the first condition that holds counts."""

@@ -136,5 +136,12 @@ def test_space_that_cannot_be_loaded_on_a_node_fails_its_trials_with_the_reason(
 )
 def test_value_of_a_class_of_the_space_file_is_refused_since_no_worker_knows_it(tmp_path: Path, values: str) -> None:
     own = "import enum\nclass Kind(enum.Enum):\n    A = 1\n    B = 2\n"
-    with pytest.raises(SearchError, match=r"may be <Kind.A: 1>, which is made of the space file's own class"):
+    with pytest.raises(SearchError, match=r"may be <Kind.A: 1>, which is made of a class or function of the space"):
         space_of(read_space(write(tmp_path, own + OWN.replace('{"x": Choice(0, 1)}, ', values))))
+
+
+def test_value_of_a_class_of_a_neighbour_is_refused_since_no_worker_finds_that_module(tmp_path: Path) -> None:
+    (tmp_path / "kinds_beside_it.py").write_text("import enum\nclass Kind(enum.Enum):\n    A = 1\n    B = 2\n")
+    text = OWN.replace("Choice(0, 1)", "Choice(*Kind)").replace(HEAD, f"{HEAD}from kinds_beside_it import Kind\n")
+    with pytest.raises(SearchError, match=r"may be <Kind.A: 1>, .* or of a module beside it"):
+        space_of(read_space(write(tmp_path, text)))

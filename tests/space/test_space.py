@@ -1,5 +1,7 @@
 """Spaces: what is refused when they are made, conditions, grids, pinning."""
 
+import collections
+import dataclasses
 import itertools
 import os
 import subprocess
@@ -12,6 +14,7 @@ import pytest
 
 from search.errors import SearchError
 from search.space import Choice, Float, Int, Space, fingerprint
+from search.space.values import text_of
 
 
 def train(config: dict[str, object], trial: object) -> Iterator[dict[str, float]]:
@@ -230,3 +233,36 @@ def test_space_keeps_what_it_was_made_of_when_its_maker_changes_the_dict() -> No
     assert list(searched.parameters) == ["a"]
     with pytest.raises(TypeError):
         searched.parameters["b"] = Int(0, 1)
+
+
+@pytest.mark.parametrize("options", [(1, 1.0), (2**60, 2**60 + 1), (10**400, 1)])
+def test_numbers_that_a_column_could_not_tell_apart_are_stored_by_their_text(options: tuple[float, ...]) -> None:
+    choice = Choice(*options)
+    assert choice.column_type() == "string"
+    assert [choice.text(option) for option in options] == list(map(str, options))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("caf\udce9", "b"), "no Unicode text"),
+        (((np.zeros(2),), (np.ones(2),)), "holds arrays"),
+        (({"relu", "tanh"},), "one option, a set"),
+    ],
+)
+def test_options_that_no_table_can_hold_or_nobody_meant_are_refused(options: Any, words: str) -> None:
+    with pytest.raises(SearchError, match=words):
+        Choice(*options)
+    with pytest.raises(SearchError, match="wider than any number"):
+        Float(-1e308, 1e308)
+
+
+def test_text_of_a_dataclass_or_named_tuple_has_its_sets_in_order() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Group:
+        names: frozenset[str]
+
+    pair = collections.namedtuple("pair", "left right")
+    names = frozenset({"relu", "tanh", "elu"})
+    assert text_of(Group(names)).endswith("Group(names=frozenset({'elu', 'relu', 'tanh'}))")
+    assert text_of((pair(1, set(names)),)) == "(pair(left=1, right={'elu', 'relu', 'tanh'}),)"

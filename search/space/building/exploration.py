@@ -14,8 +14,8 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from search.space.parameters import Choice, Float, Int, Parameter, same, with_conditions
-from search.space.values import text_of
+from search.space.parameters import Choice, Float, Int, Parameter, with_conditions
+from search.space.values import same, text_of
 
 BUILDS = 1000
 """Builds after which a model that goes on to show new hyperparameters is given up."""
