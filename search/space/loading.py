@@ -162,9 +162,14 @@ def _is_of_training_alone(module: str) -> bool:
     if module.startswith(MODULE):
         return True
     top = module.partition(".")[0]
-    if top not in sys.modules or getattr(sys.modules[top], "__file__", None) is None:
+    file = getattr(sys.modules.get(top), "__file__", None)
+    if file is None or not any(Path(file).is_relative_to(folder) for folder in _added):
         return False
-    return PathFinder.find_spec(top, [entry for entry in sys.path if entry not in _added]) is None
+    elsewhere = [entry for entry in sys.path if entry not in _added]
+    return not any(
+        PathFinder.find_spec(top, elsewhere) if finder is PathFinder else finder.find_spec(top, None)
+        for finder in sys.meta_path  # A package that is installed in place has a finder of its own.
+    )
 
 
 def _expected_in(module: ModuleType, name: str) -> str:

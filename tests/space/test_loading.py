@@ -5,12 +5,14 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
 from pathlib import Path
 
 import pytest
 
 from search.errors import SearchError
-from search.space import Space
+from search.space import Choice, Space
 from search.space.loading import SpaceFile, read_space, space_of
 from search.trial.messages import SearchContext, TrialSpec
 from search.trial.runner import TrialRunner
@@ -145,3 +147,21 @@ def test_value_of_a_class_of_a_neighbour_is_refused_since_no_worker_finds_that_m
     text = OWN.replace("Choice(0, 1)", "Choice(*Kind)").replace(HEAD, f"{HEAD}from kinds_beside_it import Kind\n")
     with pytest.raises(SearchError, match=r"may be <Kind.A: 1>, .* or of a module beside it"):
         space_of(read_space(write(tmp_path, text)))
+
+
+def test_value_of_a_class_of_a_neighbour_that_is_installed_in_place_is_an_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Installed:
+        """Finds a package where it lies, as installers of packages under development have it."""
+
+        def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
+            there = tmp_path / "kinds_in_place.py"
+            return spec_from_file_location(name, there) if name == there.stem else None
+
+    (tmp_path / "kinds_in_place.py").write_text("import enum\nclass Kind(enum.Enum):\n    A = 1\n    B = 2\n")
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Installed()])
+    text = OWN.replace("Choice(0, 1)", "Choice(*Kind)").replace(HEAD, f"{HEAD}from kinds_in_place import Kind\n")
+    space = space_of(read_space(write(tmp_path, text)))
+    assert isinstance(space.parameters["x"], Choice)
+    assert [str(option) for option in space.parameters["x"].options] == ["Kind.A", "Kind.B"]
