@@ -17,6 +17,7 @@ from search.space import Float, Space
 from tests.support.small_data import digits
 from trainables.engines.runtime import configure
 from trainables.errors import TrainableError
+from trainables.finished.classifier import open_classifier
 from trainables.image_classifier import load_model, train_on, train_with
 from trainables.trial import Metrics, Trial
 
@@ -272,3 +273,11 @@ def test_one_structure_has_one_configuration(other: dict[str, Any], same: bool, 
     first = {"name": "relu"} if "name" in other else {}
     found = [plain_network(tmp_path / "model.keras", **settings) for settings in (first, other)]
     assert (found[0] == found[1]) is same
+
+
+def test_model_of_a_class_that_does_not_say_what_it_takes_classifies_nothing() -> None:
+    class Own(keras.Model):
+        pass
+
+    with pytest.raises(TrainableError, match=r"the model of best\.keras is of the class Own, .* call it yourself"):
+        open_classifier(Path("best.keras"), lambda path: Own(), cpus=1)

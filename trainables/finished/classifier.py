@@ -23,6 +23,7 @@ from trainables.datasets.photos.resize import pixels, resized
 from trainables.engines.runtime import configure
 from trainables.errors import TrainableError
 
+_BY_HAND = "Load it with trainables.image_classifier.load_model and call it yourself."
 BATCH = 128
 """Number of pictures that a model is given at once."""
 
@@ -84,11 +85,17 @@ def open_classifier(
         raise TrainableError(
             f"{path} is no whole .keras file ({reason(error)}); expected one as Keras writes it."
         ) from None
-    shape, outputs = model.input_shape, model.output_shape
+    try:
+        shape, outputs = model.input_shape, model.output_shape
+    except AttributeError:  # As with any model of a class of the user's.
+        raise TrainableError(
+            f"the model of {path} is of the class {type(model).__name__}, which does not say what it takes; "
+            f"expected a sequential or functional one. {_BY_HAND}"
+        ) from None
     if not isinstance(shape, tuple) or len(shape) != 4 or not isinstance(outputs, tuple) or len(outputs) != 2:
         raise TrainableError(
             f"the model of {path} takes {shape} and gives {outputs}; expected (batch, height, width, channels) of "
-            "pictures and (batch, classes). Load it with trainables.image_classifier.load_model and call it yourself."
+            f"pictures and (batch, classes). {_BY_HAND}"
         )
     found = (shape[1] or (size or (0, 0))[0], shape[2] or (size or (0, 0))[1])
     if not all(found):
