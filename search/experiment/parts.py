@@ -24,7 +24,7 @@ from search.experiment.atomic import flush_folder, write_bytes, write_file
 
 MERGE_AT = 32
 """How many parts of one level are merged into one of the next; so a level has at most a few dozen small files."""
-_PART = re.compile(r"part-(\d+)-(\d+)\.parquet$")
+_PART = re.compile(r"(?:^|/)part-(\d+)-(\d+)\.parquet$")
 _HOLDS = b"parts_below"
 """The entry in the metadata of `NAME.parquet` that holds the number below which parts are merged into it."""
 

@@ -218,6 +218,13 @@ WRITER = """
 """
 
 
+def test_a_file_that_a_killed_writer_had_begun_is_no_part(experiment: Experiment) -> None:
+    experiment.append([row(0)], [{"trial_id": "00000", "epoch": 1}])
+    (experiment.root / "trials" / ".tmp-7-part-00000001-0.parquet").write_bytes(b"PAR1 torn")
+    found = read_trials(experiment.root)
+    assert (found.table["number"].to_pylist(), found.skipped) == ([0], ())
+
+
 @pytest.mark.slow
 def test_a_killed_writer_loses_no_row_that_it_said_it_had_written(experiment: Experiment) -> None:
     """Killed in mid-write again and again; readers in between see whole files and every row."""
