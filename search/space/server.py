@@ -100,7 +100,8 @@ def _explored(space: Space, described: Described, tell: Callable[[Building], Non
         nonlocal told, num_builds
         built = build_once(space.parameters, values)
         asked.update(built.values)
-        momentums.update([] if built.momentum is None else [built.momentum])
+        if built.momentum is not None:
+            momentums.add(built.momentum)
         num_builds += 1
         if time.monotonic() - told >= TOLD_EVERY_S:
             told = time.monotonic()

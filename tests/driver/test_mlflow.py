@@ -10,10 +10,9 @@ import pytest
 
 from analysis.command import run
 from analysis.export import export
-from search.experiment.trackers import Tracking
 from search.experiment.trackers.mlflow import Mlflow
 from tests.support.search_world import World
-from tests.support.tracked_search import STATES, searched
+from tests.support.tracked_search import STATES, logged_to
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's, of SQLAlchemy
 
@@ -54,10 +53,7 @@ def curve(client: Any, run: Any, name: str = "value") -> list[tuple[int, float]]
 
 def test_mlflow_has_runs_in_their_states_and_the_best_model(make: Callable[..., World], mlflow: Any) -> None:
     world = make(stopping="none")
-    world.experiment.tracking = Tracking(["mlflow"], world.experiment.root)
-    specs = searched(world)
-    assert world.experiment.tracking.close() == []
-    world.close()
+    specs = logged_to("mlflow", world)
     for _ in range(2):  # What was logged already is not logged again.
         runs = runs_of(mlflow, {"name": "e"})
         assert [runs[name].info.status for name in sorted(runs)] == [

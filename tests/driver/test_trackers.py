@@ -20,7 +20,7 @@ from search.experiment.trackers.tensorboard import TensorBoard
 from search.experiment.trackers.tracker import Row, Tracker
 from search.run import main
 from tests.support.search_world import World
-from tests.support.tracked_search import STATES, searched
+from tests.support.tracked_search import STATES, logged_to, searched
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,10 +61,7 @@ def tensorboard(folder: Path) -> dict[str, Any]:
 
 def test_tensorboard_has_curves_configurations_and_honest_states(make: Callable[..., World], tmp_path: Path) -> None:
     world = make(stopping="none")
-    world.experiment.tracking = Tracking(["tensorboard"], world.experiment.root)
-    specs = searched(world)
-    assert world.experiment.tracking.close() == []
-    world.close()
+    specs = logged_to("tensorboard", world)
     assert run(export, [str(world.experiment.root), "--to", "tensorboard", "--output", str(tmp_path / "out")]) == 0
     live, exported = tensorboard(world.experiment.root / "tensorboard"), tensorboard(tmp_path / "out" / "e")
     assert live.pop("00004")["status"] is None, "a trial that was cut off has no end"

@@ -18,7 +18,7 @@ from search.experiment.trackers import Tracking
 from search.experiment.trackers.wandb import WeightsAndBiases
 from search.run import main
 from tests.support.search_world import World
-from tests.support.tracked_search import STATES, searched
+from tests.support.tracked_search import STATES, logged_to
 
 pytest.importorskip("wandb", reason="Weights & Biases is not installed: pip install 'keras-search[wandb]'")
 BLOCK = 2**15
@@ -84,10 +84,7 @@ def runs(folder: Path) -> dict[str, dict[str, Any]]:
 
 def test_runs_have_curves_configurations_states_and_the_best_model(make: Callable[..., World], tmp_path: Path) -> None:
     world = make(stopping="none")
-    world.experiment.tracking = Tracking(["wandb"], world.experiment.root)
-    specs = searched(world)
-    assert world.experiment.tracking.close() == []
-    world.close()
+    specs = logged_to("wandb", world)
     root = world.experiment.root
     assert run(export, [str(root), "--to", "wandb", "--output", str(tmp_path / "out")]) == 0
     live, exported = runs(root / "wandb"), runs(tmp_path / "out" / "e" / "wandb")

@@ -2,10 +2,20 @@
 
 from search.experiment.manifest import write_manifest
 from search.experiment.states import TrialState
+from search.experiment.trackers import Tracking
 from search.trial.messages import TrialSpec
 from tests.support.search_world import World
 
 STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED, TrialState.COMPLETE)
+
+
+def logged_to(name: str, world: World) -> dict[str, TrialSpec]:
+    """The trials of a search that was logged to that tracker while it ran, and has ended."""
+    world.experiment.tracking = Tracking([name], world.experiment.root)
+    specs = searched(world)
+    assert world.experiment.tracking.close() == []
+    world.close()
+    return specs
 
 
 def searched(world: World) -> dict[str, TrialSpec]:
